@@ -1,0 +1,63 @@
+//! What one call may send, where to, and with which credential: made by `call`, never seen by a guest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::model::{AccountId, HostPattern, Placement, Route, Secret};
+
+/// The right to send requests for one call.
+#[derive(Debug)]
+pub struct Grant {
+    /// The account that the credential belongs to.
+    pub account: Option<AccountId>,
+    /// What relative targets are joined to: scheme, authority and path prefix, no query.
+    pub base_url: Url,
+    /// Hosts that may be reached; the base URL's own must be among them.
+    pub hosts: Vec<HostPattern>,
+    /// Requests that the tool declared.
+    pub routes: Arc<[Route]>,
+    /// The credential and where it goes.
+    pub injection: Injection,
+    /// Set on each request whose method writes.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Time for one request, redirects and body included.
+    pub timeout: Duration,
+}
+
+/// How the credential gets into a request.
+#[derive(Debug)]
+pub enum Injection {
+    /// Not at all.
+    None,
+    /// `Authorization: Bearer …`.
+    Bearer(Secret),
+    /// A key in a header, a query parameter or a cookie.
+    ApiKey {
+        /// Where it goes.
+        placement: Placement,
+        /// Name of the header, parameter or cookie.
+        name: String,
+        /// Put before the key.
+        prefix: String,
+        /// The key.
+        key: Secret,
+    },
+    /// `Authorization: Basic …`.
+    Basic {
+        /// User name, or a key in its place.
+        username: Secret,
+        /// Password, or a filler in its place.
+        password: Secret,
+    },
+}
+
+/// A header that makes a write happen once at providers that know it: the same for the same write of the same call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Name of the header.
+    pub header: String,
+    /// Unique to the call; the ordinal of the write is appended.
+    pub prefix: String,
+}

@@ -1,0 +1,23 @@
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+pub mod model;
+
+pub mod config;
+
+pub mod egress;
+pub mod store;
+
+pub mod identity;
+pub mod runtime;
+pub mod vault;
+
+pub mod accounts;
+pub mod catalog;
+
+pub mod call;
+
+pub mod api;
+
+pub mod app;
+pub mod cli;
+pub mod server;

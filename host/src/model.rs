@@ -1,0 +1,29 @@
+//! The words of the project as types: no I/O, no framework, no wire format.
+
+mod account;
+mod auth;
+mod caller;
+mod clock;
+mod connection;
+mod connector;
+mod execution;
+mod fault;
+mod host_pattern;
+mod id;
+mod path_template;
+mod secret;
+mod tool;
+
+pub use account::{Account, AccountState, TransitionError};
+pub use auth::{AuthKind, AuthPattern, Field, Placement};
+pub use caller::{Caller, Role};
+pub use clock::{Clock, Random, Timestamp};
+pub use connection::Connection;
+pub use connector::{Connector, Import, TestCall};
+pub use execution::{Execution, ExecutionStatus, Latency};
+pub use fault::{Code, Culprit, Fault, InputError};
+pub use host_pattern::{HostPattern, HostPatternError};
+pub use id::{AccountId, ConnectionId, ExecutionId, KeyId, ProjectId, RequestId};
+pub use path_template::{PathTemplate, PathTemplateError};
+pub use secret::Secret;
+pub use tool::{Effect, Route, Tool};

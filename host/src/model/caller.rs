@@ -1,0 +1,40 @@
+//! Who asks.
+
+use super::{KeyId, ProjectId};
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Everything within its project.
+    Admin,
+    /// Lists and executes tools, and reads its own executions. Never approves, installs or sees credentials.
+    Agent,
+}
+
+impl Role {
+    /// As it is written in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Agent => "agent",
+        }
+    }
+
+    /// Reads [`Role::as_str`] back.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Admin, Self::Agent].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// An authenticated caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant that every row it touches belongs to.
+    pub project: ProjectId,
+    /// The key it came with.
+    pub key: KeyId,
+    /// What it may do.
+    pub role: Role,
+    /// The only user it may act for; any user of the project if `None`.
+    pub identifier: Option<String>,
+}

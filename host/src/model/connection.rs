@@ -1,0 +1,28 @@
+//! A connection: a named configuration of a connector, made once and used by many accounts.
+
+use super::{ConnectionId, ProjectId, Timestamp};
+
+/// A named configuration of a connector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Its identifier.
+    pub id: ConnectionId,
+    /// The tenant.
+    pub project: ProjectId,
+    /// Unique in the project.
+    pub name: String,
+    /// Name of the connector.
+    pub connector: String,
+    /// Name of one of the connector's auth patterns.
+    pub auth_pattern: String,
+    /// Stands in for the connector's own base URL. The operator's choice, so its host is granted.
+    pub base_url: Option<String>,
+    /// A JSON object as text, readable by the connector.
+    pub settings: String,
+    /// Calls are refused while set.
+    pub disabled: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,97 @@
+//! An execution: the record of one attempt to call a tool.
+
+use super::{AccountId, Code, ConnectionId, Culprit, ExecutionId, KeyId, ProjectId, Timestamp};
+
+/// The record of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// Its identifier.
+    pub id: ExecutionId,
+    /// The tenant.
+    pub project: ProjectId,
+    /// Who asked.
+    pub key: KeyId,
+    /// The tool's full name.
+    pub tool: String,
+    /// Digest of the component that ran.
+    pub component: String,
+    /// Through which connection.
+    pub connection: ConnectionId,
+    /// As whom.
+    pub account: AccountId,
+    /// The account's user.
+    pub identifier: String,
+    /// The caller's own id of the call.
+    pub tool_call_id: Option<String>,
+    /// The execution that this one was made for.
+    pub parent: Option<ExecutionId>,
+    /// The conversation it belongs to.
+    pub chat_id: Option<String>,
+    /// What set it off.
+    pub trigger_type: Option<String>,
+    /// SHA-256 of the input, in hex: bodies are not recorded.
+    pub input_digest: String,
+    /// How it stands.
+    pub status: ExecutionStatus,
+    /// Why it failed.
+    pub code: Option<Code>,
+    /// Who has to act.
+    pub culprit: Option<Culprit>,
+    /// One sentence for people; never a body.
+    pub detail: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When its outcome was known.
+    pub finished_at: Option<Timestamp>,
+    /// Where the time went.
+    pub latency: Latency,
+    /// Requests that left.
+    pub requests: u32,
+    /// Bytes sent and received in bodies.
+    pub bytes: (u64, u64),
+    /// How often the credential was removed from what came back.
+    pub scrubbed: u32,
+}
+
+/// Where the time of a call went, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    /// From the request to the answer.
+    pub total_us: u64,
+    /// Spent by the guest itself.
+    pub guest_us: u64,
+    /// Spent waiting for the provider.
+    pub upstream_us: u64,
+}
+
+/// How an execution stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutionStatus {
+    /// Recorded; a request may have left.
+    Started,
+    /// Done, with a result.
+    Succeeded,
+    /// Done, without one.
+    Failed,
+    /// The host ended while it ran: whether a write reached the provider is not known.
+    UnknownOutcome,
+}
+
+impl ExecutionStatus {
+    const ALL: [Self; 4] = [Self::Started, Self::Succeeded, Self::Failed, Self::UnknownOutcome];
+
+    /// As it is written in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::UnknownOutcome => "unknown_outcome",
+        }
+    }
+
+    /// Reads [`ExecutionStatus::as_str`] back.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}

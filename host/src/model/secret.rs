@@ -1,0 +1,45 @@
+//! A value that must not be seen: wiped when dropped, and readable only where `expose` is called.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A credential, or a part of one, in clear.
+///
+/// It cannot be cloned, printed or serialized. The four files that may call [`Secret::expose`] are named in
+/// ARCHITECTURE.md, and a test holds the tree to that list.
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text over. The caller's own buffers are its own to wipe.
+    pub fn new(value: String) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// The clear text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is anything to hide.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn debug_hides_the_value() {
+        let secret = Secret::new("sk_live_1".into());
+        assert_eq!(format!("{secret:?} {:#?}", Some(&secret)), "*** Some(\n    ***,\n)");
+    }
+}
