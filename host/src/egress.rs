@@ -7,3 +7,15 @@ mod request;
 pub use error::EgressError;
 pub use grant::{Grant, IdempotencyKey, Injection};
 pub use request::{Body, Part, Request, Response};
+
+/// The way out.
+#[derive(Debug)]
+pub struct Egress(());
+
+impl Egress {
+    /// Sends one request within `grant` and follows its redirects.
+    pub async fn send(&self, grant: &Grant, request: Request) -> Result<Response, EgressError> {
+        let _ = (grant, request);
+        Err(EgressError::Unreachable("not written yet".into()))
+    }
+}
