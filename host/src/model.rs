@@ -28,4 +28,4 @@ pub use id::{AccountId, ConnectionId, ExecutionId, KeyId, ProjectId, RequestId};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
 pub use tool::{Effect, Route, Tool};
-pub use url_template::{UrlTemplate, UrlTemplateError};
+pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
