@@ -5,18 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
 
 use crate::api::ApiState;
 use crate::call::{self, Host};
 use crate::catalog::{Catalog, CatalogError};
-use crate::config::{Config, Database};
+use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
-use crate::identity;
-use crate::model::{Clock, KeyId, Random, Role};
+use crate::model::{Clock, Random};
 use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
-use crate::store::{ApiKey, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::vault::{KeySource, Vault, VaultError};
 
 mod figures;
@@ -90,9 +88,8 @@ impl App {
             max_concurrent_calls: config.max_concurrent_calls,
         })?;
         let egress = Arc::new(Egress::new(EgressConfig {
-            private_networks: config.private_networks.clone(),
-            extra_ca: config.extra_ca.as_deref().map(read_ca).transpose()?,
-            resolver: crate::egress::Resolver::System,
+            ca_certificate: config.extra_ca.as_deref().map(read_ca).transpose()?,
+            ..EgressConfig::new(config.private_networks.clone())
         })?);
         let project = store.default_project(&clock, &random).await?;
         let first_key = first_key::ensure(&store, &project, config.admin_key, &clock, &random).await?;
@@ -133,6 +130,6 @@ fn key_source(config: &Config) -> KeySource {
     }
 }
 
-fn read_ca(path: &Path) -> Result<Vec<u8>, AppError> {
-    fs::read(path).map_err(|source| AppError::Ca { path: path.to_owned(), source })
+fn read_ca(path: &Path) -> Result<String, AppError> {
+    fs::read_to_string(path).map_err(|source| AppError::Ca { path: path.to_owned(), source })
 }

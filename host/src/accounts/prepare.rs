@@ -6,7 +6,8 @@ use url::Url;
 
 use super::AccountError;
 use crate::model::{
-    Account, AccountState, AuthPattern, Clock, Connection, Connector, HostPattern, InputError, Secret, UrlTemplate,
+    Account, AccountState, AuthPattern, Clock, Connection, Connector, HostPattern, HostTemplate, InputError, Secret,
+    UrlTemplate,
 };
 use crate::vault::{Binding, Vault};
 
@@ -68,7 +69,8 @@ pub fn rendered_base_url(
     fields: &BTreeMap<String, String>,
 ) -> Result<Url, String> {
     let text = connection.base_url.as_deref().unwrap_or(&connector.base_url);
-    render(text, fields)
+    let template = UrlTemplate::parse(text).map_err(|error| error.to_string())?;
+    template.render(fields).map_err(|error| error.to_string())
 }
 
 /// The hosts that this account's credential may be sent to: those of the connector, and that of a base URL which the
@@ -80,11 +82,8 @@ pub fn allowed_hosts(
 ) -> Result<Vec<String>, String> {
     let mut hosts = Vec::with_capacity(connector.hosts.len() + 1);
     for host in &connector.hosts {
-        if host.contains("{{") {
-            hosts.push(authority(&render(&format!("https://{host}"), fields)?)?);
-        } else {
-            hosts.push(host.clone());
-        }
+        let template = HostTemplate::parse(host).map_err(|error| error.to_string())?;
+        hosts.push(template.render(fields).map_err(|error| error.to_string())?.to_string());
     }
     if connection.base_url.is_some() {
         hosts.push(authority(&rendered_base_url(connector, connection, fields)?)?);
@@ -95,11 +94,6 @@ pub fn allowed_hosts(
         HostPattern::parse(host).map_err(|error| error.to_string())?;
     }
     Ok(hosts)
-}
-
-fn render(text: &str, fields: &BTreeMap<String, String>) -> Result<Url, String> {
-    let template = UrlTemplate::parse(text).map_err(|error| error.to_string())?;
-    template.render(fields).map_err(|error| error.to_string())
 }
 
 fn authority(url: &Url) -> Result<String, String> {

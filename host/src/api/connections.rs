@@ -13,7 +13,7 @@ use super::{ApiState, Problem, time};
 use crate::call::{self, Failed};
 use crate::catalog::Installed;
 use crate::model::{AccountId, Caller, Connection, ConnectionId, UrlTemplate};
-use crate::store::{AccountFilter, ConnectionFilter, PageRequest};
+use crate::store::{AccountFilter, ConnectionFilter, PageRequest, StoreError};
 
 /// Names appear in paths and in tool calls that models write.
 const MAX_NAME: usize = 64;
@@ -131,7 +131,7 @@ pub(super) async fn create(
         updated_at: now,
     };
     host.store.insert_connection(&connection).await.map_err(|error| {
-        if error.is_conflict() { Problem::conflict("there is a connection of this name") } else { error.into() }
+        if matches!(error, StoreError::Conflict(_)) { Problem::conflict("there is a connection of this name") } else { error.into() }
     })?;
     Ok((StatusCode::CREATED, axum::Json(body(&state, &connection, 0)?)).into_response())
 }
@@ -207,7 +207,7 @@ pub(super) async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let removed = state.host.store.delete_connection(&caller.project, &name).await.map_err(|error| {
-        if error.is_conflict() {
+        if matches!(error, StoreError::Conflict(_)) {
             Problem::conflict("accounts are connected through it: delete them first")
         } else {
             error.into()
@@ -256,7 +256,7 @@ async fn the_account(
         return AccountId::parse(&text).ok_or_else(|| Problem::bad_request("`account` is not an account id"));
     }
     let filter = AccountFilter {
-        connection: Some(connection.name.clone()),
+        connection: Some(connection.id.clone()),
         identifier: wanted.identifier,
         ..AccountFilter::default()
     };

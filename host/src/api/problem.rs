@@ -111,8 +111,12 @@ impl From<Failed> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        if error.is_bad_cursor() {
-            return Self::bad_request("`cursor` is not one that this list gave out");
+        match error {
+            StoreError::BadCursor => return Self::bad_request("`cursor` is not one that this list gave out"),
+            StoreError::Refused(_) => {
+                return Self::bad_request("a value holds characters that cannot be stored, such as NUL");
+            }
+            _ => {}
         }
         tracing::error!(%error, "the database failed");
         Fault::new(Code::Unavailable, Culprit::Host, "the host cannot reach its database: try again").into()

@@ -3,7 +3,7 @@
 use super::AppError;
 use crate::identity;
 use crate::model::{Clock, KeyId, ProjectId, Random, Role, Secret};
-use crate::store::{ApiKey, Store};
+use crate::store::{ApiKey, Store, StoreError};
 
 /// Makes sure of an admin key. The clear text, if one was made and has to be shown.
 pub(super) async fn ensure(
@@ -40,7 +40,7 @@ pub(super) async fn ensure(
     };
     match store.insert_key(&key, &hash).await {
         // Another host on the same database, with the same environment, was faster by a moment.
-        Err(error) if error.is_conflict() => Ok(None),
+        Err(error) if matches!(error, StoreError::Conflict(_)) => Ok(None),
         Err(error) => Err(error.into()),
         Ok(()) => Ok(clear),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::faults;
 use super::resolve::Resolved;
 use crate::accounts::rendered_base_url;
-use crate::egress::{Grant, IdempotencyKey, Injection};
+use crate::egress::{Grant, GrantState, IdempotencyKey, Injection};
 use crate::model::{AuthKind, Code, Culprit, ExecutionId, Fault, HostPattern, Secret};
 use crate::vault::{Binding, Vault};
 
@@ -24,15 +24,18 @@ pub(super) fn grant(
         .iter()
         .map(|host| HostPattern::parse(host).map_err(|error| stale(error.to_string())))
         .collect::<Result<_, _>>()?;
-    let prefix = execution.as_str().to_owned();
     Ok(Grant {
         account: Some(account.id.clone()),
         base_url,
         hosts,
         routes: resolved.tool().routes.clone(),
         injection: injection(vault, resolved)?,
-        idempotency: connector.idempotency_header.clone().map(|header| IdempotencyKey::new(header, prefix)),
+        idempotency: connector
+            .idempotency_header
+            .clone()
+            .map(|header| IdempotencyKey { header, prefix: execution.as_str().to_owned() }),
         timeout,
+        state: GrantState::new(),
     })
 }
 

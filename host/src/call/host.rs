@@ -91,3 +91,21 @@ impl Host {
         }
     }
 }
+
+/// Names of the gauges of the pool.
+mod gauges {
+    pub(super) const SLOTS: &str = "gloveport_pool_slots";
+    pub(super) const BUSY: &str = "gloveport_pool_busy_slots";
+    pub(super) const WARM_BYTES: &str = "gloveport_pool_warm_memory_bytes";
+}
+
+impl Host {
+    /// Brings the gauges of the pool up to date: when somebody looks, not on each call.
+    pub fn note_pool(&self) {
+        let pool = self.runtime.pool_metrics();
+        metrics::gauge!(gauges::SLOTS).set(f64::from(pool.slots));
+        metrics::gauge!(gauges::BUSY).set(f64::from(pool.busy_slots));
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 bytes is more than any machine has")]
+        metrics::gauge!(gauges::WARM_BYTES).set(pool.warm_memory_bytes as f64);
+    }
+}

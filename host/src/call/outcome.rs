@@ -1,8 +1,8 @@
 //! What a guest's end means for the caller: a result, or a fault with a code and a culprit.
 
 use crate::egress::EgressError;
-use crate::model::{Code, Culprit, ExecutionId, Fault, InputError};
-use crate::runtime::{CallError, Failure, Level, Report};
+use crate::model::{Code, Culprit, ExecutionId, Fault};
+use crate::runtime::{CallError, Failure, LogLevel, Phase, Report};
 
 use super::faults;
 
@@ -23,10 +23,10 @@ pub(super) fn log_lines(connector: &str, execution: &ExecutionId, report: &Repor
     for line in &report.logs {
         let message = line.message.as_str();
         match line.level {
-            Level::Debug => tracing::debug!(target: "guest", connector, %execution, "{message}"),
-            Level::Info => tracing::info!(target: "guest", connector, %execution, "{message}"),
-            Level::Warn => tracing::warn!(target: "guest", connector, %execution, "{message}"),
-            Level::Error => tracing::error!(target: "guest", connector, %execution, "{message}"),
+            LogLevel::Debug => tracing::debug!(target: "guest", connector, %execution, "{message}"),
+            LogLevel::Info => tracing::info!(target: "guest", connector, %execution, "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "guest", connector, %execution, "{message}"),
+            LogLevel::Error => tracing::error!(target: "guest", connector, %execution, "{message}"),
         }
     }
 }
@@ -38,19 +38,17 @@ fn of_error(report: &Report) -> Fault {
         Err(CallError::Trap { message }) => {
             Fault::new(Code::GuestError, Culprit::Guest, format!("the connector trapped: {message}"))
         }
-        Err(CallError::Limit { limit, detail }) => {
-            Fault::new(Code::GuestLimit, Culprit::Limit, format!("the connector was stopped at the {limit}: {detail}"))
+        Err(error @ CallError::Limit { .. }) => Fault::new(Code::GuestLimit, Culprit::Limit, error.to_string()),
+        Err(error @ CallError::Timeout { phase, .. }) => {
+            let (code, culprit) = match phase {
+                Phase::Upstream => (Code::UpstreamTimeout, Culprit::Upstream),
+                Phase::Guest => (Code::GuestLimit, Culprit::Limit),
+                Phase::Queued => (Code::Unavailable, Culprit::Host),
+            };
+            Fault::new(code, culprit, error.to_string())
         }
-        Err(CallError::Timeout { waiting_for_upstream: true, after_ms }) => {
-            let detail = format!("the provider had not answered when the call's {after_ms} ms were over");
-            Fault::new(Code::UpstreamTimeout, Culprit::Upstream, detail)
-        }
-        Err(CallError::Timeout { waiting_for_upstream: false, after_ms }) => {
-            let detail = format!("the connector had not finished when the call's {after_ms} ms were over");
-            Fault::new(Code::GuestLimit, Culprit::Limit, detail)
-        }
-        Err(CallError::InvalidOutput { reason }) => {
-            Fault::new(Code::GuestError, Culprit::Guest, format!("the connector's output cannot be used: {reason}"))
+        Err(error @ CallError::InvalidOutput { .. }) => {
+            Fault::new(Code::GuestError, Culprit::Guest, error.to_string())
         }
     }
 }
@@ -70,9 +68,7 @@ fn of_refusal(refusal: &EgressError) -> Fault {
 
 fn of_failure(failure: &Failure) -> Fault {
     match failure {
-        Failure::InvalidInput(errors) => faults::invalid_input(
-            errors.iter().map(|(path, message)| InputError { path: path.clone(), message: message.clone() }).collect(),
-        ),
+        Failure::InvalidInput(errors) => faults::invalid_input(errors.clone()),
         Failure::NotFound(message) => Fault::new(Code::NotFound, Culprit::Upstream, message),
         Failure::Denied(message) => Fault::new(Code::Forbidden, Culprit::Upstream, message),
         Failure::AuthRequired(message) => Fault::new(

@@ -59,8 +59,8 @@ async fn guest(
         input: &request.input,
         binding: tool.binding.as_deref(),
         account: AccountView {
-            fields: resolved.context.account.fields.clone(),
-            settings: resolved.context.connection.settings.clone(),
+            fields: Arc::new(resolved.context.account.fields.clone()),
+            settings: resolved.context.connection.settings.as_str().into(),
         },
         egress: Arc::clone(&host.egress),
         grant: Arc::new(grant),

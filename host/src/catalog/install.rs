@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Catalog, CatalogError, Installed, manifest, section, tool_text, validation};
 use crate::model::{Clock, Connector, Effect, Import, ProjectId, Tool};
 use crate::runtime::Runtime;
-use crate::store::{ConnectorRow, Store};
+use crate::store::{ConnectorRow, Store, StoreError};
 
 /// What became of an installation.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub async fn remove(
     name: &str,
 ) -> Result<bool, CatalogError> {
     let removed = store.delete_connector(project, name).await.map_err(|error| match error {
-        error if error.is_conflict() => {
+        StoreError::Conflict(_) => {
             CatalogError::Conflict(format!("connections use connector `{name}`: delete them first"))
         }
         error => CatalogError::Store(error),
@@ -93,8 +93,8 @@ pub(super) async fn blocking<T: Send + 'static>(
     }
 }
 
-fn conflict(error: crate::store::StoreError, row: &ConnectorRow) -> CatalogError {
-    if error.is_conflict() {
+fn conflict(error: StoreError, row: &ConnectorRow) -> CatalogError {
+    if matches!(error, StoreError::Conflict(_)) {
         return CatalogError::Conflict(format!(
             "{} {} is installed with other contents: give the new one a new version",
             row.name, row.version

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::CatalogError;
-use crate::model::{AuthKind, AuthPattern, Connector, Field, HostPattern, Import, Placement, TestCall, UrlTemplate};
+use crate::model::{AuthKind, AuthPattern, Connector, Field, HostTemplate, Import, Placement, TestCall, UrlTemplate};
 
 /// The format of the document that this host reads.
 const FORMAT: u32 = 1;
@@ -163,10 +163,10 @@ fn field(text: FieldText) -> Result<Field, CatalogError> {
     Ok(Field { name: text.name, label: text.label, hint: text.hint, secret, required: text.required })
 }
 
-/// Fixed hosts must be patterns; templates are checked when an account fills them in.
+/// What the templates are filled with is checked when an account brings it.
 fn check_hosts(hosts: &[String], base_url: &str) -> Result<(), CatalogError> {
-    for host in hosts.iter().filter(|host| !host.contains("{{")) {
-        HostPattern::parse(host).map_err(|error| reject(error.to_string()))?;
+    for host in hosts {
+        HostTemplate::parse(host).map_err(|error| reject(error.to_string()))?;
     }
     UrlTemplate::parse(base_url).map_err(|error| reject(format!("base_url: {error}")))?;
     Ok(())
