@@ -158,6 +158,16 @@ impl Store {
             .await
     }
 
+    /// How many accounts a connection has.
+    pub async fn count_accounts(&self, project: &ProjectId, connection: &ConnectionId) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT COUNT(*) FROM accounts WHERE project = $1 AND connection = $2")
+            .bind(project.as_str())
+            .bind(connection.as_str())
+            .fetch_one(self.read())
+            .await?;
+        Columns::of(&row).count()
+    }
+
     /// Moves an account from one state to another if it is in the first. `false` if it is not, or there is none such.
     pub async fn set_account_state(
         &self,
@@ -188,14 +198,13 @@ impl Store {
         disabled: bool,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("UPDATE accounts SET disabled = $1, updated_at = $2 WHERE project = $3 AND id = $4")
-                .bind(i64::from(disabled))
-                .bind(now.0)
-                .bind(project.as_str())
-                .bind(id.as_str())
-                .execute(self.write())
-                .await?;
+        let done = sqlx::query("UPDATE accounts SET disabled = $1, updated_at = $2 WHERE project = $3 AND id = $4")
+            .bind(i64::from(disabled))
+            .bind(now.0)
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .execute(self.write())
+            .await?;
         Ok(done.rows_affected() > 0)
     }
 

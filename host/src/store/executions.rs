@@ -74,11 +74,7 @@ impl Store {
     }
 
     /// The execution with this identifier.
-    pub async fn find_execution(
-        &self,
-        project: &ProjectId,
-        id: &ExecutionId,
-    ) -> Result<Option<Execution>, StoreError> {
+    pub async fn find_execution(&self, project: &ProjectId, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", columns!(), " FROM executions WHERE project = $1 AND id = $2"))
             .bind(project.as_str())
             .bind(id.as_str())
@@ -147,11 +143,7 @@ fn read_execution(columns: &mut Columns<'_>) -> Result<Execution, StoreError> {
         detail: columns.maybe_text()?,
         started_at: columns.time()?,
         finished_at: columns.maybe_number()?.map(Timestamp),
-        latency: Latency {
-            total_us: columns.count()?,
-            guest_us: columns.count()?,
-            upstream_us: columns.count()?,
-        },
+        latency: Latency { total_us: columns.count()?, guest_us: columns.count()?, upstream_us: columns.count()? },
         requests: columns.count()?,
         bytes: (columns.count()?, columns.count()?),
         scrubbed: columns.count()?,

@@ -291,9 +291,6 @@ mod tests {
     fn placeholders_run_on_over_the_rows() {
         let mut sql = String::new();
         push_rows(&mut sql, 2, &[Type::Any, Type::Text, Type::Number]);
-        assert_eq!(
-            sql,
-            "($1, CAST($2 AS TEXT), CAST($3 AS BIGINT)), ($4, CAST($5 AS TEXT), CAST($6 AS BIGINT))"
-        );
+        assert_eq!(sql, "($1, CAST($2 AS TEXT), CAST($3 AS BIGINT)), ($4, CAST($5 AS TEXT), CAST($6 AS BIGINT))");
     }
 }

@@ -37,7 +37,11 @@ macro_rules! select {
 
 impl Store {
     /// An account with its sealed credential.
-    pub async fn credential(&self, project: &ProjectId, id: &AccountId) -> Result<Option<SealedCredential>, StoreError> {
+    pub async fn credential(
+        &self,
+        project: &ProjectId,
+        id: &AccountId,
+    ) -> Result<Option<SealedCredential>, StoreError> {
         let row = sqlx::query(concat!(
             "SELECT ",
             account_columns!(),
