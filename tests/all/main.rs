@@ -1,1 +1,3 @@
-//! x
+//! All tests of the whole, in one binary.
+
+mod store;

@@ -1,1 +1,3 @@
-//! x
+//! What tests share.
+
+pub mod postgres;
