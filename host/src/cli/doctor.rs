@@ -1,0 +1,127 @@
+//! `gloveport doctor`: whether a host can run here, and what to do where it cannot.
+
+mod clock;
+mod database;
+mod folder;
+mod kernel;
+mod running;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use url::Url;
+
+use super::remote::{Remote, parse_server};
+use super::table::clean;
+use super::{CliError, Session};
+
+/// Options of `gloveport doctor`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "\
+Examples:
+  gloveport doctor
+  gloveport doctor --data /var/lib/gloveport --server https://tools.example.com --key-file admin.key
+
+A host that is named by --server or GLOVEPORT_SERVER has to answer; the default one need not run.
+Exit codes: 0 nothing failed (there may be warnings), 1 something failed.")]
+pub(super) struct Args {
+    /// Data folder of the host.
+    #[arg(long, value_name = "DIR", default_value = "./gloveport-data")]
+    data: PathBuf,
+    /// Database of the host, if it is not in the data folder.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Address of the running host; http://127.0.0.1:7070 is tried if left out.
+    #[arg(long, value_name = "URL", env = "GLOVEPORT_SERVER", value_parser = parse_server)]
+    server: Option<Url>,
+    /// File that holds an admin key, to look at installed connectors; without it the key comes from GLOVEPORT_KEY.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Answer with JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Check {
+    name: &'static str,
+    status: Status,
+    detail: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    advice: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    checks: &'a [Check],
+}
+
+/// Runs `gloveport doctor`.
+pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> {
+    let watch = clock::Watch::start();
+    let mut checks = folder::checks(&args.data);
+    checks.push(database::check(&args.data, args.database.as_deref()).await);
+    checks.extend(kernel::checks(&kernel::Facts::read()));
+    let is_named = args.server.is_some();
+    let server = match args.server {
+        Some(server) => server,
+        None => parse_server("http://127.0.0.1:7070").map_err(CliError::Usage)?,
+    };
+    let client = Remote { server, key_file: args.key_file, json: args.json }.client(session)?;
+    checks.extend(running::checks(&client, is_named).await);
+    checks.push(watch.check());
+    report(&checks, args.json, session)
+}
+
+fn report(checks: &[Check], json: bool, session: &mut Session<'_>) -> Result<(), CliError> {
+    let count = |status| checks.iter().filter(|check| check.status == status).count();
+    let failed = count(Status::Fail);
+    if json {
+        let report = Report { ok: failed == 0, checks };
+        let text = serde_json::to_string(&report).map_err(|error| CliError::Failed(error.to_string()))?;
+        writeln!(session.out, "{text}")?;
+    } else {
+        for check in checks {
+            writeln!(session.out, "{}  {:<14}  {}", check.status.as_str(), check.name, clean(&check.detail))?;
+            if !check.advice.is_empty() {
+                writeln!(session.out, "{:24}{}", "→ ", clean(&check.advice))?;
+            }
+        }
+        writeln!(session.out, "{} ok, {} to look at, {failed} failed", count(Status::Ok), count(Status::Warn))?;
+    }
+    if failed == 0 { Ok(()) } else { Err(CliError::Failed(format!("{failed} of {} checks failed", checks.len()))) }
+}
+
+impl Check {
+    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, status: Status::Ok, detail: detail.into(), advice: String::new() }
+    }
+
+    fn warn(name: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { name, status: Status::Warn, detail: detail.into(), advice: advice.into() }
+    }
+
+    fn fail(name: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { name, status: Status::Fail, detail: detail.into(), advice: advice.into() }
+    }
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok  ",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
