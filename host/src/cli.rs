@@ -159,7 +159,6 @@ mod tests {
             "connection add x",
             "account connect x",
             "call",
-            "call tool",
             "key add",
             "key add --role root",
             "key rotate now",

@@ -233,3 +233,105 @@ impl Filter {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::cli::testing::{Fake, run_args_at, run_at};
+
+    const ACTIVE: &str = r#"{"id": "acc_1", "connection": "work", "identifier": "ada@x.y", "organization": "",
+        "label": "", "status": "active", "disabled": false, "fields": {"domain": "acme"}}"#;
+
+    #[tokio::test]
+    async fn connect_sends_secrets_from_standard_input_and_echoes_none() {
+        let fake = Fake::answering(201, ACTIVE).await;
+        let args = "account connect work ada@x.y --secret token --field domain=a=b --organization o --label l";
+        let ran = run_at(&fake, args, "canary-1\n").await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        let shown = "\
+Id            acc_1
+Connection    work
+Identifier    ada@x.y
+Status        active
+Disabled      no
+Fields        domain=acme
+";
+        assert_eq!(ran.out, shown);
+        let request = fake.request();
+        assert_eq!(request.line(), "PUT /v1/connections/work/accounts/ada@x.y");
+        let expected = json!({"credentials": {"token": "canary-1"}, "fields": {"domain": "a=b"}, "organization": "o",
+            "label": "l"});
+        assert_eq!(request.json(), expected);
+    }
+
+    #[tokio::test]
+    async fn connect_takes_a_file_of_secrets_or_none() {
+        let fake = Fake::answering(200, ACTIVE).await;
+        let ran = run_at(&fake, "account connect work a/b --secrets-file -", r#"{"u": "1", "p": "2"}"#).await;
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert_eq!(fake.request().line(), "PUT /v1/connections/work/accounts/a%2Fb");
+        assert_eq!(fake.request().json(), json!({"credentials": {"u": "1", "p": "2"}}));
+
+        let fake = Fake::answering(201, r#"{"id": "acc_1", "status": "pending"}"#).await;
+        let ran = run_at(&fake, "account connect work ada", "").await;
+        assert_eq!((ran.code, fake.request().json()), (0, json!({})));
+        assert!(ran.err.contains("no credential yet"), "{}", ran.err);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_is_connected_and_not_active_is_a_failure() {
+        for status in ["pending", "error", "revoked"] {
+            let fake = Fake::answering(200, &json!({"id": "acc_1", "status": status}).to_string()).await;
+            let ran = run_at(&fake, "account connect work ada --secret token", "canary").await;
+            assert_eq!(ran.code, 1, "{status}");
+            assert!(ran.err.contains(status) && !ran.err.contains("canary"), "{}", ran.err);
+        }
+    }
+
+    #[tokio::test]
+    async fn secrets_in_arguments_are_wrong_usage_and_not_repeated() {
+        let cases: [&[&str]; 7] = [
+            &["--secret", "token=canary"],
+            &["--secret=token=canary"],
+            &["--field", "canary"],
+            &["--field", "=canary"],
+            &["--field", "a=canary", "--field", "a=canary"],
+            &["--secret", "a", "--secret", "a"],
+            &["--secret", "a", "--secrets-file", "-"],
+        ];
+        for more in cases {
+            let fake = Fake::answering(200, ACTIVE).await;
+            let ran = run_args_at(&fake, &[&["account", "connect", "work", "ada"], more].concat(), "canary").await;
+            assert_eq!((ran.code, ran.out.as_str(), fake.requests().len()), (2, "", 0), "{more:?}");
+            assert!(!ran.err.is_empty() && !ran.err.contains("canary"), "{}", ran.err);
+        }
+    }
+
+    #[tokio::test]
+    async fn each_action_asks_for_the_right_thing() {
+        let cases = [
+            ("account show w a --label l", "GET /v1/connections/w/accounts/a?label=l"),
+            ("account disable w a", "POST /v1/connections/w/accounts/a/disable"),
+            ("account enable w a --organization o", "POST /v1/connections/w/accounts/a/enable?organization=o"),
+            ("account remove w a?b#c", "DELETE /v1/connections/w/accounts/a%3Fb%23c"),
+        ];
+        for (args, line) in cases {
+            let fake = Fake::answering(200, ACTIVE).await;
+            let ran = run_at(&fake, args, "").await;
+            assert_eq!((ran.code, fake.request().line().as_str()), (0, line));
+        }
+    }
+
+    #[tokio::test]
+    async fn list_filters_and_shows_a_table() {
+        let fake = Fake::answering(200, &format!(r#"{{"items": [{ACTIVE}], "next_cursor": null}}"#)).await;
+        let ran = run_at(&fake, "account list --connection w --status active --query x&y", "").await;
+        let table = "\
+CONNECTION  IDENTIFIER  ORGANIZATION  LABEL  STATUS  DISABLED  ID
+work        ada@x.y     -             -      active  no        acc_1
+";
+        assert_eq!((ran.code, ran.out.as_str()), (0, table));
+        assert_eq!(fake.request().target, "/v1/accounts?connection=w&status=active&query=x%26y&limit=200");
+    }
+}

@@ -139,3 +139,89 @@ fn show_test(session: &mut Session<'_>, json: bool, text: &str, value: &Value) -
     }
     if works { Ok(()) } else { Err(CliError::Failed(format!("the connection does not work: {detail}"))) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::cli::testing::{Fake, run_args_at, run_at};
+
+    const WORK: &str = r#"{"id": "conn_1", "name": "work", "connector": "github", "auth_pattern": "token",
+        "redirect_uri": null, "status": "active", "account_count": 0}"#;
+
+    #[tokio::test]
+    async fn add_sends_what_is_given_and_nothing_else() {
+        let cases = [
+            (vec![], json!({"name": "w", "connector": "github"})),
+            (
+                vec!["--auth-pattern", "token", "--base-url", "http://h", "--settings", r#"{"n": 12345678901234567890123}"#],
+                json!({"name": "w", "connector": "github", "auth_pattern": "token", "base_url": "http://h",
+                    "settings": {"n": 12345678901234567890123_u128}}),
+            ),
+        ];
+        for (more, expected) in cases {
+            let fake = Fake::answering(201, WORK).await;
+            let args = [&["connection", "add", "w", "--connector", "github"][..], &more].concat();
+            let ran = run_args_at(&fake, &args, "").await;
+            assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+            let request = fake.request();
+            assert_eq!((request.line().as_str(), request.json()), ("POST /v1/connections", expected));
+            assert_eq!(request.content_type, "application/json");
+            let shown = "\
+Name          work
+Id            conn_1
+Connector     github
+Auth pattern  token
+Status        active
+Accounts      0
+";
+            assert_eq!(ran.out, shown);
+        }
+    }
+
+    #[tokio::test]
+    async fn settings_that_are_no_object_are_wrong_usage() {
+        let fake = Fake::answering(201, WORK).await;
+        for settings in ["", "{", "[]", "7", "null", "{} {}", "{a: 1}"] {
+            let args = ["connection", "add", "w", "--connector", "github", "--settings", settings];
+            let ran = run_args_at(&fake, &args, "").await;
+            assert_eq!((ran.code, fake.requests().len()), (2, 0), "{settings}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_test_that_fails_is_a_failure() {
+        let cases = [
+            (r#"{"ok": true, "detail": "GET /user: 200"}"#, "", 0, "It works. GET /user: 200\n"),
+            (r#"{"ok": false, "detail": "401"}"#, "", 1, ""),
+            (r#"{"ok": false, "detail": "401"}"#, " --json", 1, "{\"ok\": false, \"detail\": \"401\"}\n"),
+            (r#"{"ok": "true"}"#, "", 1, ""),
+            ("{}", "", 1, ""),
+        ];
+        for (body, option, code, out) in cases {
+            let fake = Fake::answering(200, body).await;
+            let ran = run_at(&fake, &format!("connection test work{option}"), "").await;
+            assert_eq!((ran.code, ran.out.as_str()), (code, out), "{body}");
+            assert_eq!(fake.request().line(), "POST /v1/connections/work/test");
+        }
+    }
+
+    #[tokio::test]
+    async fn show_list_and_remove_ask_for_the_right_thing() {
+        let fake = Fake::answering(200, &format!(r#"{{"items": [{WORK}], "next_cursor": null}}"#)).await;
+        let ran = run_at(&fake, "connection list", "").await;
+        let table = "\
+NAME  CONNECTOR  AUTH   STATUS  ACCOUNTS  BASE URL
+work  github     token  active  0         -
+";
+        assert_eq!((ran.code, ran.out.as_str()), (0, table));
+        for (args, line) in [
+            ("connection show a%2Fb", "GET /v1/connections/a%252Fb"),
+            ("connection remove a/b", "DELETE /v1/connections/a%2Fb"),
+        ] {
+            let fake = Fake::answering(200, WORK).await;
+            assert_eq!(run_at(&fake, args, "").await.code, 0);
+            assert_eq!(fake.request().line(), line);
+        }
+    }
+}

@@ -172,3 +172,113 @@ fn route(route: &Value) -> String {
         None => format!("{} {}{}", str_at(route, "/method"), str_at(route, "/host"), str_at(route, "/path")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::testing::{Fake, run_args_at, run_at, run_offline};
+
+    const GITHUB: &str = r#"{"name": "github", "version": "0.1.0", "title": "GitHub", "publisher": "Gloveport",
+        "digest": "sha256:ab", "hosts": ["api.github.com"], "imports": ["http", "log"],
+        "auth": [{"name": "token", "kind": "bearer", "fields": [
+            {"name": "token", "label": "Token", "secret": true, "required": true},
+            {"name": "domain", "label": "Domain", "secret": false, "required": false}]}, {"name": "none", "kind": "none"}],
+        "tools": [{"name": "github_user_get", "title": "Get user", "effect": "read", "routes": [
+            {"method": "GET", "path": "/user"}, {"method": "GET", "host": "x.example", "path": "/u/{id}"}]},
+            {"name": "github_x", "title": "X", "effect": "write", "routes": ["POST /x"]}]}"#;
+
+    #[tokio::test]
+    async fn add_uploads_the_bytes_and_says_what_is_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("git hub.wasm");
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        std::fs::write(&path, &bytes).expect("written");
+        let fake = Fake::answering(201, GITHUB).await;
+        let path = path.to_str().expect("text");
+        let ran = run_args_at(&fake, &["connector", "add", path, "--imports", "http,log"], "").await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, "Installed github 0.1.0: 2 tools; auth patterns: token, none.\n"));
+        assert_eq!(ran.err, "Next: gloveport connection add github --connector github\n");
+        let request = fake.request();
+        assert_eq!(request.line(), "POST /v1/connectors?imports=http%2Clog");
+        assert_eq!((request.content_type.as_str(), request.content_length.as_str()), ("application/wasm", "200000"));
+        assert_eq!(request.authorization, "Bearer gp_test");
+        assert_eq!(request.body, bytes);
+    }
+
+    #[tokio::test]
+    async fn add_stops_at_the_first_file_that_is_refused_or_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let good = folder.path().join("a.wasm");
+        std::fs::write(&good, "x").expect("written");
+        let good = good.to_str().expect("text");
+        let problem = r#"{"title": "Not a connector", "status": 422, "code": "invalid_input", "culprit": "caller"}"#;
+        let fake = Fake::answering(422, problem).await;
+        let ran = run_args_at(&fake, &["connector", "add", good, good], "").await;
+        assert_eq!((ran.code, ran.out.as_str(), fake.requests().len()), (1, "", 1));
+        assert!(ran.err.starts_with(&format!("{good} is not installed.\nError: Not a connector\n")), "{}", ran.err);
+
+        let ran = run_offline("connector add /nonexistent/x.wasm", "").await;
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+        assert!(ran.err.contains("Error: /nonexistent/x.wasm: "), "{}", ran.err);
+    }
+
+    #[tokio::test]
+    async fn list_is_a_table_or_a_hint() {
+        let fake = Fake::answering(200, &format!(r#"{{"items": [{GITHUB}], "next_cursor": null, "total_size": 1}}"#)).await;
+        let ran = run_at(&fake, "connector list", "").await;
+        let expected = "\
+NAME    VERSION  TITLE   PUBLISHER  AUTH         TOOLS  STATUS
+github  0.1.0    GitHub  Gloveport  token, none  2      -
+";
+        assert_eq!((ran.code, ran.out.as_str()), (0, expected));
+        let empty = Fake::answering(200, r#"{"items": [], "next_cursor": null, "total_size": 0}"#).await;
+        let ran = run_at(&empty, "connector list", "").await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+        assert!(ran.err.contains("connector add"), "{}", ran.err);
+    }
+
+    #[tokio::test]
+    async fn inspect_shows_fields_and_routes() {
+        let fake = Fake::answering(200, GITHUB).await;
+        let ran = run_at(&fake, "connector inspect github/../x", "").await;
+        let expected = "\
+Name         github
+Title        GitHub
+Version      0.1.0
+Publisher    Gloveport
+Digest       sha256:ab
+Hosts        api.github.com
+Imports      http, log
+
+AUTH PATTERN  KIND    FIELD   LABEL   SECRET  REQUIRED
+token         bearer  token   Token   yes     yes
+                      domain  Domain  no      no
+none          none
+
+TOOL             EFFECT  ROUTE                 TITLE
+github_user_get  read    GET /user             Get user
+                         GET x.example/u/{id}
+github_x         write   POST /x               X
+";
+        assert_eq!(ran.out, expected);
+        assert_eq!(fake.request().line(), "GET /v1/connectors/github%2F..%2Fx");
+    }
+
+    #[tokio::test]
+    async fn json_is_the_answer_as_it_came() {
+        let text = r#"{"z": 1, "a": 12345678901234567890.50}"#;
+        let fake = Fake::answering(200, text).await;
+        assert_eq!(run_at(&fake, "connector inspect x --json", "").await.out, format!("{text}\n"));
+    }
+
+    #[tokio::test]
+    async fn remove_names_the_connector_and_never_the_collection() {
+        let fake = Fake::answering(204, "").await;
+        let ran = run_at(&fake, "connector remove github", "").await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, "Removed the connector github.\n"));
+        assert_eq!(fake.request().line(), "DELETE /v1/connectors/github");
+        for name in ["", ".", ".."] {
+            let ran = run_args_at(&fake, &["connector", "remove", name], "").await;
+            assert_eq!((ran.code, fake.requests().len()), (2, 1), "{name:?}");
+        }
+    }
+}

@@ -125,3 +125,60 @@ impl Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::cli::testing::{Fake, run_args_at, run_offline};
+
+    fn list(status: &str) -> String {
+        format!(r#"{{"items": [{{"name": "github", "status": "{status}", "tools": [{{}}]}}], "next_cursor": null}}"#)
+    }
+
+    /// The statuses of the checks named, of a doctor who looks at a fresh folder and at `fake`.
+    async fn examine(fake: &Fake) -> (u8, Vec<(String, String)>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let ran = run_args_at(fake, &["doctor", "--json", "--data", data.to_str().expect("text")], "").await;
+        let report: Value = serde_json::from_str(&ran.out).expect("JSON");
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        let checks = report["checks"].as_array().expect("a list");
+        let found = checks.iter().map(|check| (text(&check["name"]), text(&check["status"])));
+        let found: Vec<_> = found.filter(|(name, _)| ["host", "connectors"].contains(&name.as_str())).collect();
+        assert_eq!(report["ok"] == true, ran.code == 0, "{}", ran.out);
+        (ran.code, found)
+    }
+
+    fn statuses(host: &str, connectors: &str) -> Vec<(String, String)> {
+        vec![("host".into(), host.into()), ("connectors".into(), connectors.into())]
+    }
+
+    #[tokio::test]
+    async fn a_host_is_examined_with_its_connectors() {
+        let ready = (200, "ok".to_owned());
+        let fake = Fake::with([ready.clone(), (200, list("ready"))]).await;
+        assert_eq!(examine(&fake).await.1, statuses("ok", "ok"));
+        let targets: Vec<_> = fake.requests().iter().map(|request| request.target.clone()).collect();
+        assert_eq!(targets, ["/readyz", "/v1/connectors?limit=200"]);
+
+        let fake = Fake::with([ready.clone(), (200, list("incompatible"))]).await;
+        assert_eq!(examine(&fake).await, (1, statuses("ok", "fail")));
+        let fake = Fake::with([(503, String::new()), (200, list("ready"))]).await;
+        assert_eq!(examine(&fake).await, (1, statuses("fail", "ok")));
+        let fake = Fake::with([ready.clone(), (500, String::new())]).await;
+        assert_eq!(examine(&fake).await, (1, statuses("ok", "fail")));
+        let refused = r#"{"title": "No key", "status": 401, "code": "unauthenticated"}"#;
+        let fake = Fake::with([ready, (401, refused.to_owned())]).await;
+        assert_eq!(examine(&fake).await.1, statuses("ok", "warn"));
+    }
+
+    #[tokio::test]
+    async fn a_named_host_that_is_not_there_is_a_failure_with_advice() {
+        let ran = run_offline("doctor --data /nonexistent/data --server http://127.0.0.1:1", "").await;
+        assert_eq!(ran.code, 1);
+        assert!(ran.out.contains("FAIL  host "), "{}", ran.out);
+        assert!(ran.out.contains("start it, or correct --server"), "{}", ran.out);
+        assert!(ran.err.contains("checks failed"), "{}", ran.err);
+    }
+}

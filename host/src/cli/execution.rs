@@ -123,3 +123,38 @@ impl Filter {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::testing::{Fake, run_at, run_offline};
+
+    const FAILED: &str = r#"{"id": "exec_1", "started_at": "2026-01-31T00:00:00Z", "tool": "github_x", "identifier": "ada",
+        "status": "failed", "code": "upstream_error", "culprit": "upstream", "timing": {"total_us": 12345}}"#;
+
+    #[tokio::test]
+    async fn list_filters_and_shows_a_table() {
+        let fake = Fake::answering(200, &format!(r#"{{"items": [{FAILED}], "next_cursor": null}}"#)).await;
+        let ran = run_at(&fake, "execution list --status failed --since 2026-01-31T00:00:00Z", "").await;
+        let table = "\
+ID      STARTED               TOOL      IDENTIFIER  STATUS  CODE            CULPRIT   MICROSECONDS
+exec_1  2026-01-31T00:00:00Z  github_x  ada         failed  upstream_error  upstream  12345
+";
+        assert_eq!((ran.code, ran.out.as_str()), (0, table));
+        assert_eq!(fake.request().target, "/v1/executions?status=failed&since=2026-01-31T00%3A00%3A00Z&limit=50");
+    }
+
+    #[tokio::test]
+    async fn show_asks_for_one() {
+        let fake = Fake::answering(200, FAILED).await;
+        let ran = run_at(&fake, "execution show exec_1", "").await;
+        assert_eq!((ran.code, fake.request().line().as_str()), (0, "GET /v1/executions/exec_1"));
+        assert!(ran.out.contains("Culprit       upstream\n"), "{}", ran.out);
+    }
+
+    #[tokio::test]
+    async fn limits_out_of_range_are_wrong_usage() {
+        for limit in ["0", "10001", "-1", "x"] {
+            assert_eq!(run_offline(&format!("execution list --limit {limit}"), "").await.code, 2, "{limit}");
+        }
+    }
+}

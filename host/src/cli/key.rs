@@ -93,3 +93,39 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
         Action::Rotate(args) => rotate::run(args).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::cli::testing::{Fake, run_at};
+
+    #[tokio::test]
+    async fn a_new_key_is_all_of_standard_output() {
+        let fake = Fake::answering(201, r#"{"id": "key_1", "key": "gp_new", "role": "agent"}"#).await;
+        let ran = run_at(&fake, "key add --role agent --identifier ada --name laptop", "").await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, "gp_new\n"));
+        assert!(ran.err.contains("only time") && !ran.err.contains("gp_new"), "{}", ran.err);
+        assert_eq!(fake.request().line(), "POST /v1/keys");
+        assert_eq!(fake.request().json(), json!({"role": "agent", "identifier": "ada", "name": "laptop"}));
+
+        let fake = Fake::answering(201, r#"{"id": "key_1", "key": "gp_new"}"#).await;
+        let ran = run_at(&fake, "key add --role admin --json", "").await;
+        assert_eq!(ran.out, "{\"id\": \"key_1\", \"key\": \"gp_new\"}\n");
+        assert_eq!(fake.request().json(), json!({"role": "admin"}));
+    }
+
+    #[tokio::test]
+    async fn list_and_remove() {
+        let body = r#"{"items": [{"id": "key_1", "role": "agent", "identifier": "ada"}], "next_cursor": null}"#;
+        let fake = Fake::answering(200, body).await;
+        let table = "\
+ID     NAME  ROLE   IDENTIFIER  MADE  LAST USED
+key_1  -     agent  ada         -     -
+";
+        assert_eq!(run_at(&fake, "key list", "").await.out, table);
+        let fake = Fake::answering(204, "").await;
+        assert_eq!(run_at(&fake, "key remove key_1", "").await.code, 0);
+        assert_eq!(fake.request().line(), "DELETE /v1/keys/key_1");
+    }
+}

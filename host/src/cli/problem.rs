@@ -137,8 +137,11 @@ Error: Invalid input
 
     #[test]
     fn advice_is_given_for_known_codes_only() {
-        let advised = Code::ALL.iter().filter(|code| !advice(code.as_str()).is_empty()).count();
-        assert_eq!(advised, 15);
+        // For these the detail and the fields say all there is to say.
+        let bare = ["invalid_request", "invalid_input", "conflict", "payload_too_large"];
+        for code in Code::ALL {
+            assert_eq!(advice(code.as_str()).is_empty(), bare.contains(&code.as_str()), "{}", code.as_str());
+        }
         assert_eq!(advice("teapot"), "");
     }
 }

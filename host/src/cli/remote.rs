@@ -72,6 +72,34 @@ pub(super) fn parse_server(text: &str) -> Result<Url, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::testing::{Fake, run_args_at, run_offline};
+
+    #[tokio::test]
+    async fn a_key_file_goes_before_the_environment() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        let args = ["key", "list", "--key-file", path.to_str().expect("text")];
+        std::fs::write(&path, "gp_file\n").expect("written");
+        let fake = Fake::answering(200, r#"{"items": [], "next_cursor": null}"#).await;
+        assert_eq!(run_args_at(&fake, &args, "").await.code, 0);
+        assert_eq!(fake.request().authorization, "Bearer gp_file");
+        for wrong in ["", "\n", "gp canary", "gp_canary\ngp_canary\n"] {
+            std::fs::write(&path, wrong).expect("written");
+            let ran = run_args_at(&fake, &args, "").await;
+            assert_eq!((ran.code, fake.requests().len()), (2, 1), "{wrong:?}");
+            assert!(!ran.err.contains("canary"), "{}", ran.err);
+        }
+        std::fs::remove_file(&path).expect("removed");
+        assert_eq!((run_args_at(&fake, &args, "").await.code, fake.requests().len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn without_a_key_none_is_sent() {
+        let fake = Fake::answering(401, r#"{"title": "No key", "status": 401, "code": "unauthenticated"}"#).await;
+        let ran = run_offline(&format!("key list --server {}", fake.url), "").await;
+        assert_eq!((ran.code, fake.request().authorization.as_str()), (1, ""));
+        assert!(ran.err.contains("GLOVEPORT_KEY"), "{}", ran.err);
+    }
 
     #[test]
     fn only_plain_http_addresses_are_servers() {

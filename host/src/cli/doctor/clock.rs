@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn hosts_may_be_seconds_apart_and_not_minutes() {
-        // NOW is 2026-09-21T13:46:40Z.
+        // NOW is 2026-09-21T14:13:20Z.
         let cases = [
             (Some("Mon, 21 Sep 2026 14:13:20 GMT"), Status::Ok),
             (Some("Mon, 21 Sep 2026 14:13:25 GMT"), Status::Ok),
