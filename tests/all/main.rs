@@ -1,1 +1,3 @@
-//! x
+//! The integration tests: one binary, so that the harness is compiled and linked once.
+
+mod tidy;
