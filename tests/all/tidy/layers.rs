@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use proc_macro2::Delimiter;
+
 use super::source::{Finding, Kind, Source, read, root, tree};
 use super::{found, hold};
 
@@ -95,7 +97,8 @@ fn uses(source: &Source) -> Vec<(String, usize)> {
         while inline.last().is_some_and(|depth| token.depth < *depth) {
             inline.pop();
         }
-        if token.word() == Some("mod") && matches!(source.tokens.get(at + 2).map(|t| &t.kind), Some(Kind::Open(_))) {
+        let opens = matches!(token.kind, Kind::Open(Delimiter::Brace));
+        if opens && at >= 2 && source.tokens[at - 2].word() == Some("mod") {
             inline.push(token.depth + 1);
         }
         if source.is_test(token.line) || follows_path(source, at) {

@@ -25,7 +25,7 @@ fn opening(source: &Source) -> Vec<Finding> {
         return if page { Vec::new() } else { vec![source.finding(1, "does not open with a `//!` sentence", why)] };
     }
     let first = lines.split(|line| line.is_empty()).next().unwrap_or_default().join(" ");
-    let sentence = first.split_whitespace().count() >= 3 && first.ends_with('.');
+    let sentence = first.split_whitespace().count() >= 2 && first.ends_with('.');
     let mut findings = Vec::new();
     if !sentence {
         findings.push(source.finding(1, format!("opens with {first:?}, which is no sentence"), why));
@@ -117,7 +117,7 @@ fn openings_that_say_nothing_are_found() {
         "// A comment of ours.",
         "\n//! A sentence too late.",
         "//! x",
-        "//! Two words.",
+        "//! Word.",
         "//! No full stop here",
     ] {
         assert_eq!(found("host/src/a.rs", text, opening).len(), 1, "{text:?}");
