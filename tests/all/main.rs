@@ -1,4 +1,5 @@
 //! The integration tests: one binary, so that the harness is compiled and linked once.
+#![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on fails its test")]
 
 mod imitation;
 mod tidy;
