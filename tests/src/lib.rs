@@ -1,3 +1,10 @@
-//! What tests share.
+//! The harness of the integration tests: imitated providers, a host to call, and a credential to look for.
+#![expect(clippy::expect_used, reason = "a harness that cannot go on fails its test")]
 
+pub mod canary;
+pub mod demo;
+pub mod host;
+pub mod imitation;
 pub mod postgres;
+pub mod programs;
+pub mod upstream;

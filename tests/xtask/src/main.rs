@@ -1,2 +1,45 @@
-//! x
-fn main() {}
+//! The commands of this repository, reached by `cargo xtask`: everything a person or CI runs.
+
+mod bench;
+mod cargo;
+mod check;
+mod demo;
+mod dependencies;
+mod steps;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build, test, show and measure Gloveport.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that CI runs: format, dependency rules, lints, connectors, all tests.
+    Test,
+    /// A sealed call from end to end against imitated providers, with what each party saw.
+    Demo(demo::Options),
+    /// Throughput and latency against a native pass-through, in one run.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Test => check::run(),
+        Command::Demo(options) => demo::run(&options),
+        Command::Bench(options) => bench::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            steps::fail(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `cargo xtask bench`: what the sandbox and the records cost, against the same work done natively in the same run.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's output is its purpose")]
+
+mod load;
+mod native;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use load::{Shot, measure};
+use report::Report;
+
+/// Requests of each measurement unless `--requests` says otherwise: a few seconds each.
+const REQUESTS: usize = 20_000;
+
+/// Connections: as many as a busy agent platform keeps open, and one alone, which shows the latency.
+const CONNECTIONS: [usize; 2] = [16, 1];
+
+/// What is injected, by hand and by the host.
+const CREDENTIAL: &str = "ghp_benchmark";
+
+struct Options {
+    requests: usize,
+    json: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match (options(), runtime) {
+        (Ok(options), Ok(runtime)) => runtime.block_on(bench(&options)),
+        (Err(error), _) => Err(error),
+        (_, Err(error)) => Err(error.to_string()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options() -> Result<Options, String> {
+    let mut options = Options { requests: REQUESTS, json: None };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--requests" => options.requests = value()?.parse().map_err(|_| "--requests takes a number")?,
+            "--json" => options.json = Some(value()?.into()),
+            _ => return Err(format!("unknown argument {argument}")),
+        }
+    }
+    Ok(options)
+}
+
+async fn bench(options: &Options) -> Result<(), String> {
+    // The first of a process sets the provider; the later ones find it set.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut report = Report::default();
+    let upstream = native::upstream(CREDENTIAL).await?;
+    let native = native::start(format!("http://{upstream}/user"), CREDENTIAL.into()).await?;
+    let null = Shot { url: format!("http://{native}/null"), headers: Vec::new(), body: None };
+    let call = Shot {
+        url: format!("http://{native}/call"),
+        headers: vec![("authorization", "Bearer gp_caller".into())],
+        body: Some(Bytes::from_static(b"{\"identifier\":\"ada\",\"input\":{}}")),
+    };
+    for connections in CONNECTIONS {
+        for (name, shot) in [("null route", &null), ("native pass-through", &call)] {
+            eprintln!("measuring: {name}, {connections} connections");
+            report.load.push(measure(name, shot, connections, options.requests).await?);
+        }
+    }
+    report.compare("native/null", "native pass-through", "null route");
+    println!("{}", report.table());
+    match &options.json {
+        Some(path) => report.write(path),
+        None => Ok(()),
+    }
+}
