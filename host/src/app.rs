@@ -12,7 +12,7 @@ use crate::call::{self, Host};
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
-use crate::model::{Clock, Random};
+use crate::model::{Clock, Random, Secret};
 use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use crate::store::{Store, StoreError};
 use crate::vault::{KeySource, Vault, VaultError};
@@ -81,7 +81,7 @@ impl App {
         private_folder(data)?;
         let metrics = figures::recorder()?;
         let store = Store::open(&config.database).await?;
-        let vault = Arc::new(Vault::open(key_source(&config), random)?);
+        let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?);
         let runtime = Runtime::new(RuntimeConfig {
             cache_dir: Some(data.join("compiled")),
             random,
@@ -123,10 +123,10 @@ fn private_folder(path: &Path) -> Result<(), AppError> {
     made.map_err(|source| AppError::Data { path: path.to_owned(), source })
 }
 
-fn key_source(config: &Config) -> KeySource {
-    match &config.master_key {
-        Some(_) => KeySource::Environment,
-        None => KeySource::File(config.data.join("master.key")),
+fn key_source(data: &Path, from_environment: Option<Secret>) -> KeySource {
+    match from_environment {
+        Some(text) => KeySource::Environment(text),
+        None => KeySource::File(data.join("master.key")),
     }
 }
 

@@ -18,7 +18,7 @@ mod resolve;
 mod run;
 
 pub use connect::{ConnectRequest, Connected, connect, test_account};
-pub use host::Host;
+pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::describe_metrics;
 pub use resolve::{Visible, visible_tools};
@@ -86,7 +86,7 @@ pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<
         async move {
             let resolved = resolve::resolve(&host, &caller, &request).instrument(tracing::debug_span!("resolve")).await;
             measure::phase("resolve", started.elapsed());
-            run::run(&host, &caller, request, resolved?, started).await
+            run::run(&host, &caller, &request, resolved?, started).await
         }
     };
     let result = host.run_to_end(work.in_current_span()).await;

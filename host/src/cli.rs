@@ -17,6 +17,7 @@ mod secrets;
 pub mod serve;
 mod session;
 mod table;
+pub mod telemetry;
 #[cfg(test)]
 mod testing;
 mod upload;
@@ -109,7 +110,7 @@ pub async fn start(arguments: impl IntoIterator<Item = OsString>, session: &mut 
 
 async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
     match cli.command {
-        Command::Serve(args) => serve::run(args).await,
+        Command::Serve(args) => serve::run(args, session).await,
         Command::Connector(args) => connector::run(args, session).await,
         Command::Connection(args) => connection::run(args, session).await,
         Command::Account(args) => account::run(args, session).await,

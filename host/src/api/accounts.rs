@@ -190,8 +190,12 @@ pub(super) async fn list(
     Query(query): Query<AccountQuery>,
 ) -> Result<axum::Json<List<AccountBody>>, Problem> {
     let page = page(query.limit, query.cursor)?;
+    let connection = match query.connection {
+        Some(name) => Some(connections::find(&state, &caller, &name).await?.id),
+        None => None,
+    };
     let filter = AccountFilter {
-        connection: query.connection,
+        connection,
         identifier: query.identifier,
         organization: query.organization,
         state: query.status.as_deref().map(state_of).transpose()?,

@@ -62,6 +62,8 @@ pub(super) struct ExecutionQuery {
     trigger_type: Option<String>,
     /// A user.
     identifier: Option<String>,
+    /// The execution that they were made for.
+    parent: Option<String>,
     /// Not before this time (RFC 3339).
     since: Option<String>,
     /// Items at most: 1 to 200, 50 if absent.
@@ -85,6 +87,7 @@ pub(super) async fn list(
         chat_id: query.chat_id,
         trigger_type: query.trigger_type,
         identifier: query.identifier,
+        parent: query.parent.as_deref().map(parent).transpose()?,
         since: query.since.as_deref().map(since).transpose()?,
         key: own_only(&caller),
     };
@@ -120,6 +123,10 @@ fn own_only(caller: &Caller) -> Option<crate::model::KeyId> {
 fn status(text: &str) -> Result<ExecutionStatus, Problem> {
     ExecutionStatus::parse(text)
         .ok_or_else(|| Problem::bad_request("`status` must be started, succeeded, failed or unknown_outcome"))
+}
+
+fn parent(text: &str) -> Result<ExecutionId, Problem> {
+    ExecutionId::parse(text).ok_or_else(|| Problem::bad_request("`parent` is not an execution id"))
 }
 
 fn since(text: &str) -> Result<crate::model::Timestamp, Problem> {

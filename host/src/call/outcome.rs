@@ -62,6 +62,9 @@ fn of_refusal(refusal: &EgressError) -> Fault {
         EgressError::Timeout(_) => (Code::UpstreamTimeout, Culprit::Upstream),
         EgressError::Unreachable(_) => (Code::UpstreamError, Culprit::Upstream),
         EgressError::Limit(_) => (Code::GuestLimit, Culprit::Limit),
+        EgressError::Credential(_) => (Code::AccountNotActive, Culprit::Caller),
+        EgressError::Broken(_) => (Code::UpstreamError, Culprit::Upstream),
+        EgressError::Setup(_) => (Code::Internal, Culprit::Host),
     };
     Fault::new(code, culprit, refusal.to_string())
 }

@@ -90,7 +90,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
             remote.client(session)?.delete(&["v1", "keys", &id], &[]).await?;
             Ok(writeln!(session.err, "Removed the key {id}.")?)
         }
-        Action::Rotate(args) => rotate::run(args).await,
+        Action::Rotate(args) => rotate::run(args, session).await,
     }
 }
 

@@ -130,15 +130,15 @@ impl Store {
         row.map(|row| read_account(&mut Columns::of(&row))).transpose()
     }
 
-    /// The project's accounts, oldest first.
+    /// The project's accounts with their connections, oldest first.
     pub async fn list_accounts(
         &self,
         project: &ProjectId,
         filter: &AccountFilter,
         request: &PageRequest,
-    ) -> Result<Page<Account>, StoreError> {
-        narrowed(Listing::of(columns!(), "accounts a", "a.id", Order::OldestFirst), project, filter)
-            .page(self.read(), request, |text| AccountId::parse(text).is_some(), read_account)
+    ) -> Result<Page<(Connection, Account)>, StoreError> {
+        narrowed(with_connections(), project, filter)
+            .page(self.read(), request, |text| AccountId::parse(text).is_some(), read_both)
             .await
     }
 
@@ -148,14 +148,7 @@ impl Store {
         project: &ProjectId,
         filter: &AccountFilter,
     ) -> Result<Vec<(Connection, Account)>, StoreError> {
-        const COLUMNS: &str = concat!(columns!(), ", ", connection_columns!());
-        const FROM: &str = "accounts a JOIN connections c ON c.project = a.project AND c.id = a.connection";
-        narrowed(Listing::of(COLUMNS, FROM, "a.id", Order::OldestFirst), project, filter)
-            .all(self.read(), MAX_OF_ONE_USER, |columns| {
-                let account = read_account(columns)?;
-                Ok((read_connection(columns)?, account))
-            })
-            .await
+        narrowed(with_connections(), project, filter).all(self.read(), MAX_OF_ONE_USER, read_both).await
     }
 
     /// How many accounts a connection has.
@@ -245,6 +238,17 @@ async fn replace(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+fn with_connections() -> Listing {
+    const COLUMNS: &str = concat!(columns!(), ", ", connection_columns!());
+    const FROM: &str = "accounts a JOIN connections c ON c.project = a.project AND c.id = a.connection";
+    Listing::of(COLUMNS, FROM, "a.id", Order::OldestFirst)
+}
+
+fn read_both(columns: &mut Columns<'_>) -> Result<(Connection, Account), StoreError> {
+    let account = read_account(columns)?;
+    Ok((read_connection(columns)?, account))
 }
 
 fn narrowed(listing: Listing, project: &ProjectId, filter: &AccountFilter) -> Listing {
