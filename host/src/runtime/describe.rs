@@ -239,10 +239,13 @@ mod tests {
         assert_eq!(tools[0].routes[0].path.to_string(), "/items/{id}");
     }
 
+    /// What is refused about the tool, and how to make a tool like that.
+    type Case = (&'static str, Box<dyn Fn(&mut wit::Tool)>);
+
     /// Lesson 9: what a tool declares is enforced from the day it is installed.
     #[test]
     fn a_bad_tool_is_refused_with_the_reason() {
-        let cases: Vec<(&str, Box<dyn Fn(&mut wit::Tool)>)> = vec![
+        let cases: Vec<Case> = vec![
             ("name", Box::new(|tool| tool.name = String::new())),
             ("name", Box::new(|tool| tool.name = "Acme".into())),
             ("name", Box::new(|tool| tool.name = "1acme".into())),

@@ -29,6 +29,8 @@ const WIT: [&str; 9] = [
 /// Imports that a test guest can name, with the signatures of the canonical ABI.
 pub(super) const HTTP: &str = r#"(import "gloveport:connector/http@0.1.0" "send"
     (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
+pub(super) const SEND_ALL: &str = r#"(import "gloveport:connector/http@0.1.0" "send-all"
+    (func $send_all (param i32 i32 i32)))"#;
 pub(super) const LOG: &str = r#"(import "gloveport:connector/log@0.1.0" "write"
     (func $log (param i32 i32 i32)))"#;
 pub(super) const CLOCK: &str = r#"(import "gloveport:connector/clock@0.1.0" "now" (func $now (result i64)))"#;

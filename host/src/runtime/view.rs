@@ -100,6 +100,11 @@ impl wit::http::Host for View<'_> {
         let outside = self.outside("http.send-all")?;
         let counted: Vec<_> =
             requests.into_iter().map(|request| self.count_request().map(|()| request_from_guest(request))).collect();
+        // Sending nothing is not waiting: whoever could wait for free would not be charged for its time.
+        if counted.iter().all(Result::is_err) {
+            let refused = counted.into_iter().filter_map(Result::err).map(Err).inspect(|result| self.note(result));
+            return Ok(refused.map(answer).collect());
+        }
         let since = self.begin_wait();
         let send = |request| outside.egress.send(&outside.grant, request);
         let results = gather(counted, send, |result| self.note(result)).await;
