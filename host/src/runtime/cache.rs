@@ -281,4 +281,16 @@ mod tests {
         let refused = open(&file.join("cache")).expect_err("not a directory").to_string();
         assert!(refused.contains("file/cache"), "{refused}");
     }
+
+    #[test]
+    fn a_component_that_cannot_be_kept_is_served_all_the_same() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let runtime = open(dir.path()).expect("a runtime");
+        let wasm = guest("", ECHO);
+        let digest = digest(&wasm);
+        // A directory in the artifact's place: it cannot be read, and a file cannot be renamed onto it.
+        fs::create_dir(runtime.0.cache.as_ref().expect("a cache").path(&digest)).expect("made");
+        assert!(runtime.compile(&wasm, &digest).is_ok());
+        assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 2, "the draft is gone");
+    }
 }

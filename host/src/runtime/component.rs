@@ -56,8 +56,11 @@ impl Runtime {
         }
         let component = Component::new(engine, wasm).map_err(|error| refusal(wasm, &error))?;
         let compiled = check_world(engine, component)?;
-        if let Some(cache) = &self.0.cache {
-            cache.store(&compiled.component, digest)?;
+        // A full disk makes the next start slower, and nothing else.
+        if let Some(cache) = &self.0.cache
+            && let Err(error) = cache.store(&compiled.component, digest)
+        {
+            tracing::warn!(digest, %error, "a compiled component was not kept");
         }
         Ok(compiled)
     }
