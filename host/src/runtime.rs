@@ -9,6 +9,8 @@ mod engine;
 mod error;
 pub mod limits;
 mod state;
+#[cfg(test)]
+mod test_guests;
 mod view;
 
 use std::path::PathBuf;

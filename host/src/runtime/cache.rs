@@ -164,3 +164,133 @@ fn check_private(file: &File) -> io::Result<()> {
 fn check_private(_: &File) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::test_guests::{ECHO, digest, guest};
+    use super::super::{Runtime, RuntimeConfig};
+    use super::*;
+
+    fn open(dir: &Path) -> Result<Runtime, RuntimeError> {
+        let config = RuntimeConfig { cache_dir: Some(dir.into()), random: Random::system(), max_concurrent_calls: 1 };
+        Runtime::new(config)
+    }
+
+    fn load(runtime: &Runtime, digest: &str) -> Option<Component> {
+        runtime.0.cache.as_ref().and_then(|cache| cache.load(&runtime.0.engine, digest))
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).map_or(0, |file| file.permissions().mode() & 0o777)
+    }
+
+    #[test]
+    fn a_component_compiled_once_is_loaded_by_the_next_start() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let wasm = guest("", ECHO);
+        let digest = digest(&wasm);
+        let first = open(dir.path()).expect("a runtime");
+        assert!(load(&first, &digest).is_none());
+        first.compile(&wasm, &digest).expect("accepted");
+        drop(first);
+        let second = open(dir.path()).expect("a runtime");
+        assert!(load(&second, &digest).is_some());
+        assert!(second.compile(&wasm, &digest.to_uppercase()).is_ok());
+        let mut files = 0;
+        for entry in fs::read_dir(dir.path()).expect("a directory") {
+            assert_eq!(mode(&entry.expect("an entry").path()), 0o600);
+            files += 1;
+        }
+        assert_eq!(files, 2, "the key and one artifact, no drafts");
+    }
+
+    /// Lesson: an artifact is native code, so nothing that this host did not write may be loaded.
+    #[test]
+    fn what_this_host_did_not_write_is_compiled_anew() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let runtime = open(dir.path()).expect("a runtime");
+        let wasm = guest("", ECHO);
+        let digest = digest(&wasm);
+        runtime.compile(&wasm, &digest).expect("accepted");
+        let path = runtime.0.cache.as_ref().expect("a cache").path(&digest);
+        let good = fs::read(&path).expect("the artifact");
+        let flip = |position: usize| {
+            let mut bytes = good.clone();
+            bytes[position] ^= 1;
+            bytes
+        };
+        for (what, bytes) in [
+            ("empty", Vec::new()),
+            ("the mark alone", good[..MARK_BYTES].to_vec()),
+            ("cut", good[..good.len() - 1].to_vec()),
+            ("longer", [good.as_slice(), &[0]].concat()),
+            ("another mark", flip(0)),
+            ("another first byte", flip(MARK_BYTES)),
+            ("another byte in the middle", flip(good.len() / 2)),
+            ("another last byte", flip(good.len() - 1)),
+            ("no mark", good[MARK_BYTES..].to_vec()),
+        ] {
+            fs::write(&path, bytes).expect("written");
+            assert!(load(&runtime, &digest).is_none(), "{what}");
+            runtime.compile(&wasm, &digest).expect("compiled anew");
+            assert!(load(&runtime, &digest).is_some(), "{what}: must have been replaced");
+        }
+    }
+
+    #[test]
+    fn an_artifact_is_of_one_component_and_one_key() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let runtime = open(dir.path()).expect("a runtime");
+        let wasm = guest("", ECHO);
+        let (digest, other) = (digest(&wasm), "0".repeat(64));
+        runtime.compile(&wasm, &digest).expect("accepted");
+        let cache = runtime.0.cache.as_ref().expect("a cache");
+        fs::copy(cache.path(&digest), cache.path(&other)).expect("copied");
+        assert!(load(&runtime, &other).is_none(), "another component's artifact under this name");
+
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        let stranger = open(elsewhere.path()).expect("a runtime");
+        let planted = stranger.0.cache.as_ref().expect("a cache").path(&digest);
+        fs::copy(cache.path(&digest), planted).expect("copied");
+        assert!(load(&stranger, &digest).is_none(), "marked with another key");
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        drop(open(dir.path()).expect("a runtime"));
+        let key = dir.path().join(KEY_FILE);
+        for bits in [0o640, 0o604, 0o620, 0o666] {
+            fs::set_permissions(&key, fs::Permissions::from_mode(bits)).expect("set");
+            let refused = open(dir.path()).expect_err("not private").to_string();
+            assert!(refused.contains("chmod 600"), "{bits:o}: {refused}");
+        }
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("set");
+        fs::write(&key, [0; MARK_BYTES - 1]).expect("written");
+        assert!(open(dir.path()).is_err(), "a key that is too short");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "").expect("written");
+        let refused = open(&file.join("cache")).expect_err("not a directory").to_string();
+        assert!(refused.contains("file/cache"), "{refused}");
+    }
+
+    #[test]
+    fn a_component_that_cannot_be_kept_is_served_all_the_same() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let runtime = open(dir.path()).expect("a runtime");
+        let wasm = guest("", ECHO);
+        let digest = digest(&wasm);
+        // A directory in the artifact's place: it cannot be read, and a file cannot be renamed onto it.
+        fs::create_dir(runtime.0.cache.as_ref().expect("a cache").path(&digest)).expect("made");
+        assert!(runtime.compile(&wasm, &digest).is_ok());
+        assert_eq!(fs::read_dir(dir.path()).expect("a directory").count(), 2, "the draft is gone");
+    }
+}

@@ -272,3 +272,284 @@ fn failure_from_guest(failure: bindings::Failure) -> Failure {
         bindings::Failure::Internal(message) => Failure::Internal(text(message)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::test_guests::{
+        ACCOUNT, CLOCK, DESCRIBE, ECHO, HTTP, LOG, PROGRESS, RANDOM, SEND, SEND_ALL, SPIN, call, component, digest,
+        guest, module, runtime,
+    };
+    use super::*;
+    use crate::model::Import;
+
+    fn plugin(runtime: &Runtime, wasm: &[u8]) -> Plugin {
+        let compiled = runtime.compile(wasm, &digest(wasm)).expect("accepted");
+        runtime.link(&compiled, &BTreeSet::from(Import::ALL)).expect("linked")
+    }
+
+    async fn report(wasm: &[u8]) -> Report {
+        let runtime = runtime(1);
+        let report = runtime.call(&plugin(&runtime, wasm), call("{}")).await;
+        assert_eq!(runtime.pool_metrics().busy_slots, 0);
+        assert_eq!(runtime.pool_metrics().stacks, 0);
+        report
+    }
+
+    /// Name of the limit that the call was stopped at.
+    fn limit_of(report: &Report) -> &'static str {
+        match &report.outcome {
+            Err(CallError::Limit { limit, .. }) => limit,
+            outcome => panic!("not a limit: {outcome:?}"),
+        }
+    }
+
+    /// A call takes `guest_ticks` of its own time instead of what the constant says, so that the test is short.
+    async fn run(runtime: &Runtime, plugin: &Plugin, guest_ticks: u32, timeout: Duration) -> Run<String> {
+        let run = runtime.run(&plugin.pre, None, guest_ticks, timeout, async |connector, store| {
+            connector.call_call(store, "t", "{}", None).await
+        });
+        run.await.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()))
+    }
+
+    #[tokio::test]
+    async fn a_call_answers_and_is_measured() {
+        let runtime = runtime(1);
+        let plugin = plugin(&runtime, &guest("", ECHO));
+        let input = r#"{"amount": 9007199254740993123, "text": "ä\u0000"}"#;
+        for _ in 0..3 {
+            let report = runtime.call(&plugin, call(input)).await;
+            assert_eq!(report.outcome, Ok(input.into()));
+            assert_eq!((report.requests, report.upstream_us, report.logs.len()), (0, 0, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_call_is_left_for_the_next() {
+        let runtime = runtime(1);
+        // Answers "1" and writes the 1 into memory; if it were still there it would answer "2".
+        let count = r#"(i32.store8 (i32.const 8192) (i32.add (i32.load8_u (i32.const 8192)) (i32.const 1)))
+            (i32.store8 (i32.const 8193) (i32.add (i32.load8_u (i32.const 8192)) (i32.const 48)))
+            (call $ok (i32.const 8193) (i32.const 1))"#;
+        let plugin = plugin(&runtime, &guest("", count));
+        for _ in 0..5 {
+            assert_eq!(runtime.call(&plugin, call("{}")).await.outcome, Ok("1".into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guest_that_breaks_fails_its_own_call_only() {
+        for (what, body, expected) in [
+            ("unreachable", "unreachable", "unreachable"),
+            ("division by zero", "(i32.div_u (i32.const 1) (i32.const 0))", "divide by zero"),
+            ("outside of memory", "(i32.load (i32.const -4))", "out of bounds"),
+            ("output that is not UTF-8", "(call $ok (i32.const 2053) (i32.const 2))", "utf-8"),
+            ("output outside of memory", "(call $ok (i32.const 0) (i32.const -1))", "out of bounds"),
+            ("a result outside of memory", "(i32.const -8)", "out of bounds"),
+            ("a result that is not aligned", "(i32.const 1025)", "not aligned"),
+            ("an unknown failure", "(call $fail (i32.const 99) (i32.const 0) (i32.const 0))", "discriminant"),
+        ] {
+            let outcome = report(&guest("", body)).await.outcome;
+            let Err(CallError::Trap { message }) = &outcome else { panic!("{what}: {outcome:?}") };
+            assert!(message.to_lowercase().contains(expected), "{what}: {message}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_guest_is_stopped_at_each_limit() {
+        let grow = |what: &str| format!("(loop $again (br_if $again (i32.ne (i32.const -1) {what}))) unreachable");
+        let grow_memory = grow("(memory.grow (i32.const 16))");
+        let grow_table = grow("(table.grow $table (ref.null func) (i32.const 1000))");
+        let output = |bytes: usize| {
+            let pages = bytes / 65_536 + 1;
+            format!("(drop (memory.grow (i32.const {pages}))) (call $ok (i32.const 65536) (i32.const {bytes}))")
+        };
+        let log = "(drop (memory.grow (i32.const 300))) (call $log (i32.const 0) (i32.const 0) (i32.const 17000000)) unreachable";
+        let table = "(table $table 1 funcref)";
+        let recurse = "(func $deeper (param i32) (result i32) (i32.add (i32.const 1) (call $deeper (local.get 0))))";
+        for (limit, imports, body, items) in [
+            ("guest_memory_bytes", "", grow_memory.as_str(), ""),
+            ("guest_table_elements", "", &grow_table, table),
+            ("guest_stack_bytes", "", "(call $deeper (i32.const 0))", recurse),
+            ("output_bytes", "", &output(limits::OUTPUT_BYTES + 1), ""),
+            ("host_call_bytes", "", &output(limits::HOST_CALL_BYTES + 1), ""),
+            ("host_call_bytes", LOG, log, ""),
+        ] {
+            let report = report(&component(&module(imports, DESCRIBE, body, items))).await;
+            assert_eq!(limit_of(&report), limit);
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_can_grow_up_to_its_limit() {
+        let pages = limits::GUEST_MEMORY_BYTES / 65_536 - 2;
+        let body = format!("(if (i32.eq (i32.const -1) (memory.grow (i32.const {pages}))) (then unreachable)) {ECHO}");
+        assert_eq!(report(&guest("", &body)).await.outcome, Ok("{}".into()));
+        // Being refused is no offence if the guest gets on without.
+        let body = format!("(drop (memory.grow (i32.const {}))) {ECHO}", pages + 1);
+        assert_eq!(report(&guest("", &body)).await.outcome, Ok("{}".into()));
+    }
+
+    #[tokio::test]
+    async fn an_endless_loop_is_stopped_by_its_own_time_or_by_the_deadline() {
+        let runtime = runtime(1);
+        let plugin = plugin(&runtime, &guest("", SPIN));
+        let stopped = run(&runtime, &plugin, 3, Duration::from_secs(60)).await.outcome;
+        assert!(matches!(stopped, Err(CallError::Limit { limit: "guest_cpu_ms", allowed: 30, .. })), "{stopped:?}");
+        let stopped = run(&runtime, &plugin, u32::MAX, Duration::from_millis(30)).await.outcome;
+        assert_eq!(stopped, Err(CallError::Timeout { after_ms: 30, phase: Phase::Guest }));
+        assert_eq!(runtime.pool_metrics().busy_slots, 0);
+    }
+
+    /// A guest is not charged for the tick in which it waited, so there must be no wait that costs it nothing.
+    #[tokio::test]
+    async fn sending_nothing_for_ever_is_charged_as_the_guests_own_time() {
+        let runtime = runtime(1);
+        let send_nothing =
+            "(loop $again (call $send_all (i32.const 0) (i32.const 0) (i32.const 1536)) (br $again)) unreachable";
+        let plugin = plugin(&runtime, &guest(SEND_ALL, send_nothing));
+        let Call { account, egress, grant, now, random, .. } = call("{}");
+        let outside = Outside { account, egress, grant, now, random };
+        let run = runtime.run(&plugin.pre, Some(outside), 3, Duration::from_secs(60), async |connector, store| {
+            connector.call_call(store, "t", "{}", None).await
+        });
+        let stopped = run.await.outcome.map(drop);
+        assert!(matches!(stopped, Err(CallError::Limit { limit: "guest_cpu_ms", .. })), "{stopped:?}");
+    }
+
+    #[tokio::test]
+    async fn neighbours_go_on_while_a_guest_spins_on_the_only_thread() {
+        let runtime = runtime(2);
+        let (spinning, echo) = (plugin(&runtime, &guest("", SPIN)), plugin(&runtime, &guest("", ECHO)));
+        let neighbours = async {
+            for _ in 0..20 {
+                assert_eq!(runtime.call(&echo, call("1")).await.outcome, Ok("1".into()));
+            }
+        };
+        tokio::select! {
+            biased;
+            stopped = run(&runtime, &spinning, u32::MAX, Duration::from_secs(60)) => panic!("{:?}", stopped.outcome),
+            () = neighbours => {}
+        }
+        // The spinning call was dropped in the middle: its slot is free again.
+        assert_eq!(runtime.pool_metrics().busy_slots, 0);
+        assert_eq!(runtime.pool_metrics().stacks, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_waits_for_a_slot_until_its_deadline() {
+        let runtime = runtime(1);
+        let plugin = plugin(&runtime, &guest("", ECHO));
+        let taken = runtime.0.slots.acquire().await.expect("open");
+        assert_eq!(runtime.pool_metrics().busy_slots, 1);
+        let report = runtime.call(&plugin, call("{}")).await;
+        assert_eq!(report.outcome, Err(CallError::Timeout { after_ms: 60_000, phase: Phase::Queued }));
+        assert_eq!(report.queue_us, 60_000_000);
+        drop(taken);
+        assert!(runtime.call(&plugin, call("{}")).await.outcome.is_ok());
+    }
+
+    #[tokio::test]
+    async fn more_calls_than_slots_all_get_their_turn() {
+        let runtime = runtime(2);
+        let plugin = plugin(&runtime, &guest("", ECHO));
+        let calls = (0..50).map(|_| {
+            let (runtime, plugin) = (runtime.clone(), plugin.clone());
+            tokio::spawn(async move { runtime.call(&plugin, call("{}")).await.outcome })
+        });
+        for called in calls.collect::<Vec<_>>() {
+            assert_eq!(called.await.expect("no panic"), Ok("{}".into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn floods_of_host_calls_are_counted_and_cut() {
+        let flood = |call: &str| {
+            format!(
+                "(loop $again {call} (local.set $i (i32.add (local.get $i) (i32.const 1))) (br_if $again (i32.lt_u (local.get $i) (i32.const 300)))) {ECHO}"
+            )
+        };
+        let sends = report(&guest(HTTP, &flood(SEND))).await;
+        assert_eq!(sends.outcome, Ok("{}".into()));
+        assert_eq!(sends.requests, limits::SENDS);
+        assert_eq!(sends.refusal, Some(EgressError::Limit("256 requests in one call".into())));
+        let logs = report(&guest(LOG, &flood("(call $log (i32.const 2) (i32.const 2048) (i32.const 5000))"))).await;
+        assert!(matches!(logs.outcome, Err(CallError::Trap { .. })), "the text is not UTF-8: {logs:?}");
+        let logs = report(&guest(LOG, &flood("(call $log (i32.const 2) (i32.const 2048) (i32.const 5))"))).await;
+        assert_eq!((logs.logs.len(), logs.dropped_logs), (limits::LOG_LINES, 200));
+        assert_eq!(logs.logs[0], LogLine { level: super::super::LogLevel::Warn, message: "GET /".into() });
+    }
+
+    #[tokio::test]
+    async fn the_guest_sees_the_calls_own_time_settings_and_randomness() {
+        let runtime = runtime(1);
+        let expect = |check: &str| format!("(if (i32.eqz {check}) (then unreachable)) {ECHO}");
+        let now = expect("(i64.eq (call $now) (i64.const 1000))");
+        let random = format!(
+            "(call $random (i32.const 100000) (i32.const 1536)) {}",
+            expect("(i32.eq (i32.load (i32.const 1540)) (i32.const 1024))")
+        );
+        // The setting `GET /` is not there.
+        let setting = format!(
+            "(call $setting (i32.const 2048) (i32.const 5) (i32.const 1536)) {}",
+            expect("(i32.eqz (i32.load8_u (i32.const 1536)))")
+        );
+        for (imports, body) in [(CLOCK, now), (RANDOM, random), (ACCOUNT, setting)] {
+            let report = runtime.call(&plugin(&runtime, &guest(imports, &body)), call("{}")).await;
+            assert_eq!(report.outcome, Ok("{}".into()), "{imports}");
+        }
+        let progress = format!("(call $progress (i64.const 1) (i64.const 2) (i32.const 2048) (i32.const 3)) {ECHO}");
+        let report = runtime.call(&plugin(&runtime, &guest(PROGRESS, &progress)), call("{}")).await;
+        assert_eq!(report.progress, Some(Progress { done: 1, total: 2, message: "GET".into() }));
+    }
+
+    #[test]
+    fn a_setting_keeps_the_digits_of_its_number() {
+        let view = call("{}").account;
+        assert_eq!(view.setting("big").as_deref(), Some("12345678901234567890"));
+        assert_eq!(view.setting("small"), None);
+    }
+
+    #[tokio::test]
+    async fn output_must_be_json_and_input_bounded() {
+        for (body, expected) in [
+            ("(call $ok (i32.const 2048) (i32.const 5))", "not JSON"),
+            ("(call $ok (i32.const 0) (i32.const 0))", "not JSON"),
+            ("(call $fail (i32.const 7) (i32.const 2048) (i32.const 3))", "internal: GET"),
+            ("(call $fail (i32.const 1) (i32.const 2048) (i32.const 3))", "not found: GET"),
+        ] {
+            let error = report(&guest("", body)).await.outcome.expect_err("no output").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        let runtime = runtime(1);
+        let input = format!("\"{}\"", "a".repeat(limits::INPUT_BYTES));
+        let report = runtime.call(&plugin(&runtime, &guest("", ECHO)), call(&input)).await;
+        assert_eq!(limit_of(&report), "input_bytes");
+    }
+
+    #[test]
+    fn the_texts_of_a_failure_are_bounded() {
+        use super::super::bindings::gloveport::connector::types as wit;
+        let long = || "x".repeat(1 << 20);
+        let error = wit::FieldError { path: long(), message: long() };
+        for failure in [
+            bindings::Failure::InvalidInput(vec![error; 1_000]),
+            bindings::Failure::NotFound(long()),
+            bindings::Failure::Denied(long()),
+            bindings::Failure::AuthRequired(long()),
+            bindings::Failure::RateLimited(wit::RateLimit { retry_after_ms: Some(u64::MAX), message: long() }),
+            bindings::Failure::Upstream(wit::UpstreamError {
+                status: 500,
+                code: Some(long()),
+                message: long(),
+                retryable: true,
+            }),
+            bindings::Failure::Unsupported(long()),
+            bindings::Failure::Internal(long()),
+        ] {
+            let bytes = format!("{:?}", failure_from_guest(failure)).len();
+            assert!(bytes < limits::FIELD_ERRORS * 3_000, "{bytes}");
+        }
+    }
+}

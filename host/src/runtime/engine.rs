@@ -22,8 +22,8 @@ pub(super) fn build(calls: u32) -> Result<Engine, RuntimeError> {
     Engine::new(&config).map_err(|error| RuntimeError::Engine { reason: format!("{error:#}") })
 }
 
-/// Whether the kernel can tell which pages of a slot were touched (`PAGEMAP_SCAN`, Linux 6.7). Without it a slot is
-/// wiped whole, which costs some 25 µs more a call.
+/// Whether the kernel can tell which pages of a slot were touched (`PAGEMAP_SCAN`, Linux 6.7). Without it all of a slot
+/// that stays resident is wiped after each call.
 pub(super) fn has_pagemap_scan() -> bool {
     let mut config = Config::new();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(1, Enabled::Yes)));

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 // --- Memory of a guest ---------------------------------------------------------------------------------------------
 
-/// Linear memory of one call, all memories of the component together. A Python guest needs about 40 MiB for its
-/// interpreter and a JavaScript guest 20 MiB; a Rust connector holding a 10 MB response and its parsed form fits too.
+/// Linear memory of one call, all memories of the component together. A Rust connector that holds a response of 10 MB
+/// and its parsed form, some three times that, fits; so do interpreters, which are components of 12 to 18 MB.
 pub const GUEST_MEMORY_BYTES: usize = 64 << 20;
 
-/// Elements of one table. A table holds the functions that are called indirectly: CPython with its extension modules
-/// has about 20,000, so this leaves room for three times that. Costs address space only (8 bytes an element).
+/// Elements of one table: the functions that are called indirectly. Wasmtime's default is 20,000, and debug builds of
+/// interpreters come near to it: this is three times that. Costs address space only, 8 bytes an element.
 pub const TABLE_ELEMENTS: usize = 65_536;
 
-/// Core instances in one component. The Python toolchain links each shared library as an instance of its own, about
-/// 40 of them; Rust needs 1 and JavaScript about 10.
+/// Core instances in one component. Rust needs one, and a few for adapters; the Python toolchain links each shared
+/// library as an instance of its own. A counter, not memory.
 pub const CORE_INSTANCES: u32 = 96;
 
 /// Linear memories in one component. One is the rule, two or three occur in composed components.
@@ -22,8 +22,8 @@ pub const MEMORIES: u32 = 4;
 /// Tables in one component. One is the rule; each adapter that a toolchain adds brings one more.
 pub const TABLES: u32 = 16;
 
-/// The host's own bookkeeping for the instances of one component. Wasmtime's default, and ten times what the Python
-/// toolchain's components take.
+/// The host's own bookkeeping for the instances of one component. Wasmtime's default: it grows with
+/// the number of functions and instances, not with memory, and is allocated as needed.
 pub const INSTANCE_METADATA_BYTES: usize = 1 << 20;
 
 /// Live handles to resources. The contract has no resources; guests with WASI inside hold a handful.
@@ -46,10 +46,10 @@ pub const MEMORY_RESERVATION_BYTES: u64 = 4 << 30;
 pub const MEMORY_GUARD_BYTES: u64 = 32 << 20;
 
 /// Linear memory that stays resident in an unused slot and is wiped by hand instead of being given back to the
-/// kernel. A Rust connector touches less than this, so that a call costs no page faults: 16 µs instead of 40.
+/// kernel. A Rust connector touches less than this, so that a call costs no page faults.
 pub const MEMORY_KEEP_RESIDENT_BYTES: usize = 1 << 20;
 
-/// The same for tables: those of a Rust connector have a few hundred elements.
+/// The same for tables: 8,192 elements, more than a Rust connector has.
 pub const TABLE_KEEP_RESIDENT_BYTES: usize = 64 << 10;
 
 /// Slots that stay warm for components that are not being called. Their resident memory is bounded by this number
@@ -69,8 +69,8 @@ pub const CONCURRENT_CALLS_MAX: u32 = 4_096;
 /// of the ticker, longer lets a busy guest delay its neighbours.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Ticks of its own time that a guest may use in a call: 5 s. Parsing a 10 MB response in an interpreted language
-/// takes 1 to 2 s. Waiting for replies is not counted.
+/// Ticks of its own time that a guest may use in a call: 5 s, ten times what parsing a response of 10 MB should take
+/// in a slow language. Waiting for replies is not counted.
 pub const GUEST_TICKS: u32 = 500;
 
 /// Ticks for `describe`, which builds a list: 2 s leave an interpreter time to start.
@@ -144,7 +144,7 @@ pub const TITLE_BYTES: usize = 200;
 /// Bytes of a tool's description. Models read it with each request.
 pub const DESCRIPTION_BYTES: usize = 8 << 10;
 
-/// Bytes of one schema. The largest operations of public APIs have about 100 kB with their references resolved.
+/// Bytes of one schema. Large operations of public APIs have tens of kilobytes once their references are resolved.
 pub const SCHEMA_BYTES: usize = 256 << 10;
 
 /// Bytes of one binding: an operation compiled small.
