@@ -94,7 +94,7 @@ fn report(checks: &[Check], json: bool, session: &mut Session<'_>) -> Result<(),
         for check in checks {
             writeln!(session.out, "{}  {:<14}  {}", check.status.as_str(), check.name, clean(&check.detail))?;
             if !check.advice.is_empty() {
-                writeln!(session.out, "{:24}{}", "→ ", clean(&check.advice))?;
+                writeln!(session.out, "{:22}→ {}", "", clean(&check.advice))?;
             }
         }
         writeln!(session.out, "{} ok, {} to look at, {failed} failed", count(Status::Ok), count(Status::Warn))?;

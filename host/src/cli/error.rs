@@ -76,7 +76,7 @@ impl CliError {
 
     fn write(&self, err: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Problem(problem) => return problem.write(err),
+            Self::Problem(problem) => problem.write(err),
             Self::Unreachable { .. } => {
                 writeln!(err, "Error: {self}")?;
                 writeln!(

@@ -12,11 +12,11 @@ const BUILT: Timestamp = Timestamp(1_767_225_600_000);
 /// 2100-01-01T00:00:00Z: certificates and tokens reach no further.
 const FAR: Timestamp = Timestamp(4_102_444_800_000);
 /// Milliseconds that wall and monotonic clock may part within one run: more than any slewing, less than a step.
-const STEP_MS: i64 = 500;
+const STEP_MS: u64 = 500;
 /// Milliseconds between two hosts that are nothing unusual: an HTTP date has whole seconds, and the answer travels.
-const SKEW_MS: i64 = 5_000;
+const SKEW_MS: u64 = 5_000;
 /// Milliseconds between two hosts at which providers refuse signed requests.
-const BROKEN_SKEW_MS: i64 = 5 * 60 * 1000;
+const BROKEN_SKEW_MS: u64 = 5 * 60 * 1000;
 
 const ADVICE: &str = "set the time and keep it right with an NTP client; credentials expire by this clock";
 
@@ -44,7 +44,7 @@ fn check(start: Timestamp, end: Timestamp, elapsed_ms: i64) -> Check {
         return Check::fail("clock", format!("it says {shown}, which cannot be"), ADVICE);
     }
     let parted = end.0.saturating_sub(start.0).saturating_sub(elapsed_ms);
-    if parted.abs() > STEP_MS {
+    if parted.unsigned_abs() > STEP_MS {
         return Check::warn("clock", format!("it was set by {parted} ms while this ran"), ADVICE);
     }
     Check::ok("clock", shown)
@@ -55,12 +55,14 @@ pub(super) fn compare(date: Option<&str>, now: Timestamp) -> Check {
     let Some(theirs) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
         return Check::warn("host clock", "the host sends no readable date", "look whether a proxy removes it");
     };
-    let skew = now.0.saturating_sub(theirs.as_millisecond());
-    let detail = format!("{}.{:03} s apart from this machine", skew.abs() / 1000, skew.abs() % 1000);
-    match skew.abs() {
-        ..=SKEW_MS => Check::ok("host clock", detail),
-        ..=BROKEN_SKEW_MS => Check::warn("host clock", detail, ADVICE),
-        _ => Check::fail("host clock", detail, ADVICE),
+    let skew = now.0.saturating_sub(theirs.as_millisecond()).unsigned_abs();
+    let detail = format!("{}.{:03} s apart from this machine", skew / 1000, skew % 1000);
+    if skew <= SKEW_MS {
+        Check::ok("host clock", detail)
+    } else if skew <= BROKEN_SKEW_MS {
+        Check::warn("host clock", detail, ADVICE)
+    } else {
+        Check::fail("host clock", detail, ADVICE)
     }
 }
 
