@@ -1,6 +1,6 @@
 //! Calls a host's API, and keeps every answer for the canary's search.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -51,7 +51,8 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     key: String,
-    answers: Mutex<Vec<(String, Answer)>>,
+    /// Shared by all callers that were made from each other.
+    answers: Arc<Mutex<Vec<(String, Answer)>>>,
 }
 
 impl Client {
@@ -64,13 +65,13 @@ impl Client {
             http: http.expect("a client without certificates to read is always built"),
             base: base.into(),
             key: key.into(),
-            answers: Mutex::default(),
+            answers: Arc::default(),
         }
     }
 
-    /// Another caller of the same host.
+    /// Another caller of the same host, whose answers are kept with this one's.
     pub fn with_key(&self, key: &str) -> Self {
-        Self { http: self.http.clone(), base: self.base.clone(), key: key.into(), answers: Mutex::default() }
+        Self { http: self.http.clone(), base: self.base.clone(), key: key.into(), answers: Arc::clone(&self.answers) }
     }
 
     /// The host's URL.
@@ -142,7 +143,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// Every answer so far, with what it answered.
+    /// Every answer so far, to this caller and those made from it, with what it answered.
     pub fn answers(&self) -> Vec<(String, Answer)> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -26,16 +26,20 @@ const LICENCES: [&str; 13] = [
 ];
 
 /// Crates that must not be linked in, by name, with the reason.
-const BANNED: [(&str, &str); 9] = [
+const BANNED: [(&str, &str); 5] = [
     ("openssl", "the TLS stack is rustls with ring, and only that"),
     ("openssl-sys", "the TLS stack is rustls with ring, and only that"),
     ("native-tls", "the TLS stack is rustls with ring, and only that"),
-    ("schannel", "the TLS stack is rustls with ring, and only that"),
-    ("security-framework", "the TLS stack is rustls with ring, and only that"),
     ("aws-lc-sys", "rustls has one crypto provider: ring; a second is 10 MB more and needs cmake"),
     ("aws-lc-rs", "rustls has one crypto provider: ring; a second is 10 MB more and needs cmake"),
+];
+
+/// Crates that others may use, and our packages may not.
+const NOT_OURS: [(&str, &str); 4] = [
     ("anyhow", "errors are typed per layer, so that a caller can tell them apart"),
     ("lazy_static", "std::sync::LazyLock does it"),
+    ("once_cell", "std::sync::OnceLock does it"),
+    ("chrono", "jiff does it"),
 ];
 
 /// Crates of which the lock file holds exactly one version, with the reason.
@@ -58,6 +62,7 @@ struct Package<'a> {
     version: &'a str,
     licence: Option<&'a str>,
     source: Option<&'a str>,
+    dependencies: Vec<&'a str>,
 }
 
 /// Every breach of a rule in what `cargo metadata` answered, a sentence each.
@@ -71,6 +76,7 @@ pub(crate) fn check(metadata: &Value) -> Vec<String> {
         findings.extend(foreign(package));
         findings.extend(unlicensed(package));
         findings.extend(banned(package));
+        findings.extend(not_ours(package));
     }
     findings.extend(doubled(&packages));
     findings
@@ -85,9 +91,15 @@ fn packages(metadata: &Value) -> Vec<Package<'_>> {
                 version: package["version"].as_str()?,
                 licence: package["license"].as_str(),
                 source: package["source"].as_str(),
+                dependencies: names(&package["dependencies"]),
             })
         })
         .collect()
+}
+
+fn names(dependencies: &Value) -> Vec<&str> {
+    let list = dependencies.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(|dependency| dependency["name"].as_str()).collect()
 }
 
 /// A git repository or another registry may change or vanish under a locked version.
@@ -107,6 +119,13 @@ fn unlicensed(package: &Package<'_>) -> Option<String> {
 fn banned(package: &Package<'_>) -> Option<String> {
     let (_, reason) = BANNED.iter().find(|(name, _)| *name == package.name)?;
     Some(format!("{} {} is banned: {reason}", package.name, package.version))
+}
+
+fn not_ours(package: &Package<'_>) -> Vec<String> {
+    // Only what lies in this repository has no source.
+    let ours = package.source.is_none();
+    let named = NOT_OURS.iter().filter(|(name, _)| ours && package.dependencies.contains(name));
+    named.map(|(name, reason)| format!("{} names {name} as its dependency: {reason}", package.name)).collect()
 }
 
 fn doubled(packages: &[Package<'_>]) -> Vec<String> {
@@ -234,11 +253,16 @@ mod tests {
     #[test]
     fn each_rule_finds_its_breach() {
         let git = json!({"name": "x", "version": "1.0.0", "license": "MIT", "source": "git+https://example.test/x"});
+        let ours = json!({
+            "name": "gloveport", "version": "0.1.0", "license": "Apache-2.0", "source": null,
+            "dependencies": [{ "name": "anyhow" }, { "name": "serde" }],
+        });
         let unlicensed = json!({"name": "x", "version": "1.0.0", "source": super::REGISTRY});
         for (packages, expected) in [
             (vec![package("openssl-sys", "0.9.1", "MIT")], "openssl-sys 0.9.1 is banned"),
             (vec![package("aws-lc-sys", "0.30.0", "ISC")], "one crypto provider"),
             (vec![package("x", "1.0.0", "AGPL-3.0")], "x 1.0.0 is under AGPL-3.0"),
+            (vec![ours], "gloveport names anyhow"),
             (vec![unlicensed], "names no licence"),
             (vec![git], "not from crates.io"),
             (vec![package("rustls", "0.23.1", "MIT"), package("rustls", "0.22.4", "MIT")], "0.23.1 and 0.22.4"),
@@ -253,7 +277,11 @@ mod tests {
     #[test]
     fn what_keeps_the_rules_is_left_alone() {
         let own = json!({"name": "gloveport", "version": "0.1.0", "license": "Apache-2.0", "source": null});
-        let packages = [own, package("syn", "2.0.1", "MIT"), package("syn", "3.0.1", "MIT")];
+        let theirs = json!({
+            "name": "wasmtime", "version": "48.0.8", "license": "MIT", "source": super::REGISTRY,
+            "dependencies": [{ "name": "anyhow" }],
+        });
+        let packages = [own, theirs, package("syn", "2.0.1", "MIT"), package("syn", "3.0.1", "MIT")];
         assert_eq!(check(&json!({ "packages": packages })), Vec::<String>::new());
     }
 }
