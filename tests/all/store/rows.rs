@@ -309,7 +309,7 @@ async fn accounts_are_filtered_and_paged() {
         let names = async |filter: AccountFilter| {
             let page = f.store.list_accounts(&f.project, &filter, &PageRequest::first()).await.unwrap();
             assert_eq!(page.total_size, page.items.len() as u64);
-            page.items.into_iter().map(|account| account.identifier).collect::<Vec<_>>()
+            page.items.into_iter().map(|(_, account)| account.identifier).collect::<Vec<_>>()
         };
         let query = |text: &str| AccountFilter { query: Some(text.into()), ..AccountFilter::default() };
         assert_eq!(names(query("BOB")).await, ["Bob"]);
