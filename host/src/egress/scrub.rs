@@ -201,7 +201,7 @@ fn add_base64(text: &[u8], offset: usize, needles: &mut Vec<Needle>) {
         needles.push(Needle {
             bytes: Zeroizing::new(encoded.as_bytes()[first..end].to_vec()),
             before: offset != 0,
-            after: padded.len() % 3 != 0,
+            after: !padded.len().is_multiple_of(3),
         });
     }
 }
