@@ -157,7 +157,8 @@ mod tests {
     /// AU-04, AU-05, AU-06, AK-806, SI-10.
     #[test]
     fn each_pattern_puts_it_where_it_belongs() {
-        let rows: Vec<(Injection, &str, &[(&str, &str)])> = vec![
+        type Row = (Injection, &'static str, &'static [(&'static str, &'static str)]);
+        let rows: Vec<Row> = vec![
             (Injection::None, "a=1", &[]),
             (Injection::Bearer(secret("tok-123456")), "a=1", &[("authorization", "Bearer tok-123456")]),
             (api_key(Placement::Header, "X-Api-Key", "", "k1"), "a=1", &[("x-api-key", "k1")]),

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Injection;
 use super::limits::{SCRUB_DEPTH, SCRUB_MIN_BYTES};
-use view::View;
+use view::{Alphabet, View};
 
 /// What stands where the credential stood.
 const MARK: &str = "[redacted]";
@@ -36,6 +36,7 @@ const LONGEST_ESCAPE: usize = 36;
 pub(crate) struct Scrubber {
     needles: Vec<Needle>,
     mark: &'static str,
+    alphabet: Alphabet,
     searcher: OnceLock<Option<Searcher>>,
 }
 
@@ -69,7 +70,8 @@ impl Scrubber {
         let clashes =
             |needle: &Needle| needle.bytes.iter().any(|byte| matches!(byte, b'[' | b']')) || contains(MARK, needle);
         let mark = if seen.iter().any(clashes) { PLAIN_MARK } else { MARK };
-        Self { needles: seen, mark, searcher: OnceLock::new() }
+        let alphabet = Alphabet::of(seen.iter().map(|needle| needle.bytes.as_slice()));
+        Self { needles: seen, mark, alphabet, searcher: OnceLock::new() }
     }
 
     /// How many bytes behind a cut have to be read, so that no credential is cut in two and missed.
@@ -148,7 +150,10 @@ impl Scrubber {
             found.push(view.origin(start..end));
         }
         if depth > 0 {
-            for below in [view.without_json_escapes(), view.without_percent_escapes()].into_iter().flatten() {
+            for below in [view.without_json_escapes(&self.alphabet), view.without_percent_escapes(&self.alphabet)]
+                .into_iter()
+                .flatten()
+            {
                 self.search(searcher, &below, depth - 1, found);
             }
         }
@@ -201,7 +206,7 @@ fn add_base64(text: &[u8], offset: usize, needles: &mut Vec<Needle>) {
         needles.push(Needle {
             bytes: Zeroizing::new(encoded.as_bytes()[first..end].to_vec()),
             before: offset != 0,
-            after: padded.len() % 3 != 0,
+            after: !padded.len().is_multiple_of(3),
         });
     }
 }

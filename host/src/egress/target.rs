@@ -284,7 +284,8 @@ mod tests {
     fn query_is_encoded_and_appended() {
         let grant = grant("https://api.example.com/", &["api.example.com"], &["GET /a"]);
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let rows: Vec<(&str, Vec<(String, String)>, &str)> = vec![
+        type Row = (&'static str, Vec<(String, String)>, &'static str);
+        let rows: Vec<Row> = vec![
             ("/a", vec![], "https://api.example.com/a"),
             ("/a?x=1", vec![], "https://api.example.com/a?x=1"),
             (

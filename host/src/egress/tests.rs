@@ -34,3 +34,4 @@ pub(super) fn bearer(token: &str) -> Injection {
 }
 
 mod sending;
+mod tls;

@@ -354,7 +354,7 @@ mod tests {
                 "https://xy1.us-east-1.snowflakecomputing.com/",
             ),
             ("https://api-{{domain}}.example.com:8443/v1", "eu1", "https://api-eu1.example.com:8443/v1"),
-            ("https://x.example/sites/{{domain}}/v1", "a b".trim_end_matches(" b"), "https://x.example/sites/a/v1"),
+            ("https://x.example/sites/{{domain}}/v1", "a", "https://x.example/sites/a/v1"),
             ("https://x.example/sites/{{domain}}/v1", "ü+&;=", "https://x.example/sites/%C3%BC%2B%26%3B%3D/v1"),
             ("https://x.example/v{{domain}}", "3.1", "https://x.example/v3.1"),
             ("https://x.example/api", "unused", "https://x.example/api"),

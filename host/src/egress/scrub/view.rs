@@ -30,17 +30,17 @@ impl<'a> View<'a> {
     }
 
     /// Without `%41`; `None` if there is none.
-    pub(super) fn without_percent_escapes(&'a self) -> Option<View<'a>> {
-        self.without(b'%', percent_escape)
+    pub(super) fn without_percent_escapes(&'a self, alphabet: &Alphabet) -> Option<View<'a>> {
+        self.without(b'%', percent_escape, alphabet)
     }
 
     /// Without `\u0041`, `\/` and their like; `None` if there is none that could stand within a credential.
-    pub(super) fn without_json_escapes(&'a self) -> Option<View<'a>> {
-        self.without(b'\\', json_escape)
+    pub(super) fn without_json_escapes(&'a self, alphabet: &Alphabet) -> Option<View<'a>> {
+        self.without(b'\\', json_escape, alphabet)
     }
 
     /// Undoes each escape that `read` knows after `introducer`.
-    fn without(&'a self, introducer: u8, read: fn(&[u8]) -> Escape) -> Option<View<'a>> {
+    fn without(&'a self, introducer: u8, read: fn(&[u8]) -> Escape, alphabet: &Alphabet) -> Option<View<'a>> {
         let mut bytes = Vec::new();
         let mut steps = Vec::new();
         // `copied` is the end of what was taken over already.
@@ -49,7 +49,7 @@ impl<'a> View<'a> {
             let start = at + next;
             let escape = read(&self.bytes[start..]);
             at = start + escape.length;
-            let Some(character) = escape.character else { continue };
+            let Some(character) = escape.character.filter(|character| alphabet.has(*character)) else { continue };
             if steps.is_empty() {
                 bytes.reserve(self.bytes.len());
             }
@@ -72,6 +72,29 @@ impl<'a> View<'a> {
             None => position,
         };
         self.outer.map_or(outer_position, |outer| outer.raw_position(outer_position))
+    }
+}
+
+/// The bytes that can matter: those of the needles, and those that escapes below are made of. An escape that stands for
+/// anything else is left in place, which spares most JSON the whole work.
+pub(super) struct Alphabet([bool; 256]);
+
+impl Alphabet {
+    /// Of these needles.
+    pub(super) fn of<'n>(needles: impl Iterator<Item = &'n [u8]>) -> Self {
+        let mut has = [false; 256];
+        for byte in needles.flatten().chain(b"%\\ux0123456789abcdefABCDEF") {
+            has[usize::from(*byte)] = true;
+        }
+        Self(has)
+    }
+
+    fn has(&self, character: Character) -> bool {
+        let first = match character {
+            Character::Byte(byte) => byte,
+            Character::Char(character) => character.encode_utf8(&mut [0; 4]).as_bytes()[0],
+        };
+        self.0[usize::from(first)]
     }
 }
 
