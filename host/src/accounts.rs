@@ -1,1 +1,7 @@
-//! Not written yet: see ARCHITECTURE.md.
+//! Accounts with static credentials: what a user filled in becomes an account and its sealed credential.
+
+mod error;
+mod prepare;
+
+pub use error::AccountError;
+pub use prepare::{Candidate, Prepared, allowed_hosts, prepare, rendered_base_url};

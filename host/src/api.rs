@@ -1,1 +1,85 @@
-//! Not written yet: see ARCHITECTURE.md.
+//! The HTTP surface: wire to `call` and back; no decision lives here.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+mod accounts;
+mod connections;
+mod connectors;
+mod executions;
+mod extract;
+mod health;
+mod keys;
+mod openapi;
+mod page;
+mod problem;
+mod state;
+mod time;
+mod tools;
+mod trace;
+
+pub use state::ApiState;
+
+use problem::Problem;
+
+/// Bytes of a request's body, unless the route says otherwise: a tool's input (4 MiB) and its envelope.
+const MAX_BODY: usize = 5 * 1024 * 1024;
+
+/// Bytes of a component: Python's and JavaScript's, which carry their interpreters, have 12 to 20 MB.
+const MAX_COMPONENT: usize = 64 * 1024 * 1024;
+
+/// All routes, grouped by who calls them.
+pub fn router(state: ApiState) -> Router {
+    let (router, document) = documented().split_for_parts();
+    let document = openapi::rendered(document);
+    router
+        .route("/openapi.json", axum::routing::get(move || openapi::get(document.clone())))
+        .fallback(async || Problem::not_found("there is no such route: GET /openapi.json lists them"))
+        .method_not_allowed_fallback(async || {
+            Problem::invalid_request(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(state.clone(), trace::trace))
+        .with_state(state)
+}
+
+/// The document that `/openapi.json` serves.
+pub fn document() -> OpenApi {
+    let (_, document) = documented().split_for_parts();
+    openapi::completed(document)
+}
+
+fn documented() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        // Whoever looks after the process.
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        // Agents.
+        .routes(routes!(tools::list))
+        .routes(routes!(tools::show))
+        .routes(routes!(tools::execute))
+        .routes(routes!(executions::list))
+        .routes(routes!(executions::show))
+        // Operators.
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(connectors::install, connectors::list))
+                .layer(DefaultBodyLimit::max(MAX_COMPONENT)),
+        )
+        .routes(routes!(connectors::show, connectors::remove))
+        .routes(routes!(connections::create, connections::list))
+        .routes(routes!(connections::show, connections::change, connections::remove))
+        .routes(routes!(connections::test))
+        .routes(routes!(accounts::put, accounts::show, accounts::remove))
+        .routes(routes!(accounts::disable))
+        .routes(routes!(accounts::enable))
+        .routes(routes!(accounts::list))
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::remove))
+}

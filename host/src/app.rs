@@ -1,1 +1,135 @@
-//! Not written yet: see ARCHITECTURE.md.
+//! Wiring: a configuration becomes a running host's parts.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::api::ApiState;
+use crate::call::{self, Host};
+use crate::catalog::{Catalog, CatalogError};
+use crate::config::Config;
+use crate::egress::{Egress, EgressConfig, EgressError};
+use crate::model::{Clock, Random, Secret};
+use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
+use crate::store::{Store, StoreError};
+use crate::vault::{KeySource, Vault, VaultError};
+
+mod figures;
+mod first_key;
+mod host_id;
+
+/// A host, ready to serve.
+#[derive(Clone)]
+pub struct App {
+    /// What handlers share.
+    pub state: ApiState,
+    /// The first admin key in clear, if this start made one: to be shown once.
+    pub first_key: Option<String>,
+    /// How long calls that run may go on after the host was asked to stop.
+    pub stop_grace: std::time::Duration,
+}
+
+/// Why a host does not start.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The data folder cannot be used.
+    #[error("the data folder {path} cannot be used: {source}")]
+    Data {
+        /// Which path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The extra certificate authority cannot be read.
+    #[error("the certificate authority {path} cannot be read: {source}")]
+    Ca {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database cannot be used.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The master key cannot be used.
+    #[error("the master key cannot be used: {0}")]
+    Vault(#[from] VaultError),
+    /// The Wasm engine does not start.
+    #[error("the Wasm engine does not start: {0}")]
+    Runtime(#[from] RuntimeError),
+    /// Egress does not start.
+    #[error("egress does not start: {0}")]
+    Egress(#[from] EgressError),
+    /// What is installed cannot be read.
+    #[error("what is installed cannot be read: {0}")]
+    Catalog(#[from] CatalogError),
+    /// The admin key from the environment cannot be used.
+    #[error("GLOVEPORT_ADMIN_KEY cannot be used: {0}")]
+    AdminKey(String),
+    /// Figures cannot be kept.
+    #[error("figures cannot be kept: {0}")]
+    Figures(String),
+}
+
+impl App {
+    /// Opens everything that a host needs, in the order in which it depends on each other.
+    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, AppError> {
+        let data = &config.data;
+        private_folder(data)?;
+        let metrics = figures::recorder()?;
+        let store = Store::open(&config.database).await?;
+        let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?);
+        let runtime = Runtime::new(RuntimeConfig {
+            cache_dir: Some(data.join("compiled")),
+            random,
+            max_concurrent_calls: config.max_concurrent_calls,
+        })?;
+        let egress = Arc::new(Egress::new(EgressConfig {
+            ca_certificate: config.extra_ca.as_deref().map(read_ca).transpose()?,
+            ..EgressConfig::new(config.private_networks.clone())
+        })?);
+        let project = store.default_project(&clock, &random).await?;
+        let first_key = first_key::ensure(&store, &project, config.admin_key, &clock, &random).await?;
+        let catalog = Catalog::load(&store).await?;
+        let host_id = host_id::read_or_make(data, &random)?;
+        let lost = store.recover_started(&host_id, clock.now()).await?;
+        if lost > 0 {
+            tracing::warn!(lost, "calls were running when this host last ended: their outcome is unknown");
+        }
+        let host = Host::new(call::Shared {
+            store,
+            vault,
+            egress,
+            runtime,
+            catalog,
+            clock,
+            random,
+            host_id,
+            records: config.records,
+            public_url: config.public_url,
+            running: Default::default(),
+        });
+        Ok(Self { state: ApiState { host, metrics }, first_key, stop_grace: config.stop_grace })
+    }
+}
+
+/// Makes a folder that only its owner can read.
+fn private_folder(path: &Path) -> Result<(), AppError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| AppError::Data { path: path.to_owned(), source })
+}
+
+fn key_source(data: &Path, from_environment: Option<Secret>) -> KeySource {
+    match from_environment {
+        Some(text) => KeySource::Environment(text),
+        None => KeySource::File(data.join("master.key")),
+    }
+}
+
+fn read_ca(path: &Path) -> Result<String, AppError> {
+    fs::read_to_string(path).map_err(|source| AppError::Ca { path: path.to_owned(), source })
+}

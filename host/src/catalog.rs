@@ -1,1 +1,15 @@
-//! Not written yet: see ARCHITECTURE.md.
+//! Installed connectors and their tools: what is on offer, and how something gets there.
+
+mod error;
+mod install;
+mod installed;
+mod live;
+mod manifest;
+mod section;
+mod tool_text;
+mod validation;
+
+pub use error::CatalogError;
+pub use install::{Installation, install, remove};
+pub use installed::{Installed, InstalledTool};
+pub use live::Catalog;

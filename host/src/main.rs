@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `gloveport` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gloveport::cli::main()
+}

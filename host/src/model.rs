@@ -13,6 +13,7 @@ mod id;
 mod path_template;
 mod secret;
 mod tool;
+mod url_template;
 
 pub use account::{Account, AccountState, TransitionError};
 pub use auth::{AuthKind, AuthPattern, Field, Placement};
@@ -27,3 +28,4 @@ pub use id::{AccountId, ConnectionId, ExecutionId, KeyId, ProjectId, RequestId};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
 pub use tool::{Effect, Route, Tool};
+pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};

@@ -1,1 +1,100 @@
-//! Not written yet: see ARCHITECTURE.md.
+//! All rows of the host, and the only SQL: one implementation for SQLite and PostgreSQL.
+//!
+//! Every row belongs to a project, and every method that answers to a caller takes the project. The few that do not
+//! are the host's own: they start it, recover it, rotate its keys, or go by an identifier that the host itself made.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sqlx::{Any, AnyPool, Transaction};
+
+use crate::config::Database;
+
+mod accounts;
+mod call_context;
+mod connections;
+mod connectors;
+mod error;
+mod executions;
+mod group_commit;
+mod keys;
+mod page;
+mod pool;
+mod projects;
+mod row;
+mod sealed;
+
+pub use accounts::AccountFilter;
+pub use call_context::CallContext;
+pub use connections::ConnectionFilter;
+pub use connectors::ConnectorRow;
+pub use error::StoreError;
+pub use executions::{ExecutionFilter, Outcome};
+pub use group_commit::{MAX_BATCH, MAX_QUEUE};
+pub use keys::ApiKey;
+pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
+pub use sealed::{SealedCredential, SealedRow};
+
+/// The database. Cloning it is cheap; all clones share one set of connections and one journal.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kind: Kind,
+    /// Any number of readers. On PostgreSQL the same pool as `write`.
+    read: AnyPool,
+    /// On SQLite one connection: a second writer could only wait for the first, and might be told that it is busy.
+    write: AnyPool,
+    journal: group_commit::Journal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Store {
+    /// Opens the database, makes it if it is a file that does not exist, and brings its tables up to date.
+    ///
+    /// Needs a tokio runtime: the journal of executions is written by a task of its own, which ends with the last
+    /// clone of the store.
+    pub async fn open(database: &Database) -> Result<Self, StoreError> {
+        let (kind, read, write) = pool::open(database).await?;
+        let journal = group_commit::start(kind, write.clone());
+        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal }) })
+    }
+
+    /// Whether the database answers and can be written to.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let transaction = self.begin().await?;
+        sqlx::query("SELECT 1").execute(self.read()).await?;
+        Ok(transaction.rollback().await?)
+    }
+
+    /// Ends all connections, after what is under way. Other clones of the store fail from then on.
+    pub async fn close(&self) {
+        self.inner.read.close().await;
+        self.inner.write.close().await;
+    }
+
+    fn read(&self) -> &AnyPool {
+        &self.inner.read
+    }
+
+    fn write(&self) -> &AnyPool {
+        &self.inner.write
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        pool::begin(self.inner.kind, &self.inner.write).await
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({:?})", self.inner.kind)
+    }
+}

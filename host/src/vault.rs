@@ -1,1 +1,122 @@
-//! Not written yet: see ARCHITECTURE.md.
+//! Seals secrets for the database and opens them for one call.
+//!
+//! A sealed text is authenticated together with the project, account, field and allowed hosts that it belongs to: moved
+//! to another row, or kept in a row whose hosts were widened, it does not open. The master keys come from a file that
+//! only its owner can read, or from the environment.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::model::{AccountId, ProjectId, Random, Secret};
+
+mod error;
+mod key_file;
+mod keyring;
+mod rotate;
+mod seal;
+
+pub use error::VaultError;
+pub use rotate::{Rotated, drop_unused, reseal, rotate};
+
+use keyring::Keyring;
+
+/// Where the master keys come from.
+#[derive(Debug)]
+pub enum KeySource {
+    /// A file, made at the first start with a new key, readable by its owner only.
+    File(PathBuf),
+    /// The text of `GLOVEPORT_MASTER_KEY`: base64 of 32 bytes, or several of these separated by commas, each with an
+    /// optional `id:` before it. The first seals; all open.
+    Environment(Secret),
+}
+
+/// What a secret belongs to. All of it is authenticated with the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding<'a> {
+    /// The tenant.
+    pub project: &'a ProjectId,
+    /// Whose credential it is part of.
+    pub account: &'a AccountId,
+    /// Which part.
+    pub field: &'a str,
+    /// The only hosts it may be sent to, as patterns; their order does not matter.
+    pub hosts: &'a [String],
+}
+
+/// The master keys, and what they are for.
+pub struct Vault {
+    /// The file of the keys; `None` if they came from the environment and cannot change.
+    file: Option<PathBuf>,
+    random: Random,
+    ring: ArcSwap<Keyring>,
+}
+
+impl Vault {
+    /// Reads the master keys; makes the first one if they are to be in a file that does not exist.
+    pub fn load(source: KeySource, random: Random) -> Result<Self, VaultError> {
+        let (file, ring) = match source {
+            KeySource::File(path) => {
+                let ring = key_file::read_or_make(&path, &random)?;
+                (Some(path), ring)
+            }
+            KeySource::Environment(text) => (None, seal::keyring_of(&text)?),
+        };
+        Ok(Self { file, random, ring: ArcSwap::from_pointee(ring) })
+    }
+
+    /// Seals a secret with the current key, as text.
+    pub fn seal(&self, binding: &Binding<'_>, secret: &Secret) -> Result<String, VaultError> {
+        // Another process may have made a new key since, and may drop the old one once nothing is sealed with it.
+        self.reload()?;
+        seal::seal(self.ring.load().current(), &self.random, binding, secret)
+    }
+
+    /// Opens a sealed text that belongs to `binding`.
+    pub fn open(&self, binding: &Binding<'_>, sealed: &str) -> Result<Secret, VaultError> {
+        let parts = seal::Parts::of(sealed)?;
+        if let Some(key) = self.ring.load().find(parts.key_id) {
+            return seal::open(key, binding, &parts);
+        }
+        // Sealed by another process with a key that it made since: look once.
+        self.reload()?;
+        let ring = self.ring.load();
+        let key = ring.find(parts.key_id).ok_or_else(|| VaultError::UnknownKey { id: parts.key_id.into() })?;
+        seal::open(key, binding, &parts)
+    }
+
+    /// The identifier of the key that seals now.
+    pub fn current_key_id(&self) -> String {
+        self.ring.load().current().id.clone()
+    }
+
+    /// The identifiers of all keys, the current one first.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.ring.load().ids()
+    }
+
+    fn reload(&self) -> Result<(), VaultError> {
+        if let Some(path) = &self.file {
+            let ring = key_file::read(path)?;
+            if ring.ids() != self.ring.load().ids() {
+                self.ring.store(Arc::new(ring));
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the key file under its lock and takes the result over.
+    fn change_file(&self, change: impl FnOnce(Keyring) -> Result<Keyring, VaultError>) -> Result<(), VaultError> {
+        let path = self.file.as_ref().ok_or(VaultError::NotAFile)?;
+        self.ring.store(Arc::new(key_file::change(path, &self.random, change)?));
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Vault({})", self.key_ids().join(", "))
+    }
+}

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on fails its test")]
 
 mod imitation;
+mod store;
 mod tidy;
 mod upstream;

@@ -5,5 +5,6 @@ pub mod canary;
 pub mod demo;
 pub mod host;
 pub mod imitation;
+pub mod postgres;
 pub mod programs;
 pub mod upstream;

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// Why a request has no response.
+/// Why a request has no response. No text holds a path, a query, a body or a credential.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum EgressError {
     /// The request is malformed.
@@ -17,13 +17,22 @@ pub enum EgressError {
     /// The tool did not declare this request.
     #[error("route not allowed: {0}")]
     RouteNotAllowed(String),
-    /// No complete answer in time.
+    /// The credential cannot be put where the auth pattern wants it.
+    #[error("credential unusable: {0}")]
+    Credential(String),
+    /// No complete answer in time, in milliseconds. The request may have been carried out.
     #[error("timed out after {0} ms")]
     Timeout(u64),
-    /// No connection, or it broke.
+    /// No connection was made, so nothing was sent.
     #[error("unreachable: {0}")]
     Unreachable(String),
+    /// The connection broke, or what came back is not HTTP. The request may have been carried out.
+    #[error("connection broken: {0}")]
+    Broken(String),
     /// A limit of this host, named with its number.
     #[error("limit: {0}")]
     Limit(String),
+    /// The way out could not be prepared: only from `Egress::new`.
+    #[error("cannot prepare the way out: {0}")]
+    Setup(String),
 }

@@ -1,6 +1,7 @@
 //! What one call may send, where to, and with which credential: made by `call`, never seen by a guest.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use url::Url;
@@ -24,6 +25,23 @@ pub struct Grant {
     pub idempotency: Option<IdempotencyKey>,
     /// Time for one request, redirects and body included.
     pub timeout: Duration,
+    /// What the requests of this grant share. Begins as `GrantState::new()`.
+    pub state: GrantState,
+}
+
+/// What the requests of one grant share: how many of them wrote, and the prepared scrubber.
+#[derive(Debug)]
+pub struct GrantState {
+    /// How many requests with a method that writes were begun: the ordinal of the next idempotency key.
+    pub(super) writes: AtomicU32,
+}
+
+impl GrantState {
+    /// The state of a grant that nothing was sent with yet.
+    #[expect(clippy::new_without_default, reason = "a state is begun on purpose, never by accident")]
+    pub fn new() -> Self {
+        Self { writes: AtomicU32::new(0) }
+    }
 }
 
 /// How the credential gets into a request.

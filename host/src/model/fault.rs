@@ -150,6 +150,8 @@ codes! {
     PayloadTooLarge = "payload_too_large", 413;
     /// This host failed.
     Internal = "internal", 500;
+    /// This host is stopping, or cannot reach its database: try again, or elsewhere.
+    Unavailable = "unavailable", 503;
 }
 
 impl Code {

@@ -25,6 +25,16 @@ impl Secret {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives up the secrecy of a value that turned out to be a public field, such as a domain.
+    pub fn into_public(mut self) -> String {
+        std::mem::take(&mut *self.0)
+    }
 }
 
 impl fmt::Debug for Secret {

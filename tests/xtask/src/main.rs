@@ -5,6 +5,7 @@ mod cargo;
 mod check;
 mod demo;
 mod dependencies;
+mod plugins;
 mod steps;
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Command {
     Demo(demo::Options),
     /// Throughput and latency against a native pass-through, in one run.
     Bench(bench::Options),
+    /// Builds the connectors and the probe guest as components.
+    Plugins(plugins::Options),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Test => check::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Plugins(options) => check::plugins(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

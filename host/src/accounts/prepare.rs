@@ -1,0 +1,150 @@
+//! Checks what a user filled in against the auth pattern, and seals it for the hosts that it may go to.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::AccountError;
+use crate::model::{
+    Account, AccountState, AuthPattern, Clock, Connection, Connector, HostPattern, HostTemplate, InputError, Secret,
+    UrlTemplate,
+};
+use crate::vault::{Binding, Vault};
+
+/// A credential field longer than this is no credential: private keys of 8,192 bits are shorter.
+const MAX_FIELD: usize = 16 * 1024;
+
+/// What a user filled in.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Values of the pattern's fields, secret and public ones.
+    pub credentials: BTreeMap<String, Secret>,
+    /// Further public fields.
+    pub fields: BTreeMap<String, String>,
+}
+
+/// An account that may be stored, and its sealed credential by field.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The account, active.
+    pub account: Account,
+    /// Field to sealed text.
+    pub sealed: BTreeMap<String, String>,
+}
+
+/// Makes `account` (new, or as it was) an active one with this credential. Nothing is stored.
+pub fn prepare(
+    vault: &Vault,
+    clock: &Clock,
+    connection: &Connection,
+    connector: &Connector,
+    pattern: &AuthPattern,
+    mut account: Account,
+    candidate: Candidate,
+) -> Result<Prepared, AccountError> {
+    let (public, secrets) = sort_fields(pattern, candidate)?;
+    account.fields = public;
+    account.hosts = allowed_hosts(connector, connection, &account.fields)
+        .and_then(|hosts| rendered_base_url(connector, connection, &account.fields).map(|_| hosts))
+        .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
+    account.state = AccountState::connected(account.state);
+    account.updated_at = clock.now();
+    let mut sealed = BTreeMap::new();
+    for (field, secret) in secrets {
+        let binding = Binding {
+            project: &account.project,
+            account: &account.id,
+            field: &field,
+            hosts: &account.hosts,
+        };
+        sealed.insert(field.clone(), vault.seal(&binding, &secret)?);
+    }
+    Ok(Prepared { account, sealed })
+}
+
+/// What relative targets of this account are joined to.
+pub fn rendered_base_url(
+    connector: &Connector,
+    connection: &Connection,
+    fields: &BTreeMap<String, String>,
+) -> Result<Url, String> {
+    let text = connection.base_url.as_deref().unwrap_or(&connector.base_url);
+    let template = UrlTemplate::parse(text).map_err(|error| error.to_string())?;
+    template.render(fields).map_err(|error| error.to_string())
+}
+
+/// The hosts that this account's credential may be sent to: those of the connector, and that of a base URL which the
+/// operator set on the connection.
+pub fn allowed_hosts(
+    connector: &Connector,
+    connection: &Connection,
+    fields: &BTreeMap<String, String>,
+) -> Result<Vec<String>, String> {
+    let mut hosts = Vec::with_capacity(connector.hosts.len() + 1);
+    for host in &connector.hosts {
+        let template = HostTemplate::parse(host).map_err(|error| error.to_string())?;
+        hosts.push(template.render(fields).map_err(|error| error.to_string())?.to_string());
+    }
+    if connection.base_url.is_some() {
+        hosts.push(authority(&rendered_base_url(connector, connection, fields)?)?);
+    }
+    hosts.sort();
+    hosts.dedup();
+    for host in &hosts {
+        HostPattern::parse(host).map_err(|error| error.to_string())?;
+    }
+    Ok(hosts)
+}
+
+fn authority(url: &Url) -> Result<String, String> {
+    let host = url.host_str().ok_or("the URL has no host")?;
+    Ok(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None if url.scheme() == "http" => format!("{host}:80"),
+        None => host.to_owned(),
+    })
+}
+
+type Sorted = (BTreeMap<String, String>, BTreeMap<String, Secret>);
+
+/// Public fields and secret ones, with every mistake named.
+fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, AccountError> {
+    let mut errors = Vec::new();
+    let mut public = candidate.fields;
+    let mut secrets = BTreeMap::new();
+    for name in public.keys() {
+        if pattern.field(name).is_some_and(|field| field.secret) {
+            errors.push(error("fields", name, "this field is secret: send it in `credentials`"));
+        }
+    }
+    for (name, value) in candidate.credentials {
+        match pattern.field(&name) {
+            None => errors.push(error("credentials", &name, "the auth pattern has no such field")),
+            Some(field) if field.secret => {
+                secrets.insert(name, value);
+            }
+            Some(_) => {
+                public.insert(name, value.into_public());
+            }
+        }
+    }
+    for field in &pattern.fields {
+        let length = match (secrets.get(&field.name), public.get(&field.name)) {
+            (Some(secret), _) => secret.len(),
+            (None, Some(value)) => value.len(),
+            (None, None) => 0,
+        };
+        if field.required && length == 0 {
+            errors.push(error("credentials", &field.name, "this field is required"));
+        }
+        if length > MAX_FIELD {
+            errors.push(error("credentials", &field.name, "this value is too long for a credential"));
+        }
+    }
+    if errors.is_empty() { Ok((public, secrets)) } else { Err(AccountError::Invalid(errors)) }
+}
+
+fn error(part: &str, name: &str, message: &str) -> InputError {
+    let name = name.replace('~', "~0").replace('/', "~1");
+    InputError { path: format!("/{part}/{name}"), message: message.into() }
+}

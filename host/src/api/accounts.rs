@@ -1,0 +1,259 @@
+//! Accounts: who is connected. Credentials go in and never come out.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Admin, Hidden, Path, Query, SecretJson};
+use super::page::{List, page};
+use super::{ApiState, Problem, connections, time};
+use crate::accounts::Candidate;
+use crate::call::{self, ConnectRequest};
+use crate::model::{Account, AccountState, Caller, Connection};
+use crate::store::AccountFilter;
+
+/// Identifiers, organizations and labels are names that others chose; longer ones are a mistake.
+const MAX_NAME: usize = 256;
+
+/// An account, without its credential.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AccountBody {
+    id: String,
+    connection: String,
+    identifier: String,
+    organization: Option<String>,
+    label: Option<String>,
+    /// `pending`, `active`, `expired`, `revoked` or `error`.
+    status: &'static str,
+    disabled: bool,
+    /// Public fields.
+    fields: BTreeMap<String, String>,
+    scopes: Vec<String>,
+    /// Hosts that the credential may be sent to.
+    hosts: Vec<String>,
+    created_at: String,
+    updated_at: String,
+}
+
+/// What a user filled in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutAccount {
+    /// Values of the auth pattern's fields. They are tried, sealed, and never shown again.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    credentials: Option<BTreeMap<String, Hidden>>,
+    /// Further public fields.
+    fields: Option<BTreeMap<String, String>>,
+    /// The user's organization.
+    organization: Option<String>,
+    /// Tells several accounts of one user apart.
+    label: Option<String>,
+}
+
+/// Which of a user's accounts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WhichAccount {
+    /// The user's organization.
+    organization: Option<String>,
+    /// Tells several accounts of one user apart.
+    label: Option<String>,
+}
+
+/// Which accounts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AccountQuery {
+    /// Name of a connection.
+    connection: Option<String>,
+    /// The user.
+    identifier: Option<String>,
+    /// The user's organization.
+    organization: Option<String>,
+    /// `pending`, `active`, `expired`, `revoked` or `error`.
+    status: Option<String>,
+    /// Part of an identifier.
+    query: Option<String>,
+    /// Items at most: 1 to 200, 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Gets or creates an account; with credentials, connects it.
+///
+/// The credentials are tried with the connector's test call first: what the provider refuses is not stored.
+#[utoipa::path(put, path = "/v1/connections/{name}/accounts/{identifier}", tag = "accounts",
+    params(("name" = String, Path), ("identifier" = String, Path)), request_body = PutAccount,
+    responses((status = 200, body = AccountBody), (status = 201, body = AccountBody),
+        (status = 422, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn put(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((name, identifier)): Path<(String, String)>,
+    SecretJson(body): SecretJson<PutAccount>,
+) -> Result<Response, Problem> {
+    let connection = connections::find(&state, &caller, &name).await?;
+    let (organization, label) = (body.organization.unwrap_or_default(), body.label.unwrap_or_default());
+    for (what, text) in [("identifier", &identifier), ("organization", &organization), ("label", &label)] {
+        if text.len() > MAX_NAME || text.chars().any(char::is_control) {
+            return Err(Problem::bad_request(format!("`{what}` is longer than {MAX_NAME} bytes or unprintable")));
+        }
+    }
+    let candidate = match (body.credentials, body.fields) {
+        (None, None) => None,
+        (credentials, fields) => Some(Candidate {
+            credentials: credentials.unwrap_or_default().into_iter().map(|(name, value)| (name, value.0)).collect(),
+            fields: fields.unwrap_or_default(),
+        }),
+    };
+    let request = ConnectRequest { identifier, organization, label, candidate };
+    let done = call::connect(&state.host, &caller, &connection, request).await?;
+    let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, axum::Json(account_body(&connection.name, &done.account))).into_response())
+}
+
+/// One account.
+#[utoipa::path(get, path = "/v1/connections/{name}/accounts/{identifier}", tag = "accounts",
+    params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
+    responses((status = 200, body = AccountBody), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((name, identifier)): Path<(String, String)>,
+    Query(which): Query<WhichAccount>,
+) -> Result<axum::Json<AccountBody>, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    Ok(axum::Json(account_body(&connection.name, &account)))
+}
+
+/// Deletes an account and its credential.
+#[utoipa::path(delete, path = "/v1/connections/{name}/accounts/{identifier}", tag = "accounts",
+    params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
+    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn remove(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((name, identifier)): Path<(String, String)>,
+    Query(which): Query<WhichAccount>,
+) -> Result<StatusCode, Problem> {
+    let (_, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    if state.host.store.delete_account(&caller.project, &account.id).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Problem::not_found("there is no such account"))
+}
+
+/// Refuses calls as this account; its credential stays.
+#[utoipa::path(post, path = "/v1/connections/{name}/accounts/{identifier}/disable", tag = "accounts",
+    params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
+    responses((status = 200, body = AccountBody), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn disable(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((name, identifier)): Path<(String, String)>,
+    Query(which): Query<WhichAccount>,
+) -> Result<axum::Json<AccountBody>, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    switch(&state, &connection, account, true).await
+}
+
+/// Takes calls as this account again.
+#[utoipa::path(post, path = "/v1/connections/{name}/accounts/{identifier}/enable", tag = "accounts",
+    params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
+    responses((status = 200, body = AccountBody), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn enable(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((name, identifier)): Path<(String, String)>,
+    Query(which): Query<WhichAccount>,
+) -> Result<axum::Json<AccountBody>, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    switch(&state, &connection, account, false).await
+}
+
+/// Accounts of all connections.
+#[utoipa::path(get, path = "/v1/accounts", tag = "accounts", params(AccountQuery),
+    responses((status = 200, body = List<AccountBody>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Query(query): Query<AccountQuery>,
+) -> Result<axum::Json<List<AccountBody>>, Problem> {
+    let page = page(query.limit, query.cursor)?;
+    let connection = match query.connection {
+        Some(name) => Some(connections::find(&state, &caller, &name).await?.id),
+        None => None,
+    };
+    let filter = AccountFilter {
+        connection,
+        identifier: query.identifier,
+        organization: query.organization,
+        state: query.status.as_deref().map(state_of).transpose()?,
+        query: query.query,
+    };
+    let found = state.host.store.list_accounts(&caller.project, &filter, &page).await?;
+    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection, &account))))
+}
+
+fn state_of(text: &str) -> Result<AccountState, Problem> {
+    AccountState::parse(text)
+        .ok_or_else(|| Problem::bad_request("`status` must be pending, active, expired, revoked or error"))
+}
+
+async fn switch(
+    state: &ApiState,
+    connection: &Connection,
+    account: Account,
+    disabled: bool,
+) -> Result<axum::Json<AccountBody>, Problem> {
+    let updated_at = state.host.clock.now();
+    state.host.store.set_account_disabled(&account.project, &account.id, disabled, updated_at).await?;
+    Ok(axum::Json(account_body(&connection.name, &Account { disabled, updated_at, ..account })))
+}
+
+async fn find(
+    state: &ApiState,
+    caller: &Caller,
+    name: &str,
+    identifier: &str,
+    which: &WhichAccount,
+) -> Result<(Connection, Account), Problem> {
+    let connection = connections::find(state, caller, name).await?;
+    let organization = which.organization.as_deref().unwrap_or_default();
+    let label = which.label.as_deref().unwrap_or_default();
+    let found = state
+        .host
+        .store
+        .find_accounts(&caller.project, &connection.id, identifier, Some(organization), Some(label))
+        .await?;
+    let account = found.into_iter().next().ok_or_else(|| Problem::not_found("there is no such account"))?;
+    Ok((connection, account))
+}
+
+fn account_body(connection: &str, account: &Account) -> AccountBody {
+    let named = |text: &String| if text.is_empty() { None } else { Some(text.clone()) };
+    AccountBody {
+        id: account.id.to_string(),
+        connection: connection.to_owned(),
+        identifier: account.identifier.clone(),
+        organization: named(&account.organization),
+        label: named(&account.label),
+        status: account.state.as_str(),
+        disabled: account.disabled,
+        fields: account.fields.clone(),
+        scopes: account.scopes.clone(),
+        hosts: account.hosts.clone(),
+        created_at: time::text(account.created_at),
+        updated_at: time::text(account.updated_at),
+    }
+}

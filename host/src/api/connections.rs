@@ -1,0 +1,331 @@
+//! Connections: named configurations of connectors.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Admin, Json, Path, Query};
+use super::page::{List, page};
+use super::{ApiState, Problem, time};
+use crate::call::{self, Failed};
+use crate::catalog::Installed;
+use crate::model::{AccountId, Caller, Connection, ConnectionId, UrlTemplate};
+use crate::store::{AccountFilter, ConnectionFilter, PageRequest, StoreError};
+
+/// Names appear in paths and in tool calls that models write.
+const MAX_NAME: usize = 64;
+
+/// A connection.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ConnectionBody {
+    id: String,
+    name: String,
+    connector: String,
+    auth_pattern: String,
+    base_url: Option<String>,
+    #[schema(value_type = Object)]
+    settings: Box<RawValue>,
+    /// Where the provider sends people back to after they consented.
+    redirect_uri: String,
+    /// `active` or `disabled`.
+    status: &'static str,
+    account_count: u64,
+    created_at: String,
+    updated_at: String,
+}
+
+/// A new connection.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewConnection {
+    /// Unique in the project: letters, digits, `-`, `_` and `.`, at most 64.
+    name: String,
+    /// Name of an installed connector.
+    connector: String,
+    /// One of the connector's auth patterns; may be left out where there is only one.
+    auth_pattern: Option<String>,
+    /// Stands in for the connector's own.
+    base_url: Option<String>,
+    /// Readable by the connector.
+    #[schema(value_type = Option<Object>)]
+    settings: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// What may change of a connection.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConnectionChange {
+    /// Stands in for the connector's own. Credentials that were connected before stay bound to the host they were
+    /// connected for.
+    base_url: Option<String>,
+    /// Replaces all settings.
+    #[schema(value_type = Option<Object>)]
+    settings: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Calls are refused while set.
+    disabled: Option<bool>,
+}
+
+/// Which connections.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ConnectionQuery {
+    /// Only those of this connector.
+    connector: Option<String>,
+    /// Items at most: 1 to 200, 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Whose account to try a connection with.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TestBody {
+    /// The user.
+    identifier: Option<String>,
+    /// The account, where the user has several.
+    account: Option<String>,
+}
+
+/// What came of a test.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TestResult {
+    /// Whether the provider accepted the credential.
+    ok: bool,
+    /// What happened.
+    detail: String,
+    /// The record of the test call.
+    execution_id: Option<String>,
+}
+
+/// Makes a connection.
+#[utoipa::path(post, path = "/v1/connections", tag = "connections", request_body = NewConnection,
+    responses((status = 201, body = ConnectionBody), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Json(new): Json<NewConnection>,
+) -> Result<Response, Problem> {
+    let host = &state.host;
+    check_name(&new.name)?;
+    let installed = host
+        .catalog
+        .connector(&caller.project, &new.connector)
+        .ok_or_else(|| Problem::not_found("there is no such connector: install it first"))?;
+    let now = host.clock.now();
+    let connection = Connection {
+        id: ConnectionId::new(&host.clock, &host.random),
+        project: caller.project,
+        name: new.name,
+        auth_pattern: auth_pattern(&installed, new.auth_pattern)?,
+        connector: new.connector,
+        base_url: new.base_url.map(check_base_url).transpose()?,
+        settings: settings_text(new.settings.unwrap_or_default())?,
+        disabled: false,
+        created_at: now,
+        updated_at: now,
+    };
+    host.store.insert_connection(&connection).await.map_err(|error| {
+        if matches!(error, StoreError::Conflict(_)) { Problem::conflict("there is a connection of this name") } else { error.into() }
+    })?;
+    Ok((StatusCode::CREATED, axum::Json(body(&state, &connection, 0)?)).into_response())
+}
+
+/// All connections.
+#[utoipa::path(get, path = "/v1/connections", tag = "connections", params(ConnectionQuery),
+    responses((status = 200, body = List<ConnectionBody>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Query(query): Query<ConnectionQuery>,
+) -> Result<axum::Json<List<ConnectionBody>>, Problem> {
+    let page = page(query.limit, query.cursor)?;
+    let filter = ConnectionFilter { connector: query.connector };
+    let found = state.host.store.list_connections(&caller.project, &filter, &page).await?;
+    let items = found
+        .items
+        .iter()
+        .map(|(connection, accounts)| body(&state, connection, *accounts))
+        .collect::<Result<_, _>>()?;
+    Ok(axum::Json(List { items, next_cursor: found.next_cursor, total_size: found.total_size }))
+}
+
+/// One connection.
+#[utoipa::path(get, path = "/v1/connections/{name}", tag = "connections", params(("name" = String, Path)),
+    responses((status = 200, body = ConnectionBody), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path(name): Path<String>,
+) -> Result<axum::Json<ConnectionBody>, Problem> {
+    let connection = find(&state, &caller, &name).await?;
+    answer(&state, &connection).await
+}
+
+/// Changes a connection.
+#[utoipa::path(patch, path = "/v1/connections/{name}", tag = "connections", params(("name" = String, Path)),
+    request_body = ConnectionChange,
+    responses((status = 200, body = ConnectionBody), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn change(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path(name): Path<String>,
+    Json(change): Json<ConnectionChange>,
+) -> Result<axum::Json<ConnectionBody>, Problem> {
+    let before = find(&state, &caller, &name).await?;
+    let mut connection = before.clone();
+    if let Some(base_url) = change.base_url {
+        connection.base_url = Some(check_base_url(base_url)?);
+    }
+    if let Some(settings) = change.settings {
+        connection.settings = settings_text(settings)?;
+    }
+    if let Some(disabled) = change.disabled {
+        connection.disabled = disabled;
+    }
+    connection.updated_at = state.host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));
+    if !state.host.store.update_connection(&connection, before.updated_at).await? {
+        return Err(Problem::conflict("somebody else changed the connection at the same time: try again"));
+    }
+    answer(&state, &connection).await
+}
+
+/// Removes a connection that has no accounts.
+#[utoipa::path(delete, path = "/v1/connections/{name}", tag = "connections", params(("name" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn remove(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let removed = state.host.store.delete_connection(&caller.project, &name).await.map_err(|error| {
+        if matches!(error, StoreError::Conflict(_)) {
+            Problem::conflict("accounts are connected through it: delete them first")
+        } else {
+            error.into()
+        }
+    })?;
+    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("there is no such connection")) }
+}
+
+/// Tries an account with the connector's test call, which changes nothing (KO-20).
+#[utoipa::path(post, path = "/v1/connections/{name}/test", tag = "connections", params(("name" = String, Path)),
+    request_body = TestBody,
+    responses((status = 200, body = TestResult), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn test(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path(name): Path<String>,
+    body: Option<Json<TestBody>>,
+) -> Result<axum::Json<TestResult>, Problem> {
+    let connection = find(&state, &caller, &name).await?;
+    let wanted = body.map(|Json(body)| body).unwrap_or_default();
+    let account = the_account(&state, &caller, &connection, wanted).await?;
+    let result = match call::test_account(&state.host, &caller, &connection, &account).await {
+        Ok(Some(answer)) => TestResult {
+            ok: true,
+            detail: "the provider accepted the credential".into(),
+            execution_id: Some(answer.execution.to_string()),
+        },
+        Ok(None) => return Err(Problem::conflict("the connector declares no test call")),
+        Err(Failed { execution: Some(execution), fault }) => {
+            TestResult { ok: false, detail: fault.detail, execution_id: Some(execution.to_string()) }
+        }
+        Err(failed) => return Err(failed.into()),
+    };
+    Ok(axum::Json(result))
+}
+
+/// The one account that the body means, or the connection's only one.
+async fn the_account(
+    state: &ApiState,
+    caller: &Caller,
+    connection: &Connection,
+    wanted: TestBody,
+) -> Result<AccountId, Problem> {
+    if let Some(text) = wanted.account {
+        return AccountId::parse(&text).ok_or_else(|| Problem::bad_request("`account` is not an account id"));
+    }
+    let filter = AccountFilter {
+        connection: Some(connection.id.clone()),
+        identifier: wanted.identifier,
+        ..AccountFilter::default()
+    };
+    let two = PageRequest { limit: 2, cursor: None };
+    let found = state.host.store.list_accounts(&caller.project, &filter, &two).await?;
+    match found.items.as_slice() {
+        [(_, account)] => Ok(account.id.clone()),
+        [] => Err(Problem::not_found("there is no such account on this connection")),
+        _ => Err(Problem::conflict("several accounts fit: name one with `identifier` or `account`")),
+    }
+}
+
+/// The connection of this name, or 404.
+pub(super) async fn find(state: &ApiState, caller: &Caller, name: &str) -> Result<Connection, Problem> {
+    let found = state.host.store.find_connection(&caller.project, name).await?;
+    found.ok_or_else(|| Problem::not_found("there is no such connection"))
+}
+
+async fn answer(state: &ApiState, connection: &Connection) -> Result<axum::Json<ConnectionBody>, Problem> {
+    let accounts = state.host.store.count_accounts(&connection.project, &connection.id).await?;
+    Ok(axum::Json(body(state, connection, accounts)?))
+}
+
+fn body(state: &ApiState, connection: &Connection, account_count: u64) -> Result<ConnectionBody, Problem> {
+    let settings = RawValue::from_string(connection.settings.clone())
+        .map_err(|_| Problem::conflict("the stored settings cannot be read: set them again"))?;
+    let public = state.host.public_url.as_str().trim_end_matches('/');
+    Ok(ConnectionBody {
+        id: connection.id.to_string(),
+        name: connection.name.clone(),
+        connector: connection.connector.clone(),
+        auth_pattern: connection.auth_pattern.clone(),
+        base_url: connection.base_url.clone(),
+        settings,
+        redirect_uri: format!("{public}/oauth/callback/{}", connection.connector),
+        status: if connection.disabled { "disabled" } else { "active" },
+        account_count,
+        created_at: time::text(connection.created_at),
+        updated_at: time::text(connection.updated_at),
+    })
+}
+
+fn check_name(name: &str) -> Result<(), Problem> {
+    let fits = !name.is_empty()
+        && name.len() <= MAX_NAME
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        && !name.starts_with('.');
+    if fits {
+        return Ok(());
+    }
+    Err(Problem::bad_request(format!("`name` takes letters, digits, `-`, `_` and `.`, at most {MAX_NAME} of them")))
+}
+
+fn check_base_url(text: String) -> Result<String, Problem> {
+    match UrlTemplate::parse(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Problem::bad_request(format!("`base_url`: {error}"))),
+    }
+}
+
+fn settings_text(settings: serde_json::Map<String, serde_json::Value>) -> Result<String, Problem> {
+    serde_json::to_string(&settings).map_err(|error| Problem::bad_request(format!("`settings`: {error}")))
+}
+
+fn auth_pattern(installed: &Installed, wanted: Option<String>) -> Result<String, Problem> {
+    let names: Vec<&str> = installed.connector.auth.iter().map(|pattern| pattern.name.as_str()).collect();
+    match wanted {
+        Some(wanted) if names.contains(&wanted.as_str()) => Ok(wanted),
+        None if names.len() == 1 => Ok(names[0].to_owned()),
+        _ => Err(Problem::bad_request(format!("`auth_pattern` must be one of: {}", names.join(", ")))),
+    }
+}

@@ -1,0 +1,257 @@
+//! Connectors: install, list, inspect, remove.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Admin, Path, Query, Wasm};
+use super::page::{DEFAULT_LIMIT, List, MAX_LIMIT, PageQuery};
+use super::{ApiState, Problem, time, tools};
+use crate::catalog::{self, Installed};
+use crate::model::{AuthKind, AuthPattern, Import, Placement, ProjectId};
+
+/// A connector as it is on offer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ConnectorBody {
+    name: String,
+    version: String,
+    title: String,
+    description: String,
+    publisher: String,
+    categories: Vec<String>,
+    icon: Option<String>,
+    /// SHA-256 of the component, in hex.
+    digest: String,
+    /// Version of `gloveport:connector` that it was built for.
+    wit: String,
+    sdk: Option<String>,
+    /// `ready`, `not_loaded` (its first call loads it) or `error`.
+    status: &'static str,
+    /// Why, if the status is `error`.
+    detail: Option<String>,
+    base_url: String,
+    /// Hosts that it may reach.
+    hosts: Vec<String>,
+    /// Imports that it was granted.
+    imports: Vec<&'static str>,
+    auth: Vec<AuthBody>,
+    tools: Vec<tools::ToolBody>,
+    /// All installed versions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    versions: Vec<String>,
+    installed_at: String,
+}
+
+/// One way to authorize a connector.
+#[derive(Debug, Serialize, ToSchema)]
+struct AuthBody {
+    name: String,
+    title: String,
+    r#type: &'static str,
+    /// `header`, `query` or `cookie`, for `api_key`.
+    r#in: Option<&'static str>,
+    /// Name of the header, query parameter or cookie, for `api_key`.
+    parameter: Option<String>,
+    fields: Vec<FieldBody>,
+}
+
+/// Something a user fills in.
+#[derive(Debug, Serialize, ToSchema)]
+struct FieldBody {
+    name: String,
+    label: String,
+    hint: Option<String>,
+    /// `text`, or `password` for what is sealed and never shown.
+    r#type: &'static str,
+    required: bool,
+}
+
+/// What an installation may be given.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct InstallQuery {
+    /// The imports to grant, separated by commas; all that the manifest asks for if absent.
+    imports: Option<String>,
+}
+
+/// Installs a component; its tools are live when this answers.
+///
+/// 201 when it is new, 200 when the same bytes were installed already.
+#[utoipa::path(post, path = "/v1/connectors", tag = "connectors", params(InstallQuery),
+    request_body(content_type = "application/wasm", content = Vec<u8>),
+    responses((status = 201, body = ConnectorBody), (status = 200, body = ConnectorBody),
+        (status = 409, body = Problem), (status = 422, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn install(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Query(query): Query<InstallQuery>,
+    Wasm(wasm): Wasm,
+) -> Result<Response, Problem> {
+    let granted = query.imports.as_deref().map(imports).transpose()?;
+    let host = &state.host;
+    let done = catalog::install(
+        &host.catalog,
+        &host.store,
+        &host.runtime,
+        &host.clock,
+        &caller.project,
+        wasm,
+        granted,
+    )
+    .await?;
+    let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, axum::Json(body(&done.installed))).into_response())
+}
+
+fn imports(text: &str) -> Result<BTreeSet<Import>, Problem> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(|name| Import::parse(name).ok_or_else(|| Problem::bad_request(format!("there is no import `{name}`"))))
+        .collect()
+}
+
+/// What is installed.
+#[utoipa::path(get, path = "/v1/connectors", tag = "connectors", params(PageQuery),
+    responses((status = 200, body = List<ConnectorBody>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Query(query): Query<PageQuery>,
+) -> Result<axum::Json<List<ConnectorBody>>, Problem> {
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if limit == 0 || limit > MAX_LIMIT {
+        return Err(Problem::bad_request(format!("`limit` must be from 1 to {MAX_LIMIT}")));
+    }
+    let catalog = &state.host.catalog;
+    let mut bodies: Vec<ConnectorBody> =
+        catalog.connectors(&caller.project).iter().map(|installed| body(installed)).collect();
+    bodies.extend(catalog.all_broken(&caller.project).into_iter().map(|(name, reason)| broken(name, reason)));
+    bodies.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(axum::Json(List::cut(bodies, limit, query.cursor.as_deref(), |body| &body.name)))
+}
+
+/// One connector, with all its versions.
+#[utoipa::path(get, path = "/v1/connectors/{name}", tag = "connectors", params(("name" = String, Path)),
+    responses((status = 200, body = ConnectorBody), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path(name): Path<String>,
+) -> Result<axum::Json<ConnectorBody>, Problem> {
+    let mut shown = match state.host.catalog.connector(&caller.project, &name) {
+        Some(installed) => body(&installed),
+        None => match state.host.catalog.broken(&caller.project, &name) {
+            Some(reason) => broken(name.clone(), reason),
+            None => return Err(Problem::not_found("there is no such connector")),
+        },
+    };
+    shown.versions = versions(&state, &caller.project, &name).await?;
+    Ok(axum::Json(shown))
+}
+
+async fn versions(state: &ApiState, project: &ProjectId, name: &str) -> Result<Vec<String>, Problem> {
+    let rows = state.host.store.connector_versions(project, name).await?;
+    Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+/// Removes a connector and its tools.
+#[utoipa::path(delete, path = "/v1/connectors/{name}", tag = "connectors", params(("name" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn remove(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let host = &state.host;
+    if catalog::remove(&host.catalog, &host.store, &caller.project, &name).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Problem::not_found("there is no such connector"))
+}
+
+fn body(installed: &Installed) -> ConnectorBody {
+    let connector = &installed.connector;
+    ConnectorBody {
+        name: connector.name.clone(),
+        version: connector.version.clone(),
+        title: connector.title.clone(),
+        description: connector.description.clone(),
+        publisher: connector.publisher.clone(),
+        categories: connector.categories.clone(),
+        icon: connector.icon.clone(),
+        digest: installed.digest.clone(),
+        wit: connector.wit.clone(),
+        sdk: connector.sdk.clone(),
+        status: if installed.is_loaded() { "ready" } else { "not_loaded" },
+        detail: None,
+        base_url: connector.base_url.clone(),
+        hosts: connector.hosts.clone(),
+        imports: installed.granted.iter().map(|import| import.as_str()).collect(),
+        auth: connector.auth.iter().map(auth).collect(),
+        tools: installed.tools.iter().map(|tool| tools::body(connector, tool, &[])).collect(),
+        versions: Vec::new(),
+        installed_at: time::text(installed.installed_at),
+    }
+}
+
+/// A stored connector that this host cannot read: listed, with the reason.
+fn broken(name: String, reason: String) -> ConnectorBody {
+    ConnectorBody {
+        title: name.clone(),
+        name,
+        version: String::new(),
+        description: String::new(),
+        publisher: String::new(),
+        categories: Vec::new(),
+        icon: None,
+        digest: String::new(),
+        wit: String::new(),
+        sdk: None,
+        status: "error",
+        detail: Some(reason),
+        base_url: String::new(),
+        hosts: Vec::new(),
+        imports: Vec::new(),
+        auth: Vec::new(),
+        tools: Vec::new(),
+        versions: Vec::new(),
+        installed_at: String::new(),
+    }
+}
+
+fn auth(pattern: &AuthPattern) -> AuthBody {
+    let (place, parameter) = match &pattern.kind {
+        AuthKind::ApiKey { placement, name, .. } => {
+            let place = match placement {
+                Placement::Header => "header",
+                Placement::Query => "query",
+                Placement::Cookie => "cookie",
+            };
+            (Some(place), Some(name.clone()))
+        }
+        AuthKind::Bearer { .. } | AuthKind::Basic { .. } | AuthKind::None => (None, None),
+    };
+    let fields = pattern.fields.iter().map(|field| FieldBody {
+        name: field.name.clone(),
+        label: field.label.clone(),
+        hint: field.hint.clone(),
+        r#type: if field.secret { "password" } else { "text" },
+        required: field.required,
+    });
+    AuthBody {
+        name: pattern.name.clone(),
+        title: pattern.title.clone(),
+        r#type: pattern.kind.as_str(),
+        r#in: place,
+        parameter,
+        fields: fields.collect(),
+    }
+}

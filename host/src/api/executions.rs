@@ -1,0 +1,166 @@
+//! Executions: the record of every call. Inputs and outputs are not in it.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Authenticated, Path, Query};
+use super::page::{List, page};
+use super::tools::Timing;
+use super::{ApiState, Problem, time};
+use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus, Role};
+use crate::store::ExecutionFilter;
+
+/// The record of a call.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ExecutionBody {
+    id: String,
+    tool: String,
+    /// SHA-256 of the component that ran.
+    component: String,
+    /// Id of the connection.
+    connection_id: String,
+    /// Id of the account.
+    account_id: String,
+    identifier: String,
+    /// Id of the key that asked.
+    key_id: String,
+    tool_call_id: Option<String>,
+    parent: Option<String>,
+    chat_id: Option<String>,
+    trigger_type: Option<String>,
+    /// SHA-256 of the input.
+    input_digest: String,
+    /// `started`, `succeeded`, `failed` or `unknown_outcome`.
+    status: &'static str,
+    code: Option<&'static str>,
+    culprit: Option<&'static str>,
+    detail: Option<String>,
+    started_at: String,
+    finished_at: Option<String>,
+    timing: Timing,
+    /// Requests that left.
+    requests: u32,
+    sent_bytes: u64,
+    received_bytes: u64,
+    /// How often the credential was removed from what came back.
+    scrubbed: u32,
+}
+
+/// Which executions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ExecutionQuery {
+    /// `started`, `succeeded`, `failed` or `unknown_outcome`.
+    status: Option<String>,
+    /// Full name of a tool.
+    tool: Option<String>,
+    /// A conversation.
+    chat_id: Option<String>,
+    /// What set them off.
+    trigger_type: Option<String>,
+    /// A user.
+    identifier: Option<String>,
+    /// The execution that they were made for.
+    parent: Option<String>,
+    /// Not before this time (RFC 3339).
+    since: Option<String>,
+    /// Items at most: 1 to 200, 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Calls, newest first. An agent sees its own.
+#[utoipa::path(get, path = "/v1/executions", tag = "executions", params(ExecutionQuery),
+    responses((status = 200, body = List<ExecutionBody>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ExecutionQuery>,
+) -> Result<axum::Json<List<ExecutionBody>>, Problem> {
+    let page = page(query.limit, query.cursor)?;
+    let filter = ExecutionFilter {
+        status: query.status.as_deref().map(status).transpose()?,
+        tool: query.tool,
+        chat_id: query.chat_id,
+        trigger_type: query.trigger_type,
+        identifier: query.identifier,
+        parent: query.parent.as_deref().map(parent).transpose()?,
+        since: query.since.as_deref().map(since).transpose()?,
+        key: own_only(&caller),
+    };
+    let found = state.host.store.list_executions(&caller.project, &filter, &page).await?;
+    Ok(axum::Json(List::of(found, |execution| body(&execution))))
+}
+
+/// One call. An agent sees its own.
+#[utoipa::path(get, path = "/v1/executions/{id}", tag = "executions", params(("id" = String, Path)),
+    responses((status = 200, body = ExecutionBody), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<axum::Json<ExecutionBody>, Problem> {
+    let missing = || Problem::not_found("there is no such execution");
+    let id = ExecutionId::parse(&id).ok_or_else(missing)?;
+    let execution = state.host.store.find_execution(&caller.project, &id).await?.ok_or_else(missing)?;
+    match own_only(&caller) {
+        Some(key) if key != execution.key => Err(missing()),
+        _ => Ok(axum::Json(body(&execution))),
+    }
+}
+
+fn own_only(caller: &Caller) -> Option<crate::model::KeyId> {
+    match caller.role {
+        Role::Admin => None,
+        Role::Agent => Some(caller.key.clone()),
+    }
+}
+
+fn status(text: &str) -> Result<ExecutionStatus, Problem> {
+    ExecutionStatus::parse(text)
+        .ok_or_else(|| Problem::bad_request("`status` must be started, succeeded, failed or unknown_outcome"))
+}
+
+fn parent(text: &str) -> Result<ExecutionId, Problem> {
+    ExecutionId::parse(text).ok_or_else(|| Problem::bad_request("`parent` is not an execution id"))
+}
+
+fn since(text: &str) -> Result<crate::model::Timestamp, Problem> {
+    time::parse(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
+}
+
+fn body(execution: &Execution) -> ExecutionBody {
+    ExecutionBody {
+        id: execution.id.to_string(),
+        tool: execution.tool.clone(),
+        component: execution.component.clone(),
+        connection_id: execution.connection.to_string(),
+        account_id: execution.account.to_string(),
+        identifier: execution.identifier.clone(),
+        key_id: execution.key.to_string(),
+        tool_call_id: execution.tool_call_id.clone(),
+        parent: execution.parent.as_ref().map(ToString::to_string),
+        chat_id: execution.chat_id.clone(),
+        trigger_type: execution.trigger_type.clone(),
+        input_digest: execution.input_digest.clone(),
+        status: execution.status.as_str(),
+        code: execution.code.map(|code| code.as_str()),
+        culprit: execution.culprit.map(|culprit| culprit.as_str()),
+        detail: execution.detail.clone(),
+        started_at: time::text(execution.started_at),
+        finished_at: execution.finished_at.map(time::text),
+        timing: Timing {
+            total_us: execution.latency.total_us,
+            guest_us: execution.latency.guest_us,
+            upstream_us: execution.latency.upstream_us,
+        },
+        requests: execution.requests,
+        sent_bytes: execution.bytes.0,
+        received_bytes: execution.bytes.1,
+        scrubbed: execution.scrubbed,
+    }
+}

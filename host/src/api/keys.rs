@@ -1,0 +1,108 @@
+//! API keys: made, shown once, listed without their value, removed.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::extract::{Admin, Json, Path, Query};
+use super::page::{List, PageQuery, page};
+use super::{ApiState, Problem, time};
+use crate::identity;
+use crate::model::{KeyId, Role};
+use crate::store::ApiKey;
+
+/// A key, without its value.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct KeyBody {
+    id: String,
+    /// `admin` or `agent`.
+    role: &'static str,
+    /// The only user it may act for.
+    identifier: Option<String>,
+    name: String,
+    created_at: String,
+    /// The key itself: shown once, now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+/// A new key.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewKey {
+    /// `admin` or `agent`.
+    role: String,
+    /// The only user it may act for.
+    identifier: Option<String>,
+    /// For people.
+    name: Option<String>,
+}
+
+/// Makes a key. Its value is in this answer and nowhere else.
+#[utoipa::path(post, path = "/v1/keys", tag = "keys", request_body = NewKey,
+    responses((status = 201, body = KeyBody), (status = "default", body = Problem)))]
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Json(new): Json<NewKey>,
+) -> Result<Response, Problem> {
+    let role = Role::parse(&new.role).ok_or_else(|| Problem::bad_request("`role` must be admin or agent"))?;
+    if role == Role::Admin && new.identifier.is_some() {
+        return Err(Problem::bad_request("only an agent's key can be bound to one `identifier`"));
+    }
+    let host = &state.host;
+    let key = ApiKey {
+        id: KeyId::new(&host.clock, &host.random),
+        project: caller.project,
+        role,
+        identifier: new.identifier,
+        name: new.name.unwrap_or_default(),
+        created_at: host.clock.now(),
+    };
+    let (clear, hash) = identity::new_key(&host.random);
+    host.store.insert_key(&key, &hash).await?;
+    Ok((StatusCode::CREATED, axum::Json(body(&key, Some(clear)))).into_response())
+}
+
+/// All keys, without their values.
+#[utoipa::path(get, path = "/v1/keys", tag = "keys", params(PageQuery),
+    responses((status = 200, body = List<KeyBody>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Query(query): Query<PageQuery>,
+) -> Result<axum::Json<List<KeyBody>>, Problem> {
+    let page = page(query.limit, query.cursor)?;
+    let found = state.host.store.list_keys(&caller.project, &page).await?;
+    Ok(axum::Json(List::of(found, |key| body(&key, None))))
+}
+
+/// Removes a key: from now on it opens nothing.
+#[utoipa::path(delete, path = "/v1/keys/{id}", tag = "keys", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn remove(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let missing = || Problem::not_found("there is no such key");
+    let id = KeyId::parse(&id).ok_or_else(missing)?;
+    if id == caller.key {
+        return Err(Problem::conflict("this is the key you are using: remove it with another one"));
+    }
+    if state.host.store.delete_key(&caller.project, &id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
+}
+
+fn body(key: &ApiKey, clear: Option<String>) -> KeyBody {
+    KeyBody {
+        id: key.id.to_string(),
+        role: key.role.as_str(),
+        identifier: key.identifier.clone(),
+        name: key.name.clone(),
+        created_at: time::text(key.created_at),
+        key: clear,
+    }
+}

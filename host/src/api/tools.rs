@@ -1,0 +1,268 @@
+//! Tools: what a caller may call, and calling it.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Authenticated, Json, Path, Query};
+use super::page::{List, page};
+use super::{ApiState, Problem};
+use crate::call::{self, CallRequest, Visible, visible_tools};
+use crate::catalog::InstalledTool;
+use crate::model::{AccountId, Caller, Connector, ExecutionId};
+
+/// A tool.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ToolBody {
+    name: String,
+    title: String,
+    description: String,
+    connector: String,
+    connector_title: String,
+    categories: Vec<String>,
+    /// `read`, `write` or `destroy`.
+    effect: &'static str,
+    /// Scopes that the account must have.
+    scopes: Vec<String>,
+    /// The only requests that it can send.
+    routes: Vec<String>,
+    tags: Vec<String>,
+    deferred: bool,
+    /// Other names for it.
+    aliases: Vec<String>,
+    /// JSON Schema 2020-12.
+    #[schema(value_type = Object)]
+    input_schema: Box<RawValue>,
+    /// JSON Schema 2020-12.
+    #[schema(value_type = Option<Object>)]
+    output_schema: Option<Box<RawValue>>,
+    /// The connections that it can be called through for the given user.
+    connections: Vec<String>,
+}
+
+/// Which tools.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ToolQuery {
+    /// Only those that can be called for this user.
+    identifier: Option<String>,
+    /// Only those that can be called through this connection. Needs `identifier`, unless the key is bound to one.
+    connection: Option<String>,
+    /// Only those of this connector.
+    connector: Option<String>,
+    /// Words that the name, title, description or tags must contain.
+    query: Option<String>,
+    /// `deferred` includes deferred tools.
+    include: Option<String>,
+    /// Items at most: 1 to 200, 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A call.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExecuteBody {
+    /// The user to act for.
+    identifier: Option<String>,
+    /// The account to use, where the user has several.
+    account: Option<String>,
+    /// Name of the connection to go through.
+    connection: Option<String>,
+    /// The tool's input. It reaches the connector byte for byte; `{}` if absent.
+    #[schema(value_type = Object)]
+    input: Option<Box<RawValue>>,
+    /// The caller's own id of the call.
+    tool_call_id: Option<String>,
+    /// The execution that this call is made for.
+    parent: Option<String>,
+    /// The conversation it belongs to.
+    chat_id: Option<String>,
+    /// What set it off.
+    trigger_type: Option<String>,
+    /// How long it may take: 1 to 120000, 30000 if absent.
+    timeout_ms: Option<u64>,
+}
+
+/// The result of a call.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ExecuteResult {
+    execution_id: String,
+    /// `succeeded`.
+    status: &'static str,
+    /// What the tool answered.
+    #[schema(value_type = Object)]
+    data: Box<RawValue>,
+    timing: Timing,
+}
+
+/// Where the time of a call went, in microseconds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Timing {
+    /// The whole call.
+    pub(super) total_us: u64,
+    /// The connector itself.
+    pub(super) guest_us: u64,
+    /// Waiting for the provider.
+    pub(super) upstream_us: u64,
+}
+
+/// The tools that this caller may call.
+#[utoipa::path(get, path = "/v1/tools", tag = "tools", params(ToolQuery),
+    responses((status = 200, body = List<ToolBody>), (status = "default", body = Problem)))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ToolQuery>,
+) -> Result<axum::Json<List<ToolBody>>, Problem> {
+    let page = page(query.limit, query.cursor)?;
+    let deferred = match query.include.as_deref() {
+        None => false,
+        Some("deferred") => true,
+        Some(_) => return Err(Problem::bad_request("`include` takes `deferred`")),
+    };
+    let visible = visible_tools(&state.host, &caller, query.identifier.as_deref()).await?;
+    let words: Vec<String> = query.query.iter().flat_map(|text| text.split_whitespace()).map(lower).collect();
+    let mut fitting: Vec<&Visible> = visible
+        .iter()
+        .filter(|visible| deferred || !visible.tool().tool.deferred)
+        .filter(|visible| query.connector.as_ref().is_none_or(|name| *name == visible.installed.connector.name))
+        .filter(|visible| query.connection.as_ref().is_none_or(|name| visible.connections.contains(name)))
+        .filter(|visible| words.iter().all(|word| mentions(visible, word)))
+        .collect();
+    fitting.sort_by(|a, b| a.tool().tool.name.cmp(&b.tool().tool.name));
+    let cut = List::cut(fitting, page.limit, page.cursor.as_deref(), |visible| &visible.tool().tool.name);
+    let items = cut.items.iter().map(|visible| visible_body(visible)).collect();
+    Ok(axum::Json(List { items, next_cursor: cut.next_cursor, total_size: cut.total_size }))
+}
+
+/// One tool, by name or alias.
+#[utoipa::path(get, path = "/v1/tools/{name}", tag = "tools", params(("name" = String, Path)),
+    responses((status = 200, body = ToolBody), (status = 404, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Path(name): Path<String>,
+) -> Result<axum::Json<ToolBody>, Problem> {
+    let found = seen(&state, &caller, &name).await?;
+    found.map(|visible| axum::Json(visible_body(&visible))).ok_or_else(|| Problem::not_found("there is no such tool"))
+}
+
+/// Calls a tool.
+#[utoipa::path(post, path = "/v1/tools/{name}/execute", tag = "tools", params(("name" = String, Path)),
+    request_body = ExecuteBody,
+    responses((status = 200, body = ExecuteResult), (status = 422, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn execute(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Path(tool): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<ExecuteBody>,
+) -> Result<axum::Json<ExecuteResult>, Problem> {
+    if headers.contains_key("idempotency-key") {
+        // A key that is taken and not honoured would be worse than none.
+        return Err(Problem::bad_request("this host does not honour `Idempotency-Key` yet: send the call without it"));
+    }
+    let request = CallRequest {
+        tool,
+        identifier: body.identifier,
+        account: body.account.as_deref().map(account_id).transpose()?,
+        connection: body.connection,
+        input: body.input.map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
+        tool_call_id: name("tool_call_id", body.tool_call_id)?,
+        parent: body.parent.as_deref().map(execution_id).transpose()?,
+        chat_id: name("chat_id", body.chat_id)?,
+        trigger_type: name("trigger_type", body.trigger_type)?,
+        timeout_ms: body.timeout_ms,
+    };
+    let answer = call::call(&state.host, &caller, request).await?;
+    let latency = answer.latency;
+    Ok(axum::Json(ExecuteResult {
+        execution_id: answer.execution.to_string(),
+        status: "succeeded",
+        data: raw(answer.data),
+        timing: Timing {
+            total_us: latency.total_us,
+            guest_us: latency.guest_us,
+            upstream_us: latency.upstream_us,
+        },
+    }))
+}
+
+/// A tool's wire form.
+pub(super) fn body(connector: &Connector, tool: &InstalledTool, connections: &[String]) -> ToolBody {
+    let tool = &tool.tool;
+    let routes = tool.routes.iter().map(|route| match &route.host {
+        Some(host) => format!("{} {host}{}", route.method, route.path),
+        None => format!("{} {}", route.method, route.path),
+    });
+    ToolBody {
+        name: tool.name.clone(),
+        title: tool.title.clone(),
+        description: tool.description.clone(),
+        connector: connector.name.clone(),
+        connector_title: connector.title.clone(),
+        categories: connector.categories.clone(),
+        effect: tool.effect.as_str(),
+        scopes: tool.scopes.clone(),
+        routes: routes.collect(),
+        tags: tool.tags.clone(),
+        deferred: tool.deferred,
+        aliases: tool.aliases.clone(),
+        input_schema: raw(tool.input_schema.clone()),
+        output_schema: tool.output_schema.clone().map(raw),
+        connections: connections.to_vec(),
+    }
+}
+
+/// The tool of this name as the caller sees it: for a key that is bound to a user, only if that user may call it.
+async fn seen(state: &ApiState, caller: &Caller, name: &str) -> Result<Option<Visible>, Problem> {
+    let Some((installed, tool)) = state.host.catalog.tool(&caller.project, name) else { return Ok(None) };
+    let visible = visible_tools(&state.host, caller, None).await?;
+    Ok(visible
+        .into_iter()
+        .find(|visible| visible.installed.connector.name == installed.connector.name && visible.tool == tool))
+}
+
+fn visible_body(visible: &Visible) -> ToolBody {
+    body(&visible.installed.connector, visible.tool(), &visible.connections)
+}
+
+fn mentions(visible: &Visible, word: &str) -> bool {
+    let tool = &visible.tool().tool;
+    [&tool.name, &tool.title, &tool.description].into_iter().chain(&tool.tags).any(|text| lower(text).contains(word))
+}
+
+fn lower(text: impl AsRef<str>) -> String {
+    text.as_ref().to_lowercase()
+}
+
+fn account_id(text: &str) -> Result<AccountId, Problem> {
+    AccountId::parse(text).ok_or_else(|| Problem::bad_request("`account` is not an account id"))
+}
+
+fn execution_id(text: &str) -> Result<ExecutionId, Problem> {
+    ExecutionId::parse(text).ok_or_else(|| Problem::bad_request("`parent` is not an execution id"))
+}
+
+/// Ids of the caller's own are kept with the record; longer ones are a mistake.
+const MAX_FOREIGN_ID: usize = 256;
+
+fn name(what: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+    match text {
+        Some(text) if text.len() > MAX_FOREIGN_ID => {
+            Err(Problem::bad_request(format!("`{what}` is longer than {MAX_FOREIGN_ID} bytes")))
+        }
+        text => Ok(text),
+    }
+}
+
+/// JSON text that was checked when it came in; null where it was not JSON after all.
+fn raw(text: String) -> Box<RawValue> {
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

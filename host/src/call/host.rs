@@ -1,0 +1,111 @@
+//! What all calls share.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::Failed;
+use crate::catalog::Catalog;
+use crate::config::Records;
+use crate::egress::Egress;
+use crate::model::{Clock, Code, Culprit, Fault, Random};
+use crate::runtime::Runtime;
+use crate::store::Store;
+use crate::vault::Vault;
+
+/// What all calls share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Host(Arc<Shared>);
+
+/// The parts of a [`Host`].
+#[derive(Debug)]
+pub struct Shared {
+    /// All rows.
+    pub store: Store,
+    /// Seals and opens credentials.
+    pub vault: Arc<Vault>,
+    /// The way out.
+    pub egress: Arc<Egress>,
+    /// Runs connectors.
+    pub runtime: Runtime,
+    /// What is installed.
+    pub catalog: Catalog,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness for ids and nonces.
+    pub random: Random,
+    /// Tells this host's executions from those of others on the same database.
+    pub host_id: String,
+    /// Whether executions are recorded.
+    pub records: Records,
+    /// What links to this host begin with.
+    pub public_url: Url,
+    /// Calls that run.
+    pub running: TaskTracker,
+}
+
+impl Deref for Host {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Host {
+    /// Shares the parts.
+    pub fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// Refuses new calls and waits until the running ones have ended, at most `grace`. Whether all have ended.
+    pub async fn drain(&self, grace: Duration) -> bool {
+        self.running.close();
+        tokio::time::timeout(grace, self.running.wait()).await.is_ok()
+    }
+
+    /// Whether new calls are refused.
+    pub fn is_draining(&self) -> bool {
+        self.running.is_closed()
+    }
+
+    /// Runs `work` to its end even if the caller of this function goes away.
+    pub(super) async fn run_to_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Failed>> + Send + 'static,
+    ) -> Result<T, Failed> {
+        if self.is_draining() {
+            let detail = "this host is stopping: try again in a moment";
+            return Err(Fault::new(Code::Unavailable, Culprit::Host, detail).into());
+        }
+        match self.running.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => {
+                tracing::error!(%error, "a call ended abnormally");
+                Err(Fault::new(Code::Internal, Culprit::Host, "the call ended abnormally; the log says more").into())
+            }
+        }
+    }
+}
+
+/// Names of the gauges of the pool.
+mod gauges {
+    pub(super) const SLOTS: &str = "gloveport_pool_slots";
+    pub(super) const BUSY: &str = "gloveport_pool_busy_slots";
+    pub(super) const WARM_BYTES: &str = "gloveport_pool_warm_memory_bytes";
+}
+
+impl Host {
+    /// Brings the gauges of the pool up to date: when somebody looks, not on each call.
+    pub fn note_pool(&self) {
+        let pool = self.runtime.pool_metrics();
+        metrics::gauge!(gauges::SLOTS).set(f64::from(pool.slots));
+        metrics::gauge!(gauges::BUSY).set(f64::from(pool.busy_slots));
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 bytes is more than any machine has")]
+        metrics::gauge!(gauges::WARM_BYTES).set(pool.warm_memory_bytes as f64);
+    }
+}

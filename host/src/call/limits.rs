@@ -1,0 +1,17 @@
+//! Limits of one call that its caller can feel.
+
+use std::time::Duration;
+
+/// How long a call may take unless the caller says otherwise: longer than providers' slow operations, shorter than the
+/// patience of most HTTP clients (60 s).
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a call may take at most: what load balancers commonly allow an idle connection.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Bytes of a tool's input: room for an attached document, well below a guest's 64 MiB of memory, in which it exists
+/// several times over.
+pub const MAX_INPUT: usize = 4 * 1024 * 1024;
+
+/// Candidates that an error message names before it says "and more".
+pub(super) const MAX_NAMED: usize = 5;

@@ -1,0 +1,94 @@
+//! What a guest's end means for the caller: a result, or a fault with a code and a culprit.
+
+use crate::egress::EgressError;
+use crate::model::{Code, Culprit, ExecutionId, Fault};
+use crate::runtime::{CallError, Failure, LogLevel, Phase, Report};
+
+use super::faults;
+
+/// The result of a call, from the report of its run.
+///
+/// When the host refused a request and the guest then failed, the refusal is the reason: what the guest made of it is
+/// only its own words for the same thing.
+pub(super) fn of(report: &Report) -> Result<String, Fault> {
+    match (&report.outcome, &report.refusal) {
+        (Ok(data), _) => Ok(data.clone()),
+        (Err(CallError::Limit { .. }), _) | (Err(_), None) => Err(of_error(report)),
+        (Err(_), Some(refusal)) => Err(of_refusal(refusal)),
+    }
+}
+
+/// Passes a guest's log lines on, marked as its own.
+pub(super) fn log_lines(connector: &str, execution: &ExecutionId, report: &Report) {
+    for line in &report.logs {
+        let message = line.message.as_str();
+        match line.level {
+            LogLevel::Debug => tracing::debug!(target: "guest", connector, %execution, "{message}"),
+            LogLevel::Info => tracing::info!(target: "guest", connector, %execution, "{message}"),
+            LogLevel::Warn => tracing::warn!(target: "guest", connector, %execution, "{message}"),
+            LogLevel::Error => tracing::error!(target: "guest", connector, %execution, "{message}"),
+        }
+    }
+}
+
+fn of_error(report: &Report) -> Fault {
+    match &report.outcome {
+        Ok(_) => Fault::new(Code::Internal, Culprit::Host, "a success was taken for an error"),
+        Err(CallError::Failure(failure)) => of_failure(failure),
+        Err(CallError::Trap { message }) => {
+            Fault::new(Code::GuestError, Culprit::Guest, format!("the connector trapped: {message}"))
+        }
+        Err(error @ CallError::Limit { .. }) => Fault::new(Code::GuestLimit, Culprit::Limit, error.to_string()),
+        Err(error @ CallError::Timeout { phase, .. }) => {
+            let (code, culprit) = match phase {
+                Phase::Upstream => (Code::UpstreamTimeout, Culprit::Upstream),
+                Phase::Guest => (Code::GuestLimit, Culprit::Limit),
+                Phase::Queued => (Code::Unavailable, Culprit::Host),
+            };
+            Fault::new(code, culprit, error.to_string())
+        }
+        Err(error @ CallError::InvalidOutput { .. }) => {
+            Fault::new(Code::GuestError, Culprit::Guest, error.to_string())
+        }
+    }
+}
+
+fn of_refusal(refusal: &EgressError) -> Fault {
+    let (code, culprit) = match refusal {
+        EgressError::HostNotAllowed(_) => (Code::HostNotAllowed, Culprit::Guest),
+        EgressError::AddressNotAllowed(_) => (Code::AddressNotAllowed, Culprit::Policy),
+        EgressError::RouteNotAllowed(_) => (Code::RouteNotAllowed, Culprit::Guest),
+        EgressError::Invalid(_) => (Code::GuestError, Culprit::Guest),
+        EgressError::Timeout(_) => (Code::UpstreamTimeout, Culprit::Upstream),
+        EgressError::Unreachable(_) => (Code::UpstreamError, Culprit::Upstream),
+        EgressError::Limit(_) => (Code::GuestLimit, Culprit::Limit),
+        EgressError::Credential(_) => (Code::AccountNotActive, Culprit::Caller),
+        EgressError::Broken(_) => (Code::UpstreamError, Culprit::Upstream),
+        EgressError::Setup(_) => (Code::Internal, Culprit::Host),
+    };
+    Fault::new(code, culprit, refusal.to_string())
+}
+
+fn of_failure(failure: &Failure) -> Fault {
+    match failure {
+        Failure::InvalidInput(errors) => faults::invalid_input(errors.clone()),
+        Failure::NotFound(message) => Fault::new(Code::NotFound, Culprit::Upstream, message),
+        Failure::Denied(message) => Fault::new(Code::Forbidden, Culprit::Upstream, message),
+        Failure::AuthRequired(message) => Fault::new(
+            Code::AccountNotActive,
+            Culprit::Upstream,
+            format!("the provider does not accept the credential: {message}. Connect the account again"),
+        ),
+        Failure::RateLimited { retry_after_ms, message } => {
+            Fault { retry_after_ms: *retry_after_ms, ..Fault::new(Code::RateLimited, Culprit::Upstream, message) }
+        }
+        Failure::Upstream { status, code, message, retryable } => {
+            let code_text = code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
+            let again = if *retryable { " It may work later." } else { "" };
+            let detail = format!("the provider answered {status}{code_text}: {message}{again}");
+            Fault::new(Code::UpstreamError, Culprit::Upstream, detail)
+        }
+        Failure::Unsupported(message) => Fault::new(Code::InvalidInput, Culprit::Caller, message),
+        Failure::Internal(message) => Fault::new(Code::GuestError, Culprit::Guest, message),
+    }
+}

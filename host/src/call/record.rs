@@ -1,0 +1,87 @@
+//! The record of a call: on disk before its first byte leaves, and its outcome after.
+
+use sha2::{Digest, Sha256};
+
+use super::resolve::Resolved;
+use super::{CallRequest, Host, faults};
+use crate::config::Records;
+use crate::model::{
+    Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency,
+};
+use crate::runtime::Report;
+use crate::store::Outcome;
+
+/// Writes the execution down as started. No row, no call.
+pub(super) async fn start(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+    resolved: &Resolved,
+) -> Result<ExecutionId, Fault> {
+    let id = ExecutionId::new(&host.clock, &host.random);
+    if host.records == Records::Off {
+        return Ok(id);
+    }
+    let account = &resolved.context.account;
+    let execution = Execution {
+        id: id.clone(),
+        project: caller.project.clone(),
+        key: caller.key.clone(),
+        tool: resolved.tool().tool.name.clone(),
+        component: resolved.installed.digest.clone(),
+        connection: resolved.context.connection.id.clone(),
+        account: account.id.clone(),
+        identifier: account.identifier.clone(),
+        tool_call_id: request.tool_call_id.clone(),
+        parent: request.parent.clone(),
+        chat_id: request.chat_id.clone(),
+        trigger_type: request.trigger_type.clone(),
+        input_digest: hex::encode(Sha256::digest(request.input.as_bytes())),
+        status: ExecutionStatus::Started,
+        code: None,
+        culprit: None,
+        detail: None,
+        started_at: host.clock.now(),
+        finished_at: None,
+        latency: Latency::default(),
+        requests: 0,
+        bytes: (0, 0),
+        scrubbed: 0,
+    };
+    host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
+    Ok(id)
+}
+
+/// Writes the outcome down. If that cannot be done, the caller is told so: the call has happened.
+pub(super) async fn finish(
+    host: &Host,
+    execution: &ExecutionId,
+    result: Result<(), &Fault>,
+    report: Option<&Report>,
+    latency: Latency,
+) -> Result<(), Fault> {
+    if host.records == Records::Off {
+        return Ok(());
+    }
+    let fault = result.err();
+    let outcome = Outcome {
+        status: if fault.is_none() { ExecutionStatus::Succeeded } else { ExecutionStatus::Failed },
+        code: fault.map(|fault| fault.code),
+        culprit: fault.map(|fault| fault.culprit),
+        detail: fault.map(|fault| fault.detail.clone()),
+        finished_at: host.clock.now(),
+        latency,
+        requests: report.map_or(0, |report| report.requests),
+        bytes: report.map_or((0, 0), |report| (report.sent_bytes, report.received_bytes)),
+        scrubbed: report.map_or(0, |report| report.scrubbed),
+    };
+    host.store.record_outcome(execution, &outcome).await.map_err(|error| {
+        tracing::error!(%execution, %error, status = outcome.status.as_str(), "an outcome could not be recorded");
+        let detail = format!(
+            "the call has run and ended as `{}`, but its outcome could not be recorded: {execution} still reads \
+             `started`. Do not repeat a write before you have looked at the provider",
+            outcome.status.as_str()
+        );
+        Fault::new(Code::Internal, Culprit::Host, detail)
+    })
+}

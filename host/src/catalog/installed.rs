@@ -1,0 +1,108 @@
+//! One installed connector version: its facts, its tools, and its code once something calls it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use jsonschema::Validator;
+use tokio::sync::OnceCell;
+
+use super::{CatalogError, manifest, tool_text, validation};
+use crate::model::{Connector, Import, InputError, Route, Timestamp, Tool};
+use crate::runtime::{Plugin, Runtime};
+use crate::store::{ConnectorRow, Store};
+
+/// One installed connector version.
+#[derive(Debug)]
+pub struct Installed {
+    /// What its manifest says.
+    pub connector: Connector,
+    /// SHA-256 of the component, in hex.
+    pub digest: String,
+    /// The imports that it is linked with.
+    pub granted: BTreeSet<Import>,
+    /// Its tools, in the order that it gave.
+    pub tools: Vec<InstalledTool>,
+    /// When it was installed.
+    pub installed_at: Timestamp,
+    plugin: OnceCell<Plugin>,
+}
+
+/// A tool, with what each call needs of it ready.
+#[derive(Debug)]
+pub struct InstalledTool {
+    /// What the connector said of it.
+    pub tool: Tool,
+    /// Its routes, shared with the grants of its calls.
+    pub routes: Arc<[Route]>,
+    validator: OnceLock<Result<Validator, String>>,
+}
+
+impl InstalledTool {
+    fn new(tool: Tool) -> Self {
+        Self { routes: tool.routes.as_slice().into(), tool, validator: OnceLock::new() }
+    }
+
+    /// Compiles the input schema, or says what is wrong with it.
+    pub(super) fn validator(&self) -> Result<&Validator, &str> {
+        self.validator
+            .get_or_init(|| validation::compile(&self.tool.input_schema))
+            .as_ref()
+            .map_err(String::as_str)
+    }
+
+    /// Checks an input (JSON text) and lists every error.
+    pub fn check_input(&self, input: &str) -> Result<(), Vec<InputError>> {
+        let validator = self.validator().map_err(|reason| {
+            vec![InputError { path: String::new(), message: format!("the tool's schema cannot be used: {reason}") }]
+        })?;
+        validation::check(validator, input)
+    }
+}
+
+impl Installed {
+    pub(super) fn new(
+        connector: Connector,
+        digest: String,
+        granted: BTreeSet<Import>,
+        tools: Vec<Tool>,
+        installed_at: Timestamp,
+    ) -> Self {
+        let tools = tools.into_iter().map(InstalledTool::new).collect();
+        Self { connector, digest, granted, tools, installed_at, plugin: OnceCell::new() }
+    }
+
+    /// Reads a stored row; the reason if this host cannot.
+    pub(super) fn from_row(row: &ConnectorRow) -> Result<Self, CatalogError> {
+        let connector = manifest::parse(&row.manifest)?;
+        let tools = tool_text::read(&row.tools)
+            .ok_or_else(|| CatalogError::NotAConnector("its stored tools cannot be read: install it again".into()))?;
+        let granted = row.imports.iter().filter_map(|name| Import::parse(name)).collect();
+        Ok(Self::new(connector, row.digest.clone(), granted, tools, row.installed_at))
+    }
+
+    pub(super) fn set_plugin(&self, plugin: Plugin) {
+        // Losing a race to another initialiser is fine: both linked the same bytes.
+        let _ = self.plugin.set(plugin);
+    }
+
+    /// Whether its code is loaded.
+    pub fn is_loaded(&self) -> bool {
+        self.plugin.initialized()
+    }
+
+    /// Its code: loaded from the compiled artifacts, or compiled, the first time that it is asked for.
+    pub async fn plugin(&self, runtime: &Runtime, store: &Store) -> Result<&Plugin, CatalogError> {
+        self.plugin.get_or_try_init(|| self.load(runtime, store)).await
+    }
+
+    async fn load(&self, runtime: &Runtime, store: &Store) -> Result<Plugin, CatalogError> {
+        let wasm =
+            store.component(&self.digest).await?.ok_or_else(|| CatalogError::Missing(self.digest.clone()))?;
+        let (runtime, digest, granted) = (runtime.clone(), self.digest.clone(), self.granted.clone());
+        super::install::blocking(move || {
+            let compiled = runtime.compile(&wasm, &digest)?;
+            Ok(runtime.link(&compiled, &granted)?)
+        })
+        .await
+    }
+}

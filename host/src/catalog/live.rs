@@ -1,0 +1,135 @@
+//! What is installed now: an immutable picture that calls read without a lock, replaced as a whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::{CatalogError, Installed, InstalledTool};
+use crate::model::ProjectId;
+use crate::store::Store;
+
+/// The installed connectors of all projects.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    snapshot: ArcSwap<HashMap<ProjectId, Arc<ProjectCatalog>>>,
+}
+
+/// The installed connectors of one project.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ProjectCatalog {
+    connectors: BTreeMap<String, Arc<Installed>>,
+    /// Stored connectors that this host cannot read, with the reason: listed, never skipped silently (lesson 12).
+    broken: BTreeMap<String, String>,
+    /// Tool names and aliases.
+    names: HashMap<String, (Arc<Installed>, usize)>,
+}
+
+impl Catalog {
+    /// Reads what is installed. A row that this host cannot read is kept with its reason.
+    pub async fn load(store: &Store) -> Result<Self, CatalogError> {
+        let mut projects: HashMap<ProjectId, ProjectCatalog> = HashMap::new();
+        for row in store.all_connectors().await? {
+            let project = projects.entry(row.project.clone()).or_default();
+            match Installed::from_row(&row) {
+                Ok(installed) => project.insert(Arc::new(installed)),
+                Err(error) => {
+                    tracing::error!(connector = row.name, version = row.version, %error, "connector cannot be used");
+                    project.broken.insert(row.name, error.to_string());
+                }
+            }
+        }
+        let projects = projects.into_iter().map(|(id, project)| (id, Arc::new(project))).collect();
+        Ok(Self { snapshot: ArcSwap::from_pointee(projects) })
+    }
+
+    /// The connector of this name.
+    pub fn connector(&self, project: &ProjectId, name: &str) -> Option<Arc<Installed>> {
+        self.snapshot.load().get(project)?.connectors.get(name).cloned()
+    }
+
+    /// Why the connector of this name, though stored, cannot be used.
+    pub fn broken(&self, project: &ProjectId, name: &str) -> Option<String> {
+        self.snapshot.load().get(project)?.broken.get(name).cloned()
+    }
+
+    /// All connectors of a project, by name.
+    pub fn connectors(&self, project: &ProjectId) -> Vec<Arc<Installed>> {
+        match self.snapshot.load().get(project) {
+            Some(project) => project.connectors.values().cloned().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// All stored connectors of a project that cannot be used, with the reason.
+    pub fn all_broken(&self, project: &ProjectId) -> Vec<(String, String)> {
+        match self.snapshot.load().get(project) {
+            Some(project) => project.broken.iter().map(|(name, reason)| (name.clone(), reason.clone())).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// The tool of this name or alias, and its position in the connector's list.
+    pub fn tool(&self, project: &ProjectId, name: &str) -> Option<(Arc<Installed>, usize)> {
+        self.snapshot.load().get(project)?.names.get(name).cloned()
+    }
+
+    /// Loads every connector's code, so that no call waits for it. Failures are logged: the call will say them too.
+    pub async fn warm_up(&self, runtime: &crate::runtime::Runtime, store: &Store) {
+        let all: Vec<Arc<Installed>> =
+            self.snapshot.load().values().flat_map(|project| project.connectors.values().cloned()).collect();
+        for installed in all {
+            if let Err(error) = installed.plugin(runtime, store).await {
+                tracing::error!(connector = installed.connector.name, %error, "connector cannot be loaded");
+            }
+        }
+    }
+
+    /// Whether another connector of the project already has one of these names.
+    pub(super) fn taken(&self, project: &ProjectId, connector: &str, tools: &[InstalledTool]) -> Option<String> {
+        let snapshot = self.snapshot.load();
+        let names = &snapshot.get(project)?.names;
+        let wanted = tools.iter().flat_map(|tool| std::iter::once(&tool.tool.name).chain(&tool.tool.aliases));
+        wanted
+            .filter_map(|name| names.get_key_value(name))
+            .find(|(_, (owner, _))| owner.connector.name != connector)
+            .map(|(name, (owner, _))| format!("tool name `{name}` is taken by connector `{}`", owner.connector.name))
+    }
+
+    pub(super) fn put(&self, project: &ProjectId, installed: Arc<Installed>) {
+        self.update(project, |catalog| catalog.insert(Arc::clone(&installed)));
+    }
+
+    pub(super) fn take_out(&self, project: &ProjectId, name: &str) {
+        self.update(project, |catalog| catalog.remove(name));
+    }
+
+    fn update(&self, project: &ProjectId, change: impl Fn(&mut ProjectCatalog)) {
+        self.snapshot.rcu(|current| {
+            let mut projects = HashMap::clone(current);
+            let mut catalog = projects.get(project).map(|catalog| ProjectCatalog::clone(catalog)).unwrap_or_default();
+            change(&mut catalog);
+            projects.insert(project.clone(), Arc::new(catalog));
+            projects
+        });
+    }
+}
+
+impl ProjectCatalog {
+    fn insert(&mut self, installed: Arc<Installed>) {
+        self.remove(&installed.connector.name);
+        for (index, tool) in installed.tools.iter().enumerate() {
+            for name in std::iter::once(&tool.tool.name).chain(&tool.tool.aliases) {
+                self.names.insert(name.clone(), (Arc::clone(&installed), index));
+            }
+        }
+        self.connectors.insert(installed.connector.name.clone(), installed);
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.broken.remove(name);
+        if self.connectors.remove(name).is_some() {
+            self.names.retain(|_, (owner, _)| owner.connector.name != name);
+        }
+    }
+}

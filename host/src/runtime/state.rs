@@ -1,0 +1,178 @@
+//! What one call owns on the host's side: limits used up so far, and what it leaves behind for the report.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
+
+use super::call::AccountView;
+use super::{Shared, limits};
+use crate::egress::{Egress, EgressError, Grant};
+use crate::model::{Random, Timestamp};
+
+/// What a connector wrote to the log. It may hold anything that the connector has seen, except the credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// How important it is.
+    pub level: LogLevel,
+    /// At most [`limits::LOG_LINE_BYTES`], without control characters.
+    pub message: String,
+}
+
+/// How important a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// For the connector's author.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Odd, and handled.
+    Warn,
+    /// Wrong.
+    Error,
+}
+
+/// How far a long call has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Steps done.
+    pub done: u64,
+    /// All steps; zero where not known.
+    pub total: u64,
+    /// For people; at most [`limits::PROGRESS_BYTES`].
+    pub message: String,
+}
+
+/// What a guest can reach during a call. There is none during `describe`.
+pub(super) struct Outside {
+    pub(super) account: AccountView,
+    pub(super) egress: Arc<Egress>,
+    pub(super) grant: Arc<Grant>,
+    pub(super) now: Timestamp,
+    pub(super) random: Random,
+}
+
+/// What a call leaves behind.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) requests: u32,
+    pub(super) sent_bytes: u64,
+    pub(super) received_bytes: u64,
+    pub(super) scrubbed: u32,
+    pub(super) refusal: Option<EgressError>,
+    pub(super) logs: Vec<LogLine>,
+    pub(super) dropped_logs: u32,
+    pub(super) progress: Option<Progress>,
+    /// Time during which at least one request was under way.
+    pub(super) upstream: Duration,
+    /// When the current wait for the provider began.
+    pub(super) waiting_since: Option<Instant>,
+    /// Waits for the provider so far.
+    pub(super) waits: u32,
+}
+
+/// The data of a `Store`: of one call, and gone with it.
+pub(super) struct State {
+    pub(super) outside: Option<Outside>,
+    pub(super) tally: Tally,
+    budget: Budget,
+}
+
+/// What the guest has used of its own limits.
+struct Budget {
+    ticks: u32,
+    ticks_allowed: u32,
+    waits_seen: u32,
+    memory_bytes: usize,
+    memory_refused: bool,
+    table_refused: bool,
+}
+
+/// The guest used up its own time.
+#[derive(Debug, Error)]
+#[error("the guest used up its {allowed_ms} ms")]
+pub(super) struct OutOfTime {
+    pub(super) allowed_ms: u64,
+}
+
+impl State {
+    /// A store for one run, with all limits set.
+    pub(super) fn store(shared: &Shared, outside: Option<Outside>, ticks_allowed: u32) -> Store<Self> {
+        let budget = Budget {
+            ticks: 0,
+            ticks_allowed,
+            waits_seen: 0,
+            memory_bytes: 0,
+            memory_refused: false,
+            table_refused: false,
+        };
+        let mut store = Store::new(&shared.engine, Self { outside, tally: Tally::default(), budget });
+        store.limiter(|state| &mut state.budget);
+        store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
+        store.set_max_component_handles(limits::HANDLES);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(tick);
+        store
+    }
+
+    /// Whether the guest was refused memory; it usually aborts then, which looks like any other trap.
+    pub(super) fn memory_refused(&self) -> bool {
+        self.budget.memory_refused
+    }
+
+    /// Whether the guest was refused a longer table.
+    pub(super) fn table_refused(&self) -> bool {
+        self.budget.table_refused
+    }
+}
+
+/// Called each time the guest has run through an epoch tick: other tasks get the thread, and the tick is counted.
+///
+/// While a guest waits for the provider the epoch goes on without it, so that the first tick after a wait says nothing
+/// about the guest's own time and is not counted. A guest cannot live on that: it has [`limits::SENDS`] waits.
+fn tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+    let State { tally, budget, .. } = store.data_mut();
+    if tally.waits == budget.waits_seen {
+        budget.ticks += 1;
+    }
+    budget.waits_seen = tally.waits;
+    if budget.ticks > budget.ticks_allowed {
+        let allowed_ms = limits::TICK.as_millis() as u64 * u64::from(budget.ticks_allowed);
+        return Err(OutOfTime { allowed_ms }.into());
+    }
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+}
+
+impl ResourceLimiter for Budget {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if total > limits::GUEST_MEMORY_BYTES {
+            self.memory_refused = true;
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.memory_bytes = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = desired <= limits::TABLE_ELEMENTS && maximum.is_none_or(|maximum| desired <= maximum);
+        self.table_refused |= desired > limits::TABLE_ELEMENTS;
+        Ok(allowed)
+    }
+
+    fn instances(&self) -> usize {
+        limits::CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        limits::TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        limits::MEMORIES as usize
+    }
+}

@@ -1,0 +1,284 @@
+//! Accounts: users' authorizations of connections. Credentials pass through here sealed, never in clear.
+
+use std::collections::BTreeMap;
+
+use super::connections::{connection_columns, read_connection};
+use super::error::or_conflict;
+use super::page::{Listing, Order};
+use super::row::{Columns, text_map_json, texts_json};
+use super::{Page, PageRequest, Store, StoreError};
+use crate::model::{Account, AccountId, AccountState, Connection, ConnectionId, ProjectId, Timestamp};
+
+/// Which accounts to list. What is `None` does not narrow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFilter {
+    /// Only those of this connection.
+    pub connection: Option<ConnectionId>,
+    /// Only those of this user.
+    pub identifier: Option<String>,
+    /// Only those of this organization; `Some("")` is those of none.
+    pub organization: Option<String>,
+    /// Only those in this state.
+    pub state: Option<AccountState>,
+    /// Only those whose identifier, organization or label contains this, whatever the case.
+    pub query: Option<String>,
+}
+
+/// The most accounts that one answer about a user holds: far more than a person has, far less than a scan.
+const MAX_OF_ONE_USER: i64 = 1_000;
+
+macro_rules! columns {
+    () => {
+        "a.id, a.project, a.connection, a.identifier, a.organization, a.label, a.state, a.disabled, a.fields, \
+         a.scopes, a.hosts, a.created_at, a.updated_at"
+    };
+}
+pub(super) use columns as account_columns;
+
+impl Store {
+    /// Adds an account, or replaces it if it is there under the same identifier, with its credential. Gives the row as
+    /// it now is, and whether it is new. The `disabled` flag of an existing row stays, as does the time of its making.
+    ///
+    /// There is one account per connection, user, organization and label. If it is there under another identifier, which
+    /// happens when two requests make it at once, it is given back unchanged, unless there is a credential to store:
+    /// the identifier is sealed into a credential, so that is a conflict. Look the account up and seal again.
+    pub async fn put_account(
+        &self,
+        account: &Account,
+        sealed: &BTreeMap<String, String>,
+    ) -> Result<(Account, bool), StoreError> {
+        let mut transaction = self.begin().await?;
+        let inserted = sqlx::query(
+            "INSERT INTO accounts (id, project, connection, identifier, organization, label, state, disabled, fields, \
+             scopes, hosts, sealed, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+             ON CONFLICT (connection, identifier, organization, label) DO NOTHING",
+        )
+        .bind(account.id.as_str())
+        .bind(account.project.as_str())
+        .bind(account.connection.as_str())
+        .bind(account.identifier.as_str())
+        .bind(account.organization.as_str())
+        .bind(account.label.as_str())
+        .bind(account.state.as_str())
+        .bind(i64::from(account.disabled))
+        .bind(text_map_json(&account.fields))
+        .bind(texts_json(&account.scopes))
+        .bind(texts_json(&account.hosts))
+        .bind(text_map_json(sealed))
+        .bind(account.created_at.0)
+        .bind(account.updated_at.0)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| or_conflict(error, || "the account's connection does not exist, or its id is taken".into()))?;
+        let created = inserted.rows_affected() > 0;
+        if !created && !replace(&mut transaction, account, sealed).await? && !sealed.is_empty() {
+            let detail = format!("an account of `{}` was made at the same time: try again", account.identifier);
+            return Err(StoreError::Conflict(detail));
+        }
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM accounts a WHERE a.project = $1 AND a.connection = $2 AND a.identifier = $3 \
+             AND a.organization = $4 AND a.label = $5"
+        ))
+        .bind(account.project.as_str())
+        .bind(account.connection.as_str())
+        .bind(account.identifier.as_str())
+        .bind(account.organization.as_str())
+        .bind(account.label.as_str())
+        .fetch_one(&mut *transaction)
+        .await?;
+        let stored = read_account(&mut Columns::of(&row))?;
+        transaction.commit().await?;
+        Ok((stored, created))
+    }
+
+    /// A user's accounts on a connection, oldest first.
+    pub async fn find_accounts(
+        &self,
+        project: &ProjectId,
+        connection: &ConnectionId,
+        identifier: &str,
+        organization: Option<&str>,
+        label: Option<&str>,
+    ) -> Result<Vec<Account>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM accounts a WHERE a.project = $1 AND a.connection = $2 AND a.identifier = $3 \
+             AND ($4 IS NULL OR a.organization = $4) AND ($5 IS NULL OR a.label = $5) ORDER BY a.id LIMIT $6"
+        ))
+        .bind(project.as_str())
+        .bind(connection.as_str())
+        .bind(identifier)
+        .bind(organization)
+        .bind(label)
+        .bind(MAX_OF_ONE_USER)
+        .fetch_all(self.read())
+        .await?;
+        rows.iter().map(|row| read_account(&mut Columns::of(row))).collect()
+    }
+
+    /// The account with this identifier.
+    pub async fn find_account(&self, project: &ProjectId, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", columns!(), " FROM accounts a WHERE a.project = $1 AND a.id = $2"))
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| read_account(&mut Columns::of(&row))).transpose()
+    }
+
+    /// The project's accounts with their connections, oldest first.
+    pub async fn list_accounts(
+        &self,
+        project: &ProjectId,
+        filter: &AccountFilter,
+        request: &PageRequest,
+    ) -> Result<Page<(Connection, Account)>, StoreError> {
+        narrowed(with_connections(), project, filter)
+            .page(self.read(), request, |text| AccountId::parse(text).is_some(), read_both)
+            .await
+    }
+
+    /// Accounts with their connections, oldest first: what a user could call through. At most a thousand.
+    pub async fn accounts_with_connections(
+        &self,
+        project: &ProjectId,
+        filter: &AccountFilter,
+    ) -> Result<Vec<(Connection, Account)>, StoreError> {
+        narrowed(with_connections(), project, filter).all(self.read(), MAX_OF_ONE_USER, read_both).await
+    }
+
+    /// How many accounts a connection has.
+    pub async fn count_accounts(&self, project: &ProjectId, connection: &ConnectionId) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT COUNT(*) FROM accounts WHERE project = $1 AND connection = $2")
+            .bind(project.as_str())
+            .bind(connection.as_str())
+            .fetch_one(self.read())
+            .await?;
+        Columns::of(&row).count()
+    }
+
+    /// Moves an account from one state to another if it is in the first. `false` if it is not, or there is none such.
+    pub async fn set_account_state(
+        &self,
+        project: &ProjectId,
+        id: &AccountId,
+        from: AccountState,
+        to: AccountState,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE accounts SET state = $1, updated_at = $2 WHERE project = $3 AND id = $4 AND state = $5",
+        )
+        .bind(to.as_str())
+        .bind(now.0)
+        .bind(project.as_str())
+        .bind(id.as_str())
+        .bind(from.as_str())
+        .execute(self.write())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Switches an account off or on. `false` if there is none such.
+    pub async fn set_account_disabled(
+        &self,
+        project: &ProjectId,
+        id: &AccountId,
+        disabled: bool,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE accounts SET disabled = $1, updated_at = $2 WHERE project = $3 AND id = $4")
+            .bind(i64::from(disabled))
+            .bind(now.0)
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .execute(self.write())
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Removes an account with its credential. `false` if there is none such.
+    pub async fn delete_account(&self, project: &ProjectId, id: &AccountId) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM accounts WHERE project = $1 AND id = $2")
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .execute(self.write())
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+/// Replaces the credential, and what goes with it, of the row that has the account's own identifier.
+async fn replace(
+    connection: &mut sqlx::AnyConnection,
+    account: &Account,
+    sealed: &BTreeMap<String, String>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "UPDATE accounts SET state = $1, fields = $2, scopes = $3, hosts = $4, sealed = $5, updated_at = $6 \
+         WHERE id = $7 AND project = $8 AND connection = $9 AND identifier = $10 AND organization = $11 \
+         AND label = $12",
+    )
+    .bind(account.state.as_str())
+    .bind(text_map_json(&account.fields))
+    .bind(texts_json(&account.scopes))
+    .bind(texts_json(&account.hosts))
+    .bind(text_map_json(sealed))
+    .bind(account.updated_at.0)
+    .bind(account.id.as_str())
+    .bind(account.project.as_str())
+    .bind(account.connection.as_str())
+    .bind(account.identifier.as_str())
+    .bind(account.organization.as_str())
+    .bind(account.label.as_str())
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+fn with_connections() -> Listing {
+    const COLUMNS: &str = concat!(columns!(), ", ", connection_columns!());
+    const FROM: &str = "accounts a JOIN connections c ON c.project = a.project AND c.id = a.connection";
+    Listing::of(COLUMNS, FROM, "a.id", Order::OldestFirst)
+}
+
+fn read_both(columns: &mut Columns<'_>) -> Result<(Connection, Account), StoreError> {
+    let account = read_account(columns)?;
+    Ok((read_connection(columns)?, account))
+}
+
+fn narrowed(listing: Listing, project: &ProjectId, filter: &AccountFilter) -> Listing {
+    listing
+        .only("a.project = ?", project.as_str())
+        .only_if("a.connection = ?", filter.connection.as_ref().map(ConnectionId::as_str))
+        .only_if("a.identifier = ?", filter.identifier.as_deref())
+        .only_if("a.organization = ?", filter.organization.as_deref())
+        .only_if("a.state = ?", filter.state.map(AccountState::as_str))
+        .containing_if(
+            "(LOWER(a.identifier) LIKE LOWER(?) ESCAPE '!' OR LOWER(a.organization) LIKE LOWER(?) ESCAPE '!' \
+             OR LOWER(a.label) LIKE LOWER(?) ESCAPE '!')",
+            filter.query.as_deref(),
+        )
+}
+
+pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreError> {
+    Ok(Account {
+        id: columns.parsed(AccountId::parse)?,
+        project: columns.parsed(ProjectId::parse)?,
+        connection: columns.parsed(ConnectionId::parse)?,
+        identifier: columns.text()?,
+        organization: columns.text()?,
+        label: columns.text()?,
+        state: columns.parsed(AccountState::parse)?,
+        disabled: columns.flag()?,
+        fields: columns.text_map()?,
+        scopes: columns.texts()?,
+        hosts: columns.texts()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+    })
+}

@@ -1,0 +1,139 @@
+//! Connections: named configurations of a connector.
+
+use super::error::{is_unique_violation, or_conflict};
+use super::page::{Listing, Order};
+use super::row::Columns;
+use super::{Page, PageRequest, Store, StoreError};
+use crate::model::{Connection, ConnectionId, ProjectId, Timestamp};
+
+/// Which connections to list. What is `None` does not narrow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionFilter {
+    /// Only those of this connector.
+    pub connector: Option<String>,
+}
+
+macro_rules! columns {
+    () => {
+        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.disabled, c.created_at, \
+         c.updated_at"
+    };
+}
+pub(super) use columns as connection_columns;
+
+impl Store {
+    /// Adds a connection. A conflict if its name is taken in the project, or its connector is not installed.
+    pub async fn insert_connection(&self, connection: &Connection) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, disabled, \
+             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(connection.id.as_str())
+        .bind(connection.project.as_str())
+        .bind(connection.name.as_str())
+        .bind(connection.connector.as_str())
+        .bind(connection.auth_pattern.as_str())
+        .bind(connection.base_url.as_deref())
+        .bind(connection.settings.as_str())
+        .bind(i64::from(connection.disabled))
+        .bind(connection.created_at.0)
+        .bind(connection.updated_at.0)
+        .execute(self.write())
+        .await
+        .map_err(|error| {
+            let taken = is_unique_violation(&error);
+            or_conflict(error, || match taken {
+                true => format!("connection `{}` exists already", connection.name),
+                false => format!("connector `{}` is not installed", connection.connector),
+            })
+        })?;
+        Ok(())
+    }
+
+    /// The connection of this name.
+    pub async fn find_connection(&self, project: &ProjectId, name: &str) -> Result<Option<Connection>, StoreError> {
+        let row =
+            sqlx::query(concat!("SELECT ", columns!(), " FROM connections c WHERE c.project = $1 AND c.name = $2"))
+                .bind(project.as_str())
+                .bind(name)
+                .fetch_optional(self.read())
+                .await?;
+        row.map(|row| read_connection(&mut Columns::of(&row))).transpose()
+    }
+
+    /// The project's connections, oldest first, each with the number of its accounts.
+    pub async fn list_connections(
+        &self,
+        project: &ProjectId,
+        filter: &ConnectionFilter,
+        request: &PageRequest,
+    ) -> Result<Page<(Connection, u64)>, StoreError> {
+        const COLUMNS: &str = concat!(
+            columns!(),
+            ", (SELECT COUNT(*) FROM accounts a WHERE a.project = c.project AND a.connection = c.id)"
+        );
+        Listing::of(COLUMNS, "connections c", "c.id", Order::OldestFirst)
+            .only("c.project = ?", project.as_str())
+            .only_if("c.connector = ?", filter.connector.as_deref())
+            .page(
+                self.read(),
+                request,
+                |text| ConnectionId::parse(text).is_some(),
+                |columns| Ok((read_connection(columns)?, columns.count()?)),
+            )
+            .await
+    }
+
+    /// Writes what can change of a connection (auth pattern, base URL, settings, the flag) if nobody else has since
+    /// `expected_updated_at`. `false` if somebody has, or the project has none such. The name, the connector and the
+    /// time of its making stay.
+    pub async fn update_connection(
+        &self,
+        connection: &Connection,
+        expected_updated_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        // Two changes within a millisecond must not look like one.
+        let updated_at = connection.updated_at.0.max(expected_updated_at.0.saturating_add(1));
+        let done = sqlx::query(
+            "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, disabled = $4, updated_at = $5 \
+             WHERE project = $6 AND id = $7 AND updated_at = $8",
+        )
+        .bind(connection.auth_pattern.as_str())
+        .bind(connection.base_url.as_deref())
+        .bind(connection.settings.as_str())
+        .bind(i64::from(connection.disabled))
+        .bind(updated_at)
+        .bind(connection.project.as_str())
+        .bind(connection.id.as_str())
+        .bind(expected_updated_at.0)
+        .execute(self.write())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Removes a connection. `false` if the project has none such; a conflict while accounts use it.
+    pub async fn delete_connection(&self, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM connections WHERE project = $1 AND name = $2")
+            .bind(project.as_str())
+            .bind(name)
+            .execute(self.write())
+            .await
+            .map_err(|error| or_conflict(error, || format!("accounts use connection `{name}`")))?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, StoreError> {
+    Ok(Connection {
+        id: columns.parsed(ConnectionId::parse)?,
+        project: columns.parsed(ProjectId::parse)?,
+        name: columns.text()?,
+        connector: columns.text()?,
+        auth_pattern: columns.text()?,
+        base_url: columns.maybe_text()?,
+        settings: columns.text()?,
+        disabled: columns.flag()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+    })
+}

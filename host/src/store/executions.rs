@@ -1,0 +1,151 @@
+//! Executions: written down before the first byte leaves, and again when the outcome is known.
+
+use super::page::{Listing, Order};
+use super::row::Columns;
+use super::{Page, PageRequest, Store, StoreError};
+use crate::model::{
+    AccountId, Code, ConnectionId, Culprit, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId,
+    Timestamp,
+};
+
+/// How an execution ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Anything but `Started`.
+    pub status: ExecutionStatus,
+    /// Why it failed.
+    pub code: Option<Code>,
+    /// Who has to act.
+    pub culprit: Option<Culprit>,
+    /// One sentence for people; never a body.
+    pub detail: Option<String>,
+    /// When the outcome was known.
+    pub finished_at: Timestamp,
+    /// Where the time went.
+    pub latency: Latency,
+    /// Requests that left.
+    pub requests: u32,
+    /// Bytes sent and received in bodies.
+    pub bytes: (u64, u64),
+    /// How often the credential was removed from what came back.
+    pub scrubbed: u32,
+}
+
+/// Which executions to list. What is `None` does not narrow.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecutionFilter {
+    /// Only those that stand so.
+    pub status: Option<ExecutionStatus>,
+    /// Only those of the tool with this full name.
+    pub tool: Option<String>,
+    /// Only those of this conversation.
+    pub chat_id: Option<String>,
+    /// Only those set off by this.
+    pub trigger_type: Option<String>,
+    /// Only those as this user.
+    pub identifier: Option<String>,
+    /// Only those made for this execution.
+    pub parent: Option<ExecutionId>,
+    /// Only those that began at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only those that this key asked for: an agent sees no others.
+    pub key: Option<KeyId>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, project, api_key, tool, component, connection, account, identifier, tool_call_id, parent, chat_id, \
+         trigger_type, input_digest, status, code, culprit, detail, started_at, finished_at, total_us, guest_us, \
+         upstream_us, requests, bytes_sent, bytes_received, scrubbed"
+    };
+}
+
+impl Store {
+    /// Writes down that `host` is about to run an execution. When this returns it is on disk: only then may a request
+    /// leave. An identifier that is there already is a conflict.
+    pub async fn record_start(&self, execution: &Execution, host: &str) -> Result<(), StoreError> {
+        self.inner.journal.start(execution, host).await
+    }
+
+    /// Writes down how an execution ended. When this returns it is on disk. A conflict if there is no such execution,
+    /// or its outcome is known already: the first one stays.
+    pub async fn record_outcome(&self, execution: &ExecutionId, outcome: &Outcome) -> Result<(), StoreError> {
+        self.inner.journal.outcome(execution, outcome).await
+    }
+
+    /// The execution with this identifier.
+    pub async fn find_execution(&self, project: &ProjectId, id: &ExecutionId) -> Result<Option<Execution>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", columns!(), " FROM executions WHERE project = $1 AND id = $2"))
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| read_execution(&mut Columns::of(&row))).transpose()
+    }
+
+    /// The project's executions, newest first.
+    pub async fn list_executions(
+        &self,
+        project: &ProjectId,
+        filter: &ExecutionFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Execution>, StoreError> {
+        Listing::of(columns!(), "executions", "id", Order::NewestFirst)
+            .only("project = ?", project.as_str())
+            .only_if("status = ?", filter.status.map(ExecutionStatus::as_str))
+            .only_if("tool = ?", filter.tool.as_deref())
+            .only_if("chat_id = ?", filter.chat_id.as_deref())
+            .only_if("trigger_type = ?", filter.trigger_type.as_deref())
+            .only_if("identifier = ?", filter.identifier.as_deref())
+            .only_if("parent = ?", filter.parent.as_ref().map(ExecutionId::as_str))
+            .only_if("api_key = ?", filter.key.as_ref().map(KeyId::as_str))
+            .only_number_if("started_at >= ?", filter.since.map(|since| since.0))
+            .page(self.read(), request, |text| ExecutionId::parse(text).is_some(), read_execution)
+            .await
+    }
+
+    /// What `host` was running when it ended has an outcome that nobody knows; gives how many those are. For the start
+    /// of a host, before it takes calls: its own name must not be in use by another one that runs.
+    pub async fn recover_started(&self, host: &str, now: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query(
+            "UPDATE executions SET status = $1, finished_at = $2, detail = $3, culprit = $4 \
+             WHERE host = $5 AND status = 'started'",
+        )
+        .bind(ExecutionStatus::UnknownOutcome.as_str())
+        .bind(now.0)
+        .bind("the host ended while this ran: whether a write reached the provider is not known")
+        .bind(Culprit::Host.as_str())
+        .bind(host)
+        .execute(self.write())
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
+
+fn read_execution(columns: &mut Columns<'_>) -> Result<Execution, StoreError> {
+    Ok(Execution {
+        id: columns.parsed(ExecutionId::parse)?,
+        project: columns.parsed(ProjectId::parse)?,
+        key: columns.parsed(KeyId::parse)?,
+        tool: columns.text()?,
+        component: columns.text()?,
+        connection: columns.parsed(ConnectionId::parse)?,
+        account: columns.parsed(AccountId::parse)?,
+        identifier: columns.text()?,
+        tool_call_id: columns.maybe_text()?,
+        parent: columns.maybe_parsed(ExecutionId::parse)?,
+        chat_id: columns.maybe_text()?,
+        trigger_type: columns.maybe_text()?,
+        input_digest: columns.text()?,
+        status: columns.parsed(ExecutionStatus::parse)?,
+        code: columns.maybe_parsed(Code::parse)?,
+        culprit: columns.maybe_parsed(Culprit::parse)?,
+        detail: columns.maybe_text()?,
+        started_at: columns.time()?,
+        finished_at: columns.maybe_number()?.map(Timestamp),
+        latency: Latency { total_us: columns.count()?, guest_us: columns.count()?, upstream_us: columns.count()? },
+        requests: columns.count()?,
+        bytes: (columns.count()?, columns.count()?),
+        scrubbed: columns.count()?,
+    })
+}

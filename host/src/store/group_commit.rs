@@ -1,0 +1,296 @@
+//! The journal of executions: writers that wait at the same time share one transaction, and one wait for the disk.
+//!
+//! One task writes. While the disk is busy with a batch, the next one gathers in the queue; so batches grow with the
+//! load, and a lone caller waits for nobody. Nobody is answered before the commit.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use sqlx::any::AnyRow;
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Row as _};
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::or_conflict;
+use super::row::stored;
+use super::{Kind, Outcome, StoreError, pool};
+use crate::model::{Execution, ExecutionId};
+
+/// Jobs that wait. Each is about a kilobyte, and each belongs to a call that waits too: beyond this, callers wait for
+/// room, which slows them down to what the disk can take.
+pub const MAX_QUEUE: usize = 4_096;
+
+/// Jobs in one transaction: enough that the wait for the disk is a small part of each, few enough that a batch takes
+/// milliseconds.
+pub const MAX_BATCH: usize = 256;
+
+/// Rows in one statement. Each number of rows is a statement of its own to the database, and sqlx keeps a hundred of
+/// them prepared: two times 32 leaves room for the others.
+const MAX_ROWS: usize = 32;
+
+const INSERT_COLUMNS: usize = 16;
+const OUTCOME_COLUMNS: usize = 12;
+
+/// The way into the queue. The task behind it ends when all of these are gone.
+pub(super) struct Journal {
+    jobs: mpsc::Sender<Job>,
+}
+
+enum Job {
+    Start { execution: Box<Execution>, host: String, done: Done },
+    Outcome { execution: ExecutionId, outcome: Box<Outcome>, done: Done },
+}
+
+type Done = oneshot::Sender<Result<(), StoreError>>;
+
+impl Journal {
+    pub(super) async fn start(&self, execution: &Execution, host: &str) -> Result<(), StoreError> {
+        let (done, written) = oneshot::channel();
+        let execution = Box::new(execution.clone());
+        self.send(Job::Start { execution, host: host.into(), done }, written).await
+    }
+
+    pub(super) async fn outcome(&self, execution: &ExecutionId, outcome: &Outcome) -> Result<(), StoreError> {
+        let (done, written) = oneshot::channel();
+        let outcome = Box::new(outcome.clone());
+        self.send(Job::Outcome { execution: execution.clone(), outcome, done }, written).await
+    }
+
+    async fn send(&self, job: Job, written: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
+        let ended = || StoreError::Unavailable("the journal of executions has ended".into());
+        self.jobs.send(job).await.map_err(|_| ended())?;
+        written.await.map_err(|_| ended())?
+    }
+}
+
+/// Starts the task that writes.
+pub(super) fn start(kind: Kind, pool: AnyPool) -> Journal {
+    let (sender, mut receiver) = mpsc::channel(MAX_QUEUE);
+    let writer = Writer { kind, pool, inserts: statements(insert_sql), outcomes: statements(outcome_sql) };
+    tokio::spawn(async move {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        while receiver.recv_many(&mut batch, MAX_BATCH).await > 0 {
+            writer.write(std::mem::take(&mut batch)).await;
+        }
+    });
+    Journal { jobs: sender }
+}
+
+struct Writer {
+    kind: Kind,
+    pool: AnyPool,
+    /// The statement for `n` rows at `n - 1`.
+    inserts: Vec<Arc<str>>,
+    outcomes: Vec<Arc<str>>,
+}
+
+impl Writer {
+    /// Writes a batch and answers each of its jobs. Those who gave up waiting are written all the same.
+    async fn write(&self, batch: Vec<Job>) {
+        match self.commit(&batch).await {
+            Ok(updated) => answer(batch, updated),
+            // Trying one by one would only make everyone wait for the same failure again.
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Full)) => {
+                for job in batch {
+                    job.done(Err(error.clone()));
+                }
+            }
+            Err(error) if batch.len() == 1 => {
+                for job in batch {
+                    job.done(Err(error.clone()));
+                }
+            }
+            // One row is bad: its neighbours must not fail with it.
+            Err(_) => {
+                for job in batch {
+                    let alone = vec![job];
+                    match self.commit(&alone).await {
+                        Ok(updated) => answer(alone, updated),
+                        Err(error) => alone.into_iter().for_each(|job| job.done(Err(error.clone()))),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes a batch in one transaction; gives the executions whose outcome was written.
+    async fn commit(&self, batch: &[Job]) -> Result<HashSet<String>, StoreError> {
+        let mut starts = Vec::new();
+        let mut outcomes = Vec::new();
+        for job in batch {
+            match job {
+                Job::Start { execution, host, .. } => starts.push((&**execution, host.as_str())),
+                Job::Outcome { execution, outcome, .. } => outcomes.push((execution, &**outcome)),
+            }
+        }
+        let mut updated = HashSet::with_capacity(outcomes.len());
+        if starts.len().div_ceil(MAX_ROWS) + outcomes.len().div_ceil(MAX_ROWS) == 1 {
+            // A statement alone is its own transaction: two trips to the database less.
+            let mut connection = self.pool.acquire().await?;
+            self.run(&mut connection, &starts, &outcomes, &mut updated).await?;
+        } else {
+            let mut transaction = pool::begin(self.kind, &self.pool).await?;
+            self.run(&mut transaction, &starts, &outcomes, &mut updated).await?;
+            transaction.commit().await?;
+        }
+        Ok(updated)
+    }
+
+    async fn run(
+        &self,
+        connection: &mut AnyConnection,
+        starts: &[(&Execution, &str)],
+        outcomes: &[(&ExecutionId, &Outcome)],
+        updated: &mut HashSet<String>,
+    ) -> Result<(), StoreError> {
+        for rows in starts.chunks(MAX_ROWS) {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.inserts[rows.len() - 1])));
+            rows.iter()
+                .fold(query, |query, (execution, host)| bind_start(query, execution, host))
+                .execute(&mut *connection)
+                .await
+                .map_err(|error| or_conflict(error, || "an execution with this identifier exists already".into()))?;
+        }
+        for rows in outcomes.chunks(MAX_ROWS) {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.outcomes[rows.len() - 1])));
+            let written: Vec<AnyRow> = rows
+                .iter()
+                .fold(query, |query, (execution, outcome)| bind_outcome(query, execution, outcome))
+                .fetch_all(&mut *connection)
+                .await?;
+            for row in &written {
+                updated.insert(row.try_get::<String, _>(0)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Job {
+    fn done(self, result: Result<(), StoreError>) {
+        let (Self::Start { done, .. } | Self::Outcome { done, .. }) = self;
+        // The caller may have been cancelled; what was written stays.
+        let _ = done.send(result);
+    }
+}
+
+fn answer(batch: Vec<Job>, mut updated: HashSet<String>) {
+    for job in batch {
+        let result = match &job {
+            Job::Outcome { execution, .. } if !updated.remove(execution.as_str()) => {
+                Err(StoreError::Conflict(format!("{execution} does not exist, or its outcome is known already")))
+            }
+            _ => Ok(()),
+        };
+        job.done(result);
+    }
+}
+
+type Query = sqlx::query::Query<'static, Any, sqlx::any::AnyArguments>;
+
+fn bind_start(query: Query, execution: &Execution, host: &str) -> Query {
+    query
+        .bind(execution.id.as_str())
+        .bind(execution.project.as_str())
+        .bind(host)
+        .bind(execution.key.as_str())
+        .bind(execution.tool.as_str())
+        .bind(execution.component.as_str())
+        .bind(execution.connection.as_str())
+        .bind(execution.account.as_str())
+        .bind(execution.identifier.as_str())
+        .bind(execution.tool_call_id.as_deref())
+        .bind(execution.parent.as_ref().map(ExecutionId::as_str))
+        .bind(execution.chat_id.as_deref())
+        .bind(execution.trigger_type.as_deref())
+        .bind(execution.input_digest.as_str())
+        .bind("started")
+        .bind(execution.started_at.0)
+}
+
+fn bind_outcome(query: Query, execution: &ExecutionId, outcome: &Outcome) -> Query {
+    query
+        .bind(execution.as_str())
+        .bind(outcome.status.as_str())
+        .bind(outcome.code.map(|code| code.as_str()))
+        .bind(outcome.culprit.map(|culprit| culprit.as_str()))
+        .bind(outcome.detail.as_deref())
+        .bind(outcome.finished_at.0)
+        .bind(stored(outcome.latency.total_us))
+        .bind(stored(outcome.latency.guest_us))
+        .bind(stored(outcome.latency.upstream_us))
+        .bind(i64::from(outcome.requests))
+        .bind(stored(outcome.bytes.0))
+        .bind(stored(outcome.bytes.1))
+        .bind(i64::from(outcome.scrubbed))
+}
+
+fn statements(of_rows: fn(usize) -> String) -> Vec<Arc<str>> {
+    (1..=MAX_ROWS).map(|rows| of_rows(rows).into()).collect()
+}
+
+fn insert_sql(rows: usize) -> String {
+    let mut sql = String::from(
+        "INSERT INTO executions (id, project, host, api_key, tool, component, connection, account, identifier, \
+         tool_call_id, parent, chat_id, trigger_type, input_digest, status, started_at) VALUES ",
+    );
+    push_rows(&mut sql, rows, &[Type::Any; INSERT_COLUMNS]);
+    sql
+}
+
+/// An execution whose host was taken for dead may still report: what happened is better than "not known". Nothing
+/// overwrites an outcome.
+fn outcome_sql(rows: usize) -> String {
+    let mut types = [Type::Text; OUTCOME_COLUMNS + 1];
+    types[5..].fill(Type::Number);
+    let mut sql = String::from(
+        "WITH v (id, status, code, culprit, detail, finished_at, total_us, guest_us, upstream_us, requests, \
+         bytes_sent, bytes_received, scrubbed) AS (VALUES ",
+    );
+    push_rows(&mut sql, rows, &types);
+    sql.push_str(
+        ") UPDATE executions SET status = v.status, code = v.code, culprit = v.culprit, detail = v.detail, \
+         finished_at = v.finished_at, total_us = v.total_us, guest_us = v.guest_us, upstream_us = v.upstream_us, \
+         requests = v.requests, bytes_sent = v.bytes_sent, bytes_received = v.bytes_received, scrubbed = v.scrubbed \
+         FROM v WHERE executions.id = v.id AND executions.status IN ('started', 'unknown_outcome') \
+         RETURNING executions.id",
+    );
+    sql
+}
+
+/// What PostgreSQL must be told of a value that stands in no column yet.
+#[derive(Clone, Copy)]
+enum Type {
+    Any,
+    Text,
+    Number,
+}
+
+fn push_rows(sql: &mut String, rows: usize, types: &[Type]) {
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ", (" });
+        for (column, of_type) in types.iter().enumerate() {
+            let comma = if column == 0 { "" } else { ", " };
+            let number = row * types.len() + column + 1;
+            // Writing to a string cannot fail.
+            let _ = match of_type {
+                Type::Any => write!(sql, "{comma}${number}"),
+                Type::Text => write!(sql, "{comma}CAST(${number} AS TEXT)"),
+                Type::Number => write!(sql, "{comma}CAST(${number} AS BIGINT)"),
+            };
+        }
+        sql.push(')');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_run_on_over_the_rows() {
+        let mut sql = String::new();
+        push_rows(&mut sql, 2, &[Type::Any, Type::Text, Type::Number]);
+        assert_eq!(sql, "($1, CAST($2 AS TEXT), CAST($3 AS BIGINT)), ($4, CAST($5 AS TEXT), CAST($6 AS BIGINT))");
+    }
+}

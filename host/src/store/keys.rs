@@ -1,0 +1,99 @@
+//! API keys: stored as a hash, found by it.
+
+use super::error::or_conflict;
+use super::page::{Listing, Order};
+use super::row::Columns;
+use super::{Page, PageRequest, Store, StoreError};
+use crate::model::{KeyId, ProjectId, Role, Timestamp};
+
+/// An API key, without the text that proves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its identifier.
+    pub id: KeyId,
+    /// The tenant.
+    pub project: ProjectId,
+    /// What it may do.
+    pub role: Role,
+    /// The only user it may act for; any user of the project if `None`.
+    pub identifier: Option<String>,
+    /// For people.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+macro_rules! columns {
+    () => {
+        "id, project, role, identifier, name, created_at"
+    };
+}
+
+impl Store {
+    /// Adds a key whose text hashes to `hash`. A conflict if that key is known already.
+    pub async fn insert_key(&self, key: &ApiKey, hash: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO api_keys (id, project, hash, role, identifier, name, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(key.id.as_str())
+        .bind(key.project.as_str())
+        .bind(hash)
+        .bind(key.role.as_str())
+        .bind(key.identifier.as_deref())
+        .bind(key.name.as_str())
+        .bind(key.created_at.0)
+        .execute(self.write())
+        .await
+        .map_err(|error| or_conflict(error, || "this key exists already, or its project does not".into()))?;
+        Ok(())
+    }
+
+    /// The key with this hash, of any project: the key is what tells the project.
+    pub async fn find_key(&self, hash: &str) -> Result<Option<ApiKey>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", columns!(), " FROM api_keys WHERE hash = $1"))
+            .bind(hash)
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| read_key(&mut Columns::of(&row))).transpose()
+    }
+
+    /// The project's keys, oldest first.
+    pub async fn list_keys(&self, project: &ProjectId, request: &PageRequest) -> Result<Page<ApiKey>, StoreError> {
+        Listing::of(columns!(), "api_keys", "id", Order::OldestFirst)
+            .only("project = ?", project.as_str())
+            .page(self.read(), request, |text| KeyId::parse(text).is_some(), read_key)
+            .await
+    }
+
+    /// Removes a key: it opens nothing from then on. `false` if the project has none such.
+    pub async fn delete_key(&self, project: &ProjectId, key: &KeyId) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM api_keys WHERE project = $1 AND id = $2")
+            .bind(project.as_str())
+            .bind(key.as_str())
+            .execute(self.write())
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// How many keys of the project may administer it.
+    pub async fn count_admin_keys(&self, project: &ProjectId) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT COUNT(*) FROM api_keys WHERE project = $1 AND role = $2")
+            .bind(project.as_str())
+            .bind(Role::Admin.as_str())
+            .fetch_one(self.read())
+            .await?;
+        Columns::of(&row).count()
+    }
+}
+
+fn read_key(columns: &mut Columns<'_>) -> Result<ApiKey, StoreError> {
+    Ok(ApiKey {
+        id: columns.parsed(KeyId::parse)?,
+        project: columns.parsed(ProjectId::parse)?,
+        role: columns.parsed(Role::parse)?,
+        identifier: columns.maybe_text()?,
+        name: columns.text()?,
+        created_at: columns.time()?,
+    })
+}

@@ -1,0 +1,226 @@
+//! Lists a page at a time: by key, so that rows which come or go in between shift nothing.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sqlx::any::AnyRow;
+use sqlx::{Any, AnyPool, AssertSqlSafe};
+
+use super::StoreError;
+use super::row::Columns;
+
+/// What a list gives when the caller does not say: a screenful.
+pub const DEFAULT_LIMIT: u32 = 50;
+
+/// The most that one page holds: keeps an answer below about a megabyte.
+pub const MAX_LIMIT: u32 = 200;
+
+/// Which page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// The most items to give, 1 to [`MAX_LIMIT`]; other values are brought into that range.
+    pub limit: u32,
+    /// [`Page::next_cursor`] of the page before; the first page if `None`.
+    pub cursor: Option<String>,
+}
+
+impl PageRequest {
+    /// The first page of the usual size.
+    pub fn first() -> Self {
+        Self { limit: DEFAULT_LIMIT, cursor: None }
+    }
+}
+
+/// Some items of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// In the order of the list.
+    pub items: Vec<T>,
+    /// Where to go on; `None` at the end.
+    pub next_cursor: Option<String>,
+    /// How many items all pages have together, now.
+    pub total_size: u64,
+}
+
+impl<T> Page<T> {
+    /// The same page with each item turned into something else.
+    pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            items: self.items.into_iter().map(turn).collect(),
+            next_cursor: self.next_cursor,
+            total_size: self.total_size,
+        }
+    }
+}
+
+/// The order of a list by its key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// A list as a statement in the making. Every piece of SQL in it is a literal of this program; values are bound.
+pub(super) struct Listing {
+    columns: &'static str,
+    from: &'static str,
+    key: &'static str,
+    order: Order,
+    filter: String,
+    values: Vec<Value>,
+}
+
+#[derive(Clone)]
+enum Value {
+    Text(String),
+    Number(i64),
+}
+
+impl Listing {
+    /// Selects `columns`, of which the first is the unique `key`, `from` a table.
+    pub(super) fn of(columns: &'static str, from: &'static str, key: &'static str, order: Order) -> Self {
+        Self { columns, from, key, order, filter: String::new(), values: Vec::new() }
+    }
+
+    /// Only rows for which `clause` holds with the value in place of its `?`.
+    pub(super) fn only(self, clause: &'static str, value: &str) -> Self {
+        self.with(clause, Value::Text(value.into()))
+    }
+
+    /// [`Listing::only`] if there is a value.
+    pub(super) fn only_if(self, clause: &'static str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.only(clause, value),
+            None => self,
+        }
+    }
+
+    /// [`Listing::only_if`] for numbers.
+    pub(super) fn only_number_if(self, clause: &'static str, value: Option<i64>) -> Self {
+        match value {
+            Some(value) => self.with(clause, Value::Number(value)),
+            None => self,
+        }
+    }
+
+    /// Only rows whose `text` expression contains `part`, whatever the case.
+    pub(super) fn containing_if(self, clause: &'static str, part: Option<&str>) -> Self {
+        match part {
+            Some(part) => self.only(clause, &format!("%{}%", escape_like(part))),
+            None => self,
+        }
+    }
+
+    /// Runs it. `is_key` tells whether a cursor's content is a key of this list.
+    pub(super) async fn page<T>(
+        self,
+        pool: &AnyPool,
+        request: &PageRequest,
+        is_key: fn(&str) -> bool,
+        read: fn(&mut Columns<'_>) -> Result<T, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        let after = request.cursor.as_deref().map(|cursor| open_cursor(cursor, is_key)).transpose()?;
+        let limit = request.limit.clamp(1, MAX_LIMIT) as usize;
+        let count = format!("SELECT COUNT(*) FROM {}{}", self.from, self.filter);
+        let total: AnyRow = bind(count, self.values.clone()).fetch_one(pool).await?;
+        // One row more than asked for tells whether there is a next page.
+        let rows = self.rows(after, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1).fetch_all(pool).await?;
+        let mut items = Vec::with_capacity(limit.min(rows.len()));
+        for row in rows.iter().take(limit) {
+            items.push(read(&mut Columns::of(row))?);
+        }
+        let last = if rows.len() > limit { rows.get(limit - 1) } else { None };
+        let next_cursor = last.map(|row| Columns::of(row).text()).transpose()?.map(|key| cursor(&key));
+        Ok(Page { items, next_cursor, total_size: Columns::of(&total).count()? })
+    }
+
+    /// Runs it without pages, for at most `limit` rows.
+    pub(super) async fn all<T>(
+        self,
+        pool: &AnyPool,
+        limit: i64,
+        read: fn(&mut Columns<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = self.rows(None, limit).fetch_all(pool).await?;
+        rows.iter().map(|row| read(&mut Columns::of(row))).collect()
+    }
+
+    fn rows(self, after: Option<String>, limit: i64) -> Query {
+        let (beyond, direction) = match self.order {
+            Order::OldestFirst => ('>', "ASC"),
+            Order::NewestFirst => ('<', "DESC"),
+        };
+        let Self { columns, from, key, filter, mut values, .. } = self;
+        let mut sql = format!("SELECT {columns} FROM {from}{filter}");
+        if let Some(after) = after {
+            values.push(Value::Text(after));
+            let word = if filter.is_empty() { "WHERE" } else { "AND" };
+            sql.push_str(&format!(" {word} {key} {beyond} ${}", values.len()));
+        }
+        values.push(Value::Number(limit));
+        sql.push_str(&format!(" ORDER BY {key} {direction} LIMIT ${}", values.len()));
+        bind(sql, values)
+    }
+
+    fn with(mut self, clause: &'static str, value: Value) -> Self {
+        self.values.push(value);
+        let word = if self.filter.is_empty() { " WHERE " } else { " AND " };
+        self.filter.push_str(word);
+        self.filter.push_str(&clause.replace('?', &format!("${}", self.values.len())));
+        self
+    }
+}
+
+type Query = sqlx::query::Query<'static, Any, sqlx::any::AnyArguments>;
+
+fn bind(sql: String, values: Vec<Value>) -> Query {
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for value in values {
+        query = match value {
+            Value::Text(text) => query.bind(text),
+            Value::Number(number) => query.bind(number),
+        };
+    }
+    query
+}
+
+/// The first character tells a later format of cursors from this one.
+const CURSOR_FORMAT: char = '1';
+
+fn cursor(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{CURSOR_FORMAT}{key}"))
+}
+
+fn open_cursor(cursor: &str, is_key: fn(&str) -> bool) -> Result<String, StoreError> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::BadCursor)?;
+    let text = String::from_utf8(bytes).map_err(|_| StoreError::BadCursor)?;
+    match text.strip_prefix(CURSOR_FORMAT) {
+        Some(key) if is_key(key) => Ok(key.into()),
+        _ => Err(StoreError::BadCursor),
+    }
+}
+
+/// Takes the meaning from `%`, `_` and the escape character `!` itself.
+fn escape_like(part: &str) -> String {
+    part.chars().flat_map(|c| matches!(c, '%' | '_' | '!').then_some('!').into_iter().chain([c])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_and_others_do_not() {
+        let is_key = |key: &str| key.starts_with("acc_");
+        assert_eq!(open_cursor(&cursor("acc_1"), is_key), Ok("acc_1".into()));
+        let other_list = cursor("conn_1");
+        let later = URL_SAFE_NO_PAD.encode("2acc_1");
+        for text in ["", "acc_1", "!!", "AA==", "gICA", &other_list, &later] {
+            assert_eq!(open_cursor(text, is_key), Err(StoreError::BadCursor), "{text}");
+        }
+    }
+
+    #[test]
+    fn wildcards_lose_their_meaning() {
+        assert_eq!(escape_like("50%_a!b"), "50!%!_a!!b");
+    }
+}

@@ -1,0 +1,123 @@
+//! Rotation: a new key seals from now on, and what older ones sealed is sealed anew, while hosts go on.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::keyring::Key;
+use super::{Binding, Vault, VaultError, seal};
+use crate::model::AccountId;
+use crate::store::{SealedRow, Store};
+
+/// Rows read at a time: a few hundred kilobytes.
+const PAGE: u32 = 200;
+
+/// How often a row that changes under our hands is tried: each time somebody else has just stored a credential, so
+/// more than a few in a row means a fault.
+const MAX_TRIES: u32 = 10;
+
+/// How far a rotation is, or was at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Accounts whose credential was sealed anew.
+    pub resealed: u64,
+    /// Accounts whose credential the current key had sealed already, or that have none.
+    pub kept: u64,
+    /// Accounts whose credential does not open: left as they are, to be connected again.
+    pub unreadable: Vec<AccountId>,
+}
+
+/// Makes a new current key and seals everything with it. Older keys stay, for hosts that still read what they sealed
+/// before; [`drop_unused`] removes them.
+///
+/// Hosts that run meanwhile look at the key file before they seal, and when they meet a key that they do not know, so
+/// they need no restart. `progress` is called after each page.
+pub async fn rotate(store: &Store, vault: &Vault, progress: impl FnMut(&Rotated)) -> Result<Rotated, VaultError> {
+    vault.change_file(|ring| ring.with_current(Key::new(&vault.random)))?;
+    reseal(store, vault, progress).await
+}
+
+/// Seals with the current key what others sealed. For keys from the environment, after the new one was put first.
+pub async fn reseal(store: &Store, vault: &Vault, mut progress: impl FnMut(&Rotated)) -> Result<Rotated, VaultError> {
+    let mut rotated = Rotated::default();
+    let mut after = None;
+    loop {
+        let rows = store.sealed_after(after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(rotated) };
+        after = Some(last.account.clone());
+        for row in rows {
+            reseal_row(store, vault, row, &mut rotated).await?;
+        }
+        progress(&rotated);
+    }
+}
+
+/// Removes keys from the file that nothing in the database is sealed with; gives their identifiers. The current key
+/// stays. Not while a host is being stopped or started: one that has just read an old key could still use it.
+pub async fn drop_unused(store: &Store, vault: &Vault) -> Result<Vec<String>, VaultError> {
+    vault.reload()?;
+    // A key that seals while we look stays, even if a rotation makes it an older one before we are done.
+    let older: HashSet<String> = vault.key_ids().into_iter().skip(1).collect();
+    let mut in_use = HashSet::new();
+    let mut after = None;
+    loop {
+        let rows = store.sealed_after(after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.account.clone());
+        for sealed in rows.iter().flat_map(|row| row.sealed.values()) {
+            in_use.insert(seal::Parts::of(sealed)?.key_id.to_owned());
+        }
+    }
+    let mut before = Vec::new();
+    vault.change_file(|ring| {
+        before = ring.ids();
+        Ok(ring.retain(|id| in_use.contains(id) || !older.contains(id)))
+    })?;
+    let left = vault.key_ids();
+    Ok(before.into_iter().filter(|id| !left.contains(id)).collect())
+}
+
+async fn reseal_row(store: &Store, vault: &Vault, row: SealedRow, rotated: &mut Rotated) -> Result<(), VaultError> {
+    let mut row = row;
+    for _ in 0..MAX_TRIES {
+        match sealed_anew(vault, &row) {
+            Ok(None) => {
+                rotated.kept += 1;
+                return Ok(());
+            }
+            Ok(Some(sealed)) => {
+                if store.replace_sealed(&row, &sealed).await? {
+                    rotated.resealed += 1;
+                    return Ok(());
+                }
+            }
+            Err(VaultError::Tampered | VaultError::Malformed | VaultError::UnknownKey { .. }) => {
+                rotated.unreadable.push(row.account);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        // Somebody stored another credential, or removed the account, since it was read.
+        row = match store.sealed_row(&row.account).await? {
+            Some(row) => row,
+            None => return Ok(()),
+        };
+    }
+    Err(VaultError::Busy { account: row.account })
+}
+
+/// The same fields sealed with the current key; `None` if they are.
+fn sealed_anew(vault: &Vault, row: &SealedRow) -> Result<Option<BTreeMap<String, String>>, VaultError> {
+    let current = vault.current_key_id();
+    let mut stale = false;
+    for sealed in row.sealed.values() {
+        stale |= seal::Parts::of(sealed)?.key_id != current;
+    }
+    if !stale {
+        return Ok(None);
+    }
+    let mut anew = BTreeMap::new();
+    for (field, sealed) in &row.sealed {
+        let binding = Binding { project: &row.project, account: &row.account, field, hosts: &row.hosts };
+        anew.insert(field.clone(), vault.seal(&binding, &vault.open(&binding, sealed)?)?);
+    }
+    Ok(Some(anew))
+}

@@ -1,0 +1,160 @@
+//! A store on each database, and rows to put into it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use gloveport::config::Database;
+use gloveport::model::{
+    Account, AccountId, AccountState, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus, KeyId,
+    Latency, ProjectId, Random, Role, Timestamp,
+};
+use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
+use gloveport_tests::postgres;
+use tempfile::TempDir;
+
+pub(super) const CONNECTOR: &str = "acme";
+
+pub(super) struct Fixture {
+    pub(super) store: Store,
+    pub(super) database: Database,
+    pub(super) folder: TempDir,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
+    /// The tenant that tests act for.
+    pub(super) project: ProjectId,
+    /// Another one, which must not see anything of it.
+    pub(super) stranger: ProjectId,
+}
+
+/// Runs a test on SQLite, and on PostgreSQL where it is installed.
+pub(super) async fn on_both<F: Future<Output = ()>>(test: impl Fn(Fixture) -> F) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Database::Sqlite(folder.path().join("a folder/with? #odd %20 names").join("gloveport.db"));
+    std::fs::create_dir(folder.path().join("a folder")).unwrap();
+    std::fs::create_dir(folder.path().join("a folder/with? #odd %20 names")).unwrap();
+    test(Fixture::open(file, folder).await).await;
+    if let Some(url) = postgres::new_database() {
+        test(Fixture::open(Database::Postgres(url), tempfile::tempdir().unwrap()).await).await;
+    }
+}
+
+impl Fixture {
+    async fn open(database: Database, folder: TempDir) -> Self {
+        let store = Store::open(&database).await.unwrap();
+        let (clock, random) = (Clock::manual(Timestamp(1_760_000_000_000)), Random::system());
+        let project = store.default_project(&clock, &random).await.unwrap();
+        let stranger = store.ensure_project("stranger", &clock, &random).await.unwrap();
+        Self { store, database, folder, clock, random, project, stranger }
+    }
+
+    pub(super) fn key(&self, role: Role) -> ApiKey {
+        ApiKey {
+            id: KeyId::new(&self.clock, &self.random),
+            project: self.project.clone(),
+            role,
+            identifier: None,
+            name: "test".into(),
+            created_at: self.clock.now(),
+        }
+    }
+
+    pub(super) fn connector(&self, version: &str, digest: &str) -> ConnectorRow {
+        ConnectorRow {
+            project: self.project.clone(),
+            name: CONNECTOR.into(),
+            version: version.into(),
+            digest: digest.into(),
+            manifest: "{}".into(),
+            tools: "[]".into(),
+            imports: vec!["http".into(), "log".into()],
+            installed_at: self.clock.now(),
+        }
+    }
+
+    pub(super) fn new_connection(&self, name: &str) -> Connection {
+        Connection {
+            id: ConnectionId::new(&self.clock, &self.random),
+            project: self.project.clone(),
+            name: name.into(),
+            connector: CONNECTOR.into(),
+            auth_pattern: "bearer".into(),
+            base_url: None,
+            settings: "{}".into(),
+            disabled: false,
+            created_at: self.clock.now(),
+            updated_at: self.clock.now(),
+        }
+    }
+
+    /// A connection that is there, with its connector.
+    pub(super) async fn connection(&self, name: &str) -> Connection {
+        self.store.install_connector(&self.connector("1.0.0", "d1"), b"wasm").await.unwrap();
+        let connection = self.new_connection(name);
+        self.store.insert_connection(&connection).await.unwrap();
+        connection
+    }
+
+    pub(super) fn account(&self, connection: &Connection, identifier: &str) -> Account {
+        Account {
+            id: AccountId::new(&self.clock, &self.random),
+            project: connection.project.clone(),
+            connection: connection.id.clone(),
+            identifier: identifier.into(),
+            organization: String::new(),
+            label: String::new(),
+            state: AccountState::Active,
+            disabled: false,
+            fields: BTreeMap::from([("domain".into(), "acme.example.com".into())]),
+            scopes: vec!["read".into()],
+            hosts: vec!["api.example.com".into()],
+            created_at: self.clock.now(),
+            updated_at: self.clock.now(),
+        }
+    }
+
+    pub(super) fn execution(&self) -> Execution {
+        Execution {
+            id: ExecutionId::new(&self.clock, &self.random),
+            project: self.project.clone(),
+            key: KeyId::new(&self.clock, &self.random),
+            tool: "acme_things_list".into(),
+            component: "d1".into(),
+            connection: ConnectionId::new(&self.clock, &self.random),
+            account: AccountId::new(&self.clock, &self.random),
+            identifier: "ann".into(),
+            tool_call_id: None,
+            parent: None,
+            chat_id: None,
+            trigger_type: None,
+            input_digest: "00".into(),
+            status: ExecutionStatus::Started,
+            code: None,
+            culprit: None,
+            detail: None,
+            started_at: self.clock.now(),
+            finished_at: None,
+            latency: Latency::default(),
+            requests: 0,
+            bytes: (0, 0),
+            scrubbed: 0,
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        Outcome {
+            status: ExecutionStatus::Succeeded,
+            code: None,
+            culprit: None,
+            detail: None,
+            finished_at: self.clock.now(),
+            latency: Latency { total_us: 900, guest_us: 100, upstream_us: 700 },
+            requests: 2,
+            bytes: (10, u64::MAX),
+            scrubbed: 1,
+        }
+    }
+}
+
+pub(super) fn sealed(value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("token".into(), value.into())])
+}

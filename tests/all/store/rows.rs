@@ -1,0 +1,410 @@
+//! Keys, connectors, connections and accounts: tenancy, conflicts, upserts, compare-and-set.
+
+use std::collections::BTreeMap;
+
+use gloveport::identity::{self, IdentityError};
+use gloveport::model::{Account, AccountState, Connection, Role, Timestamp};
+use gloveport::store::{AccountFilter, ApiKey, ConnectionFilter, ConnectorRow, PageRequest, Store, StoreError};
+
+use super::fixture::{CONNECTOR, Fixture, on_both, sealed};
+
+fn is_conflict<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> bool {
+    matches!(result, Err(StoreError::Conflict(_)))
+}
+
+/// A caller is who the key says, until it is removed.
+#[tokio::test]
+async fn keys_open_until_they_are_removed() {
+    on_both(async |f: Fixture| {
+        let (clear, hash) = identity::new_key(&f.random);
+        let key = ApiKey { identifier: Some("ann".into()), ..f.key(Role::Agent) };
+        f.store.insert_key(&key, &hash).await.unwrap();
+        assert!(is_conflict(&f.store.insert_key(&f.key(Role::Admin), &hash).await));
+        assert_eq!(f.store.count_admin_keys(&f.project).await.unwrap(), 0);
+
+        let header = format!("Bearer {clear}");
+        let caller = identity::authenticate(&f.store, Some(&header)).await.unwrap();
+        assert_eq!((&caller.project, &caller.key, caller.role), (&f.project, &key.id, Role::Agent));
+        assert_eq!(caller.identifier.as_deref(), Some("ann"));
+        assert_eq!(identity::require_admin(&caller), Err(IdentityError::NotAdmin));
+
+        let unknown = format!("Bearer {}", identity::new_key(&f.random).0);
+        let by_hash = format!("Bearer gp_{hash}");
+        let cases = [
+            (None, IdentityError::Missing),
+            (Some(""), IdentityError::Malformed),
+            (Some(clear.as_str()), IdentityError::Malformed),
+            (Some("Bearer x"), IdentityError::Malformed),
+            (Some(unknown.as_str()), IdentityError::Unknown),
+            (Some(by_hash.as_str()), IdentityError::Unknown),
+        ];
+        for (header, expected) in cases {
+            assert_eq!(identity::authenticate(&f.store, header).await, Err(expected), "{header:?}");
+        }
+
+        assert!(!f.store.delete_key(&f.stranger, &key.id).await.unwrap(), "another project removed it");
+        assert_eq!(f.store.list_keys(&f.stranger, &PageRequest::first()).await.unwrap().items, []);
+        assert_eq!(f.store.list_keys(&f.project, &PageRequest::first()).await.unwrap().items, [key.clone()]);
+        assert!(f.store.delete_key(&f.project, &key.id).await.unwrap());
+        assert!(!f.store.delete_key(&f.project, &key.id).await.unwrap());
+        assert_eq!(identity::authenticate(&f.store, Some(&header)).await, Err(IdentityError::Unknown));
+    })
+    .await;
+}
+
+/// SI-01..05, lesson 12.
+#[tokio::test]
+async fn a_version_is_one_digest_and_the_last_installed_is_current() {
+    on_both(async |f: Fixture| {
+        let one = f.connector("1.0.0", "d1");
+        assert_eq!(f.store.install_connector(&one, b"one").await, Ok(true));
+        assert_eq!(f.store.install_connector(&one, b"one").await, Ok(false));
+        let two = f.connector("2.0.0", "d2");
+        assert_eq!(f.store.install_connector(&two, &[0, 255, 10]).await, Ok(true));
+        let other = f.connector("1.0.0", "d3");
+        assert!(is_conflict(&f.store.install_connector(&other, b"three").await));
+        // The conflict left nothing of its transaction: neither the bytes, nor a current version.
+        assert_eq!(f.store.component("d3").await.unwrap(), None);
+        assert_eq!(f.store.find_connector(&f.project, CONNECTOR).await.unwrap(), Some(two.clone()));
+        assert_eq!(f.store.component("d2").await.unwrap(), Some(vec![0, 255, 10]));
+        assert_eq!(f.store.list_connectors(&f.project).await.unwrap(), [two.clone()]);
+        assert_eq!(f.store.connector_versions(&f.project, CONNECTOR).await.unwrap().len(), 2);
+
+        // Installed again, an older version is current again; its grant may have changed.
+        let narrowed = ConnectorRow { imports: vec![], ..one.clone() };
+        assert_eq!(f.store.install_connector(&narrowed, b"one").await, Ok(false));
+        assert_eq!(f.store.find_connector(&f.project, CONNECTOR).await.unwrap(), Some(narrowed));
+
+        assert_eq!(f.store.find_connector(&f.stranger, CONNECTOR).await.unwrap(), None);
+        assert_eq!(f.store.list_connectors(&f.stranger).await.unwrap(), []);
+        assert_eq!(f.store.delete_connector(&f.stranger, CONNECTOR).await, Ok(false));
+        let theirs = ConnectorRow { project: f.stranger.clone(), ..f.connector("1.0.0", "d1") };
+        assert_eq!(f.store.install_connector(&theirs, b"one").await, Ok(true));
+        assert_eq!(f.store.all_connectors().await.unwrap().len(), 2);
+
+        f.store.insert_connection(&f.new_connection("main")).await.unwrap();
+        assert!(is_conflict(&f.store.delete_connector(&f.project, CONNECTOR).await));
+        assert_eq!(f.store.connector_versions(&f.project, CONNECTOR).await.unwrap().len(), 2, "nothing was removed");
+        f.store.delete_connection(&f.project, "main").await.unwrap();
+        assert_eq!(f.store.delete_connector(&f.project, CONNECTOR).await, Ok(true));
+        assert_eq!(f.store.delete_connector(&f.project, CONNECTOR).await, Ok(false));
+        assert_eq!(f.store.component("d2").await.unwrap(), None, "left-over bytes are removed");
+        assert!(f.store.component("d1").await.unwrap().is_some(), "another project has them");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections_have_one_name_each_and_change_once_at_a_time() {
+    on_both(async |f: Fixture| {
+        let missing = f.store.insert_connection(&f.new_connection("main")).await;
+        assert!(is_conflict(&missing), "no such connector: {missing:?}");
+        let connection = f.connection("main").await;
+        assert!(is_conflict(&f.store.insert_connection(&f.new_connection("main")).await));
+        assert_eq!(f.store.find_connection(&f.project, "main").await.unwrap(), Some(connection.clone()));
+        for name in ["", "Main", "main ", "mai_", "%", "' OR 1=1 --"] {
+            assert_eq!(f.store.find_connection(&f.project, name).await.unwrap(), None, "{name}");
+        }
+        assert_eq!(f.store.find_connection(&f.stranger, "main").await.unwrap(), None);
+
+        let changed = Connection {
+            base_url: Some("https://eu.example.com".into()),
+            settings: r#"{"region":"eu"}"#.into(),
+            disabled: true,
+            ..connection.clone()
+        };
+        assert_eq!(f.store.update_connection(&changed, connection.updated_at).await, Ok(true));
+        let stored = f.store.find_connection(&f.project, "main").await.unwrap().unwrap();
+        assert_eq!(Connection { updated_at: changed.updated_at, ..stored.clone() }, changed);
+        // Within the same millisecond: the loser is told.
+        assert_eq!(f.store.update_connection(&connection, connection.updated_at).await, Ok(false));
+        let strange = Connection { project: f.stranger.clone(), ..connection.clone() };
+        assert_eq!(f.store.update_connection(&strange, stored.updated_at).await, Ok(false));
+        assert_eq!(f.store.update_connection(&connection, stored.updated_at).await, Ok(true));
+
+        f.store.put_account(&f.account(&connection, "ann"), &BTreeMap::new()).await.unwrap();
+        assert!(is_conflict(&f.store.delete_connection(&f.project, "main").await));
+        assert_eq!(f.store.delete_connection(&f.stranger, "main").await, Ok(false));
+        let filter = ConnectionFilter::default();
+        let page = f.store.list_connections(&f.project, &filter, &PageRequest::first()).await.unwrap();
+        assert_eq!(
+            page.items.iter().map(|(found, count)| (&found.id, *count)).collect::<Vec<_>>(),
+            [(&connection.id, 1)]
+        );
+        let none = ConnectionFilter { connector: Some("other".into()) };
+        assert_eq!(f.store.list_connections(&f.project, &none, &PageRequest::first()).await.unwrap().total_size, 0);
+        assert_eq!(f.store.list_connections(&f.stranger, &filter, &PageRequest::first()).await.unwrap().items, []);
+    })
+    .await;
+}
+
+/// HC-11, lesson 13: one account per connection, user, organization and label; reconnecting keeps its identifier.
+#[tokio::test]
+async fn an_account_keeps_its_identifier() {
+    on_both(async |f: Fixture| {
+        let connection = f.connection("main").await;
+        let account = f.account(&connection, "ann");
+        let (stored, created) = f.store.put_account(&account, &sealed("v1")).await.unwrap();
+        assert_eq!((&stored, created), (&account, true));
+        assert!(f.store.set_account_disabled(&f.project, &account.id, true, f.clock.now()).await.unwrap());
+
+        let again = Account {
+            state: AccountState::Active,
+            fields: BTreeMap::new(),
+            hosts: vec!["eu.example.com".into()],
+            disabled: false,
+            updated_at: Timestamp(f.clock.now().0 + 5),
+            ..account.clone()
+        };
+        let (stored, created) = f.store.put_account(&again, &sealed("v2")).await.unwrap();
+        assert_eq!((stored, created), (Account { disabled: true, ..again.clone() }, false));
+        let credential = f.store.credential(&f.project, &account.id).await.unwrap().unwrap();
+        assert_eq!(credential.sealed, sealed("v2"));
+
+        // A race: the other request's account is there already. Sealed for another identifier, a credential is useless.
+        let late = f.account(&connection, "ann");
+        assert!(is_conflict(&f.store.put_account(&late, &sealed("v3")).await));
+        let (stored, created) = f.store.put_account(&late, &BTreeMap::new()).await.unwrap();
+        assert_eq!((&stored.id, created), (&account.id, false));
+        assert_eq!(f.store.credential(&f.project, &account.id).await.unwrap().unwrap().sealed, sealed("v2"));
+
+        for (organization, label) in [("acme", ""), ("", "second"), ("acme", "second")] {
+            let other =
+                Account { organization: organization.into(), label: label.into(), ..f.account(&connection, "ann") };
+            assert!(f.store.put_account(&other, &sealed("x")).await.unwrap().1, "{organization} {label}");
+        }
+        let found = async |organization, label| {
+            f.store.find_accounts(&f.project, &connection.id, "ann", organization, label).await.unwrap().len()
+        };
+        assert_eq!(found(None, None).await, 4);
+        assert_eq!(found(Some("acme"), None).await, 2);
+        assert_eq!(found(Some(""), Some("")).await, 1);
+        assert_eq!(found(Some("Acme"), None).await, 0);
+        assert_eq!(f.store.count_accounts(&f.project, &connection.id).await.unwrap(), 4);
+
+        assert!(f.store.delete_account(&f.project, &account.id).await.unwrap());
+        assert!(!f.store.delete_account(&f.project, &account.id).await.unwrap());
+        assert_eq!(f.store.credential(&f.project, &account.id).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_who_make_the_same_account_at_once_make_one() {
+    on_both(async |f: Fixture| {
+        let connection = f.connection("main").await;
+        let accounts: Vec<Account> = (0..8).map(|_| f.account(&connection, "ann")).collect();
+        let sealed = sealed("v");
+        let puts = accounts.iter().map(|account| f.store.put_account(account, &sealed));
+        let results = futures_util::future::join_all(puts).await;
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+        assert_eq!(results.iter().filter(|result| is_conflict(result)).count(), 7);
+        let found = f.store.find_accounts(&f.project, &connection.id, "ann", None, None).await.unwrap();
+        assert_eq!(found.len(), 1);
+    })
+    .await;
+}
+
+/// Lesson 6: nothing of one project is seen, changed or used from another.
+#[tokio::test]
+async fn accounts_are_invisible_to_other_projects() {
+    on_both(async |f: Fixture| {
+        let connection = f.connection("main").await;
+        let account = f.account(&connection, "ann");
+        f.store.put_account(&account, &sealed("v")).await.unwrap();
+        let (stranger, now) = (&f.stranger, f.clock.now());
+        let id = &account.id;
+        assert_eq!(f.store.find_account(stranger, id).await.unwrap(), None);
+        assert_eq!(f.store.credential(stranger, id).await.unwrap(), None);
+        assert_eq!(f.store.find_accounts(stranger, &connection.id, "ann", None, None).await.unwrap(), []);
+        assert_eq!(f.store.call_contexts(stranger, CONNECTOR, None, Some("ann"), None).await.unwrap(), []);
+        assert_eq!(f.store.call_contexts(stranger, CONNECTOR, None, None, Some(id)).await.unwrap(), []);
+        let filter = AccountFilter::default();
+        assert_eq!(f.store.list_accounts(stranger, &filter, &PageRequest::first()).await.unwrap().items, []);
+        assert_eq!(f.store.accounts_with_connections(stranger, &filter).await.unwrap(), []);
+        assert_eq!(f.store.count_accounts(stranger, &connection.id).await.unwrap(), 0);
+        let (active, error) = (AccountState::Active, AccountState::Error);
+        assert!(!f.store.set_account_state(stranger, id, active, error, now).await.unwrap());
+        assert!(!f.store.set_account_disabled(stranger, id, true, now).await.unwrap());
+        assert!(!f.store.delete_account(stranger, id).await.unwrap());
+        // Nor can an account be hung on a connection of another project.
+        let intruder = Account { project: stranger.clone(), ..f.account(&connection, "eve") };
+        assert!(is_conflict(&f.store.put_account(&intruder, &sealed("v")).await));
+        let stored = f.store.find_account(&f.project, id).await.unwrap();
+        assert_eq!(stored, Some(account));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_state_changes_only_from_where_it_is() {
+    on_both(async |f: Fixture| {
+        let connection = f.connection("main").await;
+        let account = f.account(&connection, "ann");
+        f.store.put_account(&account, &sealed("v")).await.unwrap();
+        let set =
+            async |from, to| f.store.set_account_state(&f.project, &account.id, from, to, f.clock.now()).await.unwrap();
+        assert!(!set(AccountState::Pending, AccountState::Revoked).await);
+        let (one, two) = tokio::join!(
+            set(AccountState::Active, AccountState::Error),
+            set(AccountState::Active, AccountState::Revoked)
+        );
+        assert!(one != two, "both won or both lost");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_finds_its_candidates_in_one_statement() {
+    on_both(async |f: Fixture| {
+        let main = f.connection("main").await;
+        let second = f.connection("second").await;
+        let ann = f.account(&main, "ann");
+        let ann_too = f.account(&second, "ann");
+        let bob = f.account(&main, "bob");
+        for account in [&ann, &ann_too, &bob] {
+            f.store.put_account(account, &sealed(account.id.as_str())).await.unwrap();
+        }
+        let cases: [(&str, Option<&str>, Option<&str>, Option<&Account>, &[&Account]); 9] = [
+            (CONNECTOR, None, Some("ann"), None, &[&ann, &ann_too]),
+            (CONNECTOR, Some("main"), Some("ann"), None, &[&ann]),
+            (CONNECTOR, Some("main"), Some("ANN"), None, &[]),
+            (CONNECTOR, Some("none"), Some("ann"), None, &[]),
+            ("other", None, Some("ann"), None, &[]),
+            (CONNECTOR, None, None, Some(&bob), &[&bob]),
+            (CONNECTOR, None, Some("ann"), Some(&bob), &[]),
+            (CONNECTOR, Some("second"), None, Some(&bob), &[]),
+            (CONNECTOR, None, None, None, &[]),
+        ];
+        for (connector, connection, identifier, account, expected) in cases {
+            let found = f
+                .store
+                .call_contexts(&f.project, connector, connection, identifier, account.map(|account| &account.id))
+                .await
+                .unwrap();
+            let mut ids: Vec<_> = found.iter().map(|context| &context.account.id).collect();
+            let mut expected: Vec<_> = expected.iter().map(|account| &account.id).collect();
+            ids.sort();
+            expected.sort();
+            assert_eq!(ids, expected, "{connection:?} {identifier:?}");
+            for context in found {
+                assert_eq!(context.connection.id, context.account.connection);
+                assert_eq!(context.sealed, sealed(context.account.id.as_str()));
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn accounts_are_filtered_and_paged() {
+    on_both(async |f: Fixture| {
+        let connection = f.connection("main").await;
+        for name in ["ann", "Bob", "50%", "a_b", "axb", "zoë"] {
+            f.clock.advance(std::time::Duration::from_millis(1));
+            let state = if name == "Bob" { AccountState::Expired } else { AccountState::Active };
+            let account = Account { state, organization: format!("org-{name}"), ..f.account(&connection, name) };
+            f.store.put_account(&account, &sealed("v")).await.unwrap();
+        }
+        let names = async |filter: AccountFilter| {
+            let page = f.store.list_accounts(&f.project, &filter, &PageRequest::first()).await.unwrap();
+            assert_eq!(page.total_size, page.items.len() as u64);
+            page.items.into_iter().map(|account| account.identifier).collect::<Vec<_>>()
+        };
+        let query = |text: &str| AccountFilter { query: Some(text.into()), ..AccountFilter::default() };
+        assert_eq!(names(query("BOB")).await, ["Bob"]);
+        assert_eq!(names(query("%")).await, ["50%"]);
+        assert_eq!(names(query("a_b")).await, ["a_b"]);
+        assert_eq!(names(query("!")).await, Vec::<String>::new());
+        assert_eq!(names(query("org-zoë")).await, ["zoë"]);
+        assert_eq!(names(query("'")).await, Vec::<String>::new());
+        let expired = AccountFilter { state: Some(AccountState::Expired), ..AccountFilter::default() };
+        assert_eq!(names(expired).await, ["Bob"]);
+        let identifier = AccountFilter { identifier: Some("ann".into()), ..AccountFilter::default() };
+        assert_eq!(names(identifier.clone()).await, ["ann"]);
+        assert_eq!(f.store.accounts_with_connections(&f.project, &identifier).await.unwrap().len(), 1);
+        let of_none = AccountFilter { organization: Some(String::new()), ..AccountFilter::default() };
+        assert_eq!(names(of_none).await, Vec::<String>::new());
+
+        let mut request = PageRequest { limit: 0, cursor: None };
+        let mut count = 0;
+        loop {
+            let page = f.store.list_accounts(&f.project, &AccountFilter::default(), &request).await.unwrap();
+            assert_eq!((page.items.len(), page.total_size), (1, 6), "a limit of 0 is one of 1");
+            count += 1;
+            match page.next_cursor {
+                Some(cursor) => request.cursor = Some(cursor),
+                None => break,
+            }
+        }
+        assert_eq!(count, 6);
+    })
+    .await;
+}
+
+/// A command beside a running host: both write, neither fails, and each sees what the other wrote.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_share_one_database() {
+    on_both(async |f: Fixture| {
+        let second = Store::open(&f.database).await.unwrap();
+        let writers: Vec<_> = [f.store.clone(), second.clone()]
+            .into_iter()
+            .map(|store| {
+                let executions: Vec<_> = (0..30).map(|_| f.execution()).collect();
+                let keys: Vec<_> = (0..30).map(|_| (f.key(Role::Agent), identity::new_key(&f.random).1)).collect();
+                tokio::spawn(async move {
+                    for (execution, (key, hash)) in executions.iter().zip(&keys) {
+                        store.record_start(execution, "host").await.unwrap();
+                        store.insert_key(key, hash).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        for store in [&f.store, &second] {
+            assert_eq!(store.list_keys(&f.project, &PageRequest::first()).await.unwrap().total_size, 60);
+            store.ping().await.unwrap();
+        }
+        let (one, two) = tokio::join!(Store::open(&f.database), Store::open(&f.database));
+        assert_eq!(one.unwrap().default_project(&f.clock, &f.random).await.unwrap(), f.project);
+        assert_eq!(two.unwrap().default_project(&f.clock, &f.random).await.unwrap(), f.project);
+    })
+    .await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gloveport.db");
+    let store = Store::open(&gloveport::config::Database::Sqlite(path)).await.unwrap();
+    store.ping().await.unwrap();
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());
+        count += 1;
+    }
+    assert_eq!(count, 3, "the database, its log and its shared index");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let open =
+        async |path: std::path::PathBuf| Store::open(&gloveport::config::Database::Sqlite(path)).await.unwrap_err();
+    let missing = open(folder.path().join("none/gloveport.db")).await;
+    assert!(matches!(missing, StoreError::Unavailable(_)), "{missing:?}");
+    let text = folder.path().join("text");
+    std::fs::write(&text, "not a database ".repeat(1_000)).unwrap();
+    let error = open(text).await;
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+    for url in ["postgres://user:canary@127.0.0.1:1/db", "postgres://user:canary@[/db", "mysql://u:canary@h/d"] {
+        let error = Store::open(&gloveport::config::Database::Postgres(url.into())).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{url}: {error:?}");
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    }
+}
