@@ -3,11 +3,30 @@
 mod error;
 mod grant;
 mod request;
+
+mod exchange;
+mod redirect;
+
+mod address;
+mod body;
+mod client;
+mod decode;
+mod header;
+mod inject;
+mod limits;
 mod resolve;
+mod scrub;
+mod target;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use crate::config::PrivateNetworks;
+use client::Clients;
+use exchange::exchange;
+use scrub::Scrubber;
 
 pub use error::EgressError;
 pub use grant::{Grant, GrantState, IdempotencyKey, Injection};
@@ -34,18 +53,33 @@ impl EgressConfig {
 
 /// The way out: one for the whole process, shared by all calls, so that connections are reused between them.
 #[derive(Debug)]
-pub struct Egress(());
+pub struct Egress {
+    clients: Clients,
+    private_networks: PrivateNetworks,
+}
 
 impl Egress {
     /// Prepares the connection pools and reads the system's certificate authorities.
+    ///
+    /// # Errors
+    /// [`EgressError::Setup`] if the configured certificate authority is none.
     pub fn new(config: EgressConfig) -> Result<Self, EgressError> {
-        let _ = config;
-        Ok(Self(()))
+        let clients = Clients::new(&config)?;
+        Ok(Self { clients, private_networks: config.private_networks })
     }
 
     /// Sends one request within `grant` and follows its redirects.
+    ///
+    /// Dropping the future ends the exchange.
+    ///
+    /// # Errors
+    /// Any [`EgressError`] but `Setup`. No text holds the credential, in no encoding.
     pub async fn send(&self, grant: &Grant, request: Request) -> Result<Response, EgressError> {
-        let _ = (grant, request);
-        Err(EgressError::Unreachable("not written yet".into()))
+        let scrubber = grant.state.scrubber.get_or_init(|| Scrubber::new(&grant.injection));
+        let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, request);
+        let outcome = tokio::time::timeout(grant.timeout, exchange).await.unwrap_or_else(|_| {
+            Err(EgressError::Timeout(u64::try_from(grant.timeout.as_millis()).unwrap_or(u64::MAX)))
+        });
+        outcome.map_err(|error| error.map_text(|text| scrubber.text(text)))
     }
 }

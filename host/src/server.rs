@@ -32,9 +32,8 @@ pub async fn run(
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let router = api::router(app.state);
-    let mut serving = tokio::spawn(
-        axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).into_future(),
-    );
+    let mut serving =
+        tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).into_future());
     tokio::select! {
         ended = &mut serving => return ended.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(Into::into),
         () = shutdown => {}

@@ -202,7 +202,7 @@ pub(super) async fn list(
         query: query.query,
     };
     let found = state.host.store.list_accounts(&caller.project, &filter, &page).await?;
-    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection, &account))))
+    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &account))))
 }
 
 fn state_of(text: &str) -> Result<AccountState, Problem> {

@@ -131,7 +131,11 @@ pub(super) async fn create(
         updated_at: now,
     };
     host.store.insert_connection(&connection).await.map_err(|error| {
-        if matches!(error, StoreError::Conflict(_)) { Problem::conflict("there is a connection of this name") } else { error.into() }
+        if matches!(error, StoreError::Conflict(_)) {
+            Problem::conflict("there is a connection of this name")
+        } else {
+            error.into()
+        }
     })?;
     Ok((StatusCode::CREATED, axum::Json(body(&state, &connection, 0)?)).into_response())
 }

@@ -94,16 +94,8 @@ pub(super) async fn install(
 ) -> Result<Response, Problem> {
     let granted = query.imports.as_deref().map(imports).transpose()?;
     let host = &state.host;
-    let done = catalog::install(
-        &host.catalog,
-        &host.store,
-        &host.runtime,
-        &host.clock,
-        &caller.project,
-        wasm,
-        granted,
-    )
-    .await?;
+    let done = catalog::install(&host.catalog, &host.store, &host.runtime, &host.clock, &caller.project, wasm, granted)
+        .await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(body(&done.installed))).into_response())
 }

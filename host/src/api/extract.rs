@@ -60,9 +60,7 @@ impl<T: DeserializeOwned> FromRequestParts<ApiState> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
-            Err(rejection) => {
-                Err(Problem::bad_request(format!("the query cannot be read: {}", rejection.body_text())))
-            }
+            Err(rejection) => Err(Problem::bad_request(format!("the query cannot be read: {}", rejection.body_text()))),
         }
     }
 }

@@ -186,11 +186,7 @@ pub(super) async fn execute(
         execution_id: answer.execution.to_string(),
         status: "succeeded",
         data: raw(answer.data),
-        timing: Timing {
-            total_us: latency.total_us,
-            guest_us: latency.guest_us,
-            upstream_us: latency.upstream_us,
-        },
+        timing: Timing { total_us: latency.total_us, guest_us: latency.guest_us, upstream_us: latency.upstream_us },
     }))
 }
 

@@ -57,9 +57,8 @@ pub async fn connect(
         return Ok(Connected { account: put.0, created: put.1 });
     };
     let (installed, pattern) = parts(host, connection)?;
-    let prepared =
-        prepare(&host.vault, &host.clock, connection, &installed.connector, &pattern, account, candidate)
-            .map_err(fault)?;
+    let prepared = prepare(&host.vault, &host.clock, connection, &installed.connector, &pattern, account, candidate)
+        .map_err(fault)?;
     let context = CallContext {
         connection: connection.clone(),
         account: prepared.account.clone(),
@@ -138,11 +137,7 @@ fn parts(host: &Host, connection: &Connection) -> Result<(Arc<Installed>, AuthPa
     Ok((installed, pattern))
 }
 
-async fn existing(
-    host: &Host,
-    connection: &Connection,
-    request: &ConnectRequest,
-) -> Result<Option<Account>, Fault> {
+async fn existing(host: &Host, connection: &Connection, request: &ConnectRequest) -> Result<Option<Account>, Fault> {
     let found = host
         .store
         .find_accounts(

@@ -41,21 +41,17 @@ pub(super) fn grant(
 
 fn injection(vault: &Vault, resolved: &Resolved) -> Result<Injection, Fault> {
     let connection = &resolved.context.connection;
-    let pattern = resolved
-        .installed
-        .connector
-        .auth_pattern(&connection.auth_pattern)
-        .ok_or_else(|| stale(format!("the connector no longer has the auth pattern `{}`", connection.auth_pattern)))?;
+    let pattern =
+        resolved.installed.connector.auth_pattern(&connection.auth_pattern).ok_or_else(|| {
+            stale(format!("the connector no longer has the auth pattern `{}`", connection.auth_pattern))
+        })?;
     let open = |field: &str| open(vault, resolved, field);
     Ok(match &pattern.kind {
         AuthKind::None => Injection::None,
         AuthKind::Bearer { field } => Injection::Bearer(open(field)?),
-        AuthKind::ApiKey { field, placement, name, prefix } => Injection::ApiKey {
-            placement: *placement,
-            name: name.clone(),
-            prefix: prefix.clone(),
-            key: open(field)?,
-        },
+        AuthKind::ApiKey { field, placement, name, prefix } => {
+            Injection::ApiKey { placement: *placement, name: name.clone(), prefix: prefix.clone(), key: open(field)? }
+        }
         AuthKind::Basic { username, password, filler } => Injection::Basic {
             username: open(username)?,
             password: match password {

@@ -47,9 +47,7 @@ fn of_error(report: &Report) -> Fault {
             };
             Fault::new(code, culprit, error.to_string())
         }
-        Err(error @ CallError::InvalidOutput { .. }) => {
-            Fault::new(Code::GuestError, Culprit::Guest, error.to_string())
-        }
+        Err(error @ CallError::InvalidOutput { .. }) => Fault::new(Code::GuestError, Culprit::Guest, error.to_string()),
     }
 }
 

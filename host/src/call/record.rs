@@ -5,9 +5,7 @@ use sha2::{Digest, Sha256};
 use super::resolve::Resolved;
 use super::{CallRequest, Host, faults};
 use crate::config::Records;
-use crate::model::{
-    Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency,
-};
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency};
 use crate::runtime::Report;
 use crate::store::Outcome;
 

@@ -67,12 +67,7 @@ pub async fn install(
 }
 
 /// Removes a connector, with its tools; a conflict while connections use it. `false` if there is none.
-pub async fn remove(
-    catalog: &Catalog,
-    store: &Store,
-    project: &ProjectId,
-    name: &str,
-) -> Result<bool, CatalogError> {
+pub async fn remove(catalog: &Catalog, store: &Store, project: &ProjectId, name: &str) -> Result<bool, CatalogError> {
     let removed = store.delete_connector(project, name).await.map_err(|error| match error {
         StoreError::Conflict(_) => {
             CatalogError::Conflict(format!("connections use connector `{name}`: delete them first"))
@@ -103,10 +98,7 @@ fn conflict(error: StoreError, row: &ConnectorRow) -> CatalogError {
     CatalogError::Store(error)
 }
 
-fn granted_imports(
-    connector: &Connector,
-    granted: Option<BTreeSet<Import>>,
-) -> Result<BTreeSet<Import>, CatalogError> {
+fn granted_imports(connector: &Connector, granted: Option<BTreeSet<Import>>) -> Result<BTreeSet<Import>, CatalogError> {
     let wanted: BTreeSet<Import> = connector.imports.iter().copied().collect();
     match granted {
         None => Ok(wanted),

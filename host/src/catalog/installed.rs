@@ -44,10 +44,7 @@ impl InstalledTool {
 
     /// Compiles the input schema, or says what is wrong with it.
     pub(super) fn validator(&self) -> Result<&Validator, &str> {
-        self.validator
-            .get_or_init(|| validation::compile(&self.tool.input_schema))
-            .as_ref()
-            .map_err(String::as_str)
+        self.validator.get_or_init(|| validation::compile(&self.tool.input_schema)).as_ref().map_err(String::as_str)
     }
 
     /// Checks an input (JSON text) and lists every error.
@@ -96,8 +93,7 @@ impl Installed {
     }
 
     async fn load(&self, runtime: &Runtime, store: &Store) -> Result<Plugin, CatalogError> {
-        let wasm =
-            store.component(&self.digest).await?.ok_or_else(|| CatalogError::Missing(self.digest.clone()))?;
+        let wasm = store.component(&self.digest).await?.ok_or_else(|| CatalogError::Missing(self.digest.clone()))?;
         let (runtime, digest, granted) = (runtime.clone(), self.digest.clone(), self.granted.clone());
         super::install::blocking(move || {
             let compiled = runtime.compile(&wasm, &digest)?;

@@ -154,7 +154,14 @@ mod tests {
         let cases = [
             (vec![], json!({"name": "w", "connector": "github"})),
             (
-                vec!["--auth-pattern", "token", "--base-url", "http://h", "--settings", r#"{"n": 12345678901234567890123}"#],
+                vec![
+                    "--auth-pattern",
+                    "token",
+                    "--base-url",
+                    "http://h",
+                    "--settings",
+                    r#"{"n": 12345678901234567890123}"#,
+                ],
                 json!({"name": "w", "connector": "github", "auth_pattern": "token", "base_url": "http://h",
                     "settings": {"n": 12345678901234567890123_u128}}),
             ),

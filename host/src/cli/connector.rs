@@ -223,7 +223,8 @@ mod tests {
 
     #[tokio::test]
     async fn list_is_a_table_or_a_hint() {
-        let fake = Fake::answering(200, &format!(r#"{{"items": [{GITHUB}], "next_cursor": null, "total_size": 1}}"#)).await;
+        let fake =
+            Fake::answering(200, &format!(r#"{{"items": [{GITHUB}], "next_cursor": null, "total_size": 1}}"#)).await;
         let ran = run_at(&fake, "connector list", "").await;
         let expected = "\
 NAME    VERSION  TITLE   PUBLISHER  AUTH         TOOLS  STATUS

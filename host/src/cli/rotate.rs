@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use std::io::Write;
-
 use super::{CliError, Session};
 use crate::config::{Config, ConfigFile, Environment};
 use crate::model::Random;

@@ -1,9 +1,7 @@
 //! `gloveport serve`: run a host.
 
-use std::io::Write;
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use tokio::net::TcpListener;
 
 use super::telemetry::{self, LogFormat, LogLevel};
@@ -86,9 +84,9 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
     };
     let config = Config::resolve(file.overlaid(args.written()), Environment::read()).map_err(failed)?;
     let (listen, data) = (config.listen, config.data.clone());
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| CliError::Failed(format!("cannot listen on {listen}: {error}. Choose another with --listen")))?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        CliError::Failed(format!("cannot listen on {listen}: {error}. Choose another with --listen"))
+    })?;
     let app = App::open(config, Clock::system(), Random::system()).await.map_err(failed)?;
     if let Some(key) = &app.first_key {
         writeln!(session.out, "First admin key, shown this once: {key}")?;

@@ -36,3 +36,21 @@ pub enum EgressError {
     #[error("cannot prepare the way out: {0}")]
     Setup(String),
 }
+
+impl EgressError {
+    /// The same error with its text changed: what an upstream had a say in is scrubbed before anyone reads it.
+    pub(super) fn map_text(self, change: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Invalid(text) => Self::Invalid(change(&text)),
+            Self::HostNotAllowed(text) => Self::HostNotAllowed(change(&text)),
+            Self::AddressNotAllowed(text) => Self::AddressNotAllowed(change(&text)),
+            Self::RouteNotAllowed(text) => Self::RouteNotAllowed(change(&text)),
+            Self::Credential(text) => Self::Credential(change(&text)),
+            Self::Unreachable(text) => Self::Unreachable(change(&text)),
+            Self::Broken(text) => Self::Broken(change(&text)),
+            Self::Limit(text) => Self::Limit(change(&text)),
+            Self::Setup(text) => Self::Setup(change(&text)),
+            Self::Timeout(millis) => Self::Timeout(millis),
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! What one call may send, where to, and with which credential: made by `call`, never seen by a guest.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use url::Url;
 
+use super::scrub::Scrubber;
 use crate::model::{AccountId, HostPattern, Placement, Route, Secret};
 
 /// The right to send requests for one call.
@@ -34,13 +35,15 @@ pub struct Grant {
 pub struct GrantState {
     /// How many requests with a method that writes were begun: the ordinal of the next idempotency key.
     pub(super) writes: AtomicU32,
+    /// What takes the credential out of answers: prepared once for all requests of the call.
+    pub(super) scrubber: OnceLock<Scrubber>,
 }
 
 impl GrantState {
     /// The state of a grant that nothing was sent with yet.
     #[expect(clippy::new_without_default, reason = "a state is begun on purpose, never by accident")]
     pub fn new() -> Self {
-        Self { writes: AtomicU32::new(0) }
+        Self { writes: AtomicU32::new(0), scrubber: OnceLock::new() }
     }
 }
 

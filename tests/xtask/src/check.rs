@@ -2,14 +2,16 @@
 
 use crate::cargo::{self, Tally, cargo};
 use crate::dependencies;
+use crate::plugins::{self, Options};
 use crate::steps::{Failure, Steps, note};
 
 /// Runs every check of the repository.
 pub(crate) fn run() -> Result<(), Failure> {
-    let mut steps = Steps::new(5);
+    let mut steps = Steps::new(6);
     steps.step("format", format)?;
     steps.step("dependency rules", dependency_rules)?;
     steps.step("lints", lints)?;
+    steps.step("connectors", || plugins(&Options::all()))?;
     steps.step("programs", programs)?;
     let tally = steps.step("tests", tests)?;
     steps.finish(&summary(tally));
@@ -45,6 +47,14 @@ fn lints() -> Result<(), Failure> {
 /// The programs that tests start: cargo builds these by itself only for the tests of their own package.
 fn programs() -> Result<(), Failure> {
     cargo::run(cargo(&["build", "--quiet", "-p", "gloveport", "-p", "gloveport-tests", "--bins"]), "mend the build")
+}
+
+/// `cargo xtask plugins`, and the step of that name of the other commands.
+pub(crate) fn plugins(options: &Options) -> Result<(), Failure> {
+    match plugins::build(options) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::new(error, "see sdk-guest/README.md for what building connectors needs")),
+    }
 }
 
 fn tests() -> Result<Tally, Failure> {

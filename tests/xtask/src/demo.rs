@@ -2,6 +2,7 @@
 
 use crate::cargo::{self, cargo};
 use crate::steps::{Failure, Steps};
+use crate::{check, plugins};
 
 /// How the demo runs.
 #[derive(clap::Args)]
@@ -13,7 +14,8 @@ pub(crate) struct Options {
 
 /// Builds what the demo needs, and runs it.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let mut steps = Steps::new(1);
+    let mut steps = Steps::new(2);
+    steps.step("build the connectors", || check::plugins(&plugins::Options::all()))?;
     steps.step("build the host and the imitated providers", || {
         cargo::run(cargo(&["build", "-p", "gloveport", "-p", "gloveport-tests", "--bins"]), "mend the build")
     })?;

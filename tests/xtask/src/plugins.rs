@@ -26,6 +26,13 @@ pub(crate) struct Options {
     pub(crate) toolchain: Choice,
 }
 
+impl Options {
+    /// All guests, where everything expects them.
+    pub(crate) fn all() -> Self {
+        Self { package: Vec::new(), out: None, toolchain: Choice::Auto }
+    }
+}
+
 /// A component on disk.
 #[derive(Clone, Debug)]
 pub(crate) struct Built {

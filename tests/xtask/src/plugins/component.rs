@@ -58,10 +58,15 @@ fn imports(component: &[u8]) -> Result<Vec<String>, String> {
     let Some(world) = resolve.worlds.get(world) else { return Err("it has no world".into()) };
     let mut names = Vec::new();
     for (key, item) in &world.imports {
-        // Interfaces of types only, such as `types`, give a component no power.
-        if let wit_parser::WorldItem::Interface { id, .. } = item
-            && resolve.interfaces.get(*id).is_some_and(|interface| interface.functions.is_empty())
-        {
+        // Types alone give a component no power.
+        let is_power = match item {
+            wit_parser::WorldItem::Interface { id, .. } => {
+                resolve.interfaces.get(*id).is_none_or(|interface| !interface.functions.is_empty())
+            }
+            wit_parser::WorldItem::Function(_) => true,
+            wit_parser::WorldItem::Type { .. } => false,
+        };
+        if !is_power {
             continue;
         }
         let name = resolve.name_world_key(key);

@@ -1,0 +1,383 @@
+//! Takes the credential out of whatever comes back: exactly it, in every encoding that software puts text into.
+
+mod view;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use aho_corasick::packed::{Config, MatchKind, Searcher};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use super::Injection;
+use super::limits::{SCRUB_DEPTH, SCRUB_MIN_BYTES};
+use view::View;
+
+/// What stands where the credential stood.
+const MARK: &str = "[redacted]";
+
+/// The mark for credentials that hold a bracket or a part of the other mark, so that no mark completes one.
+const PLAIN_MARK: &str = "\u{2588}\u{2588}\u{2588}";
+
+/// The longest that one byte of a needle becomes below two layers of escaping: `\\u0025\\u0034\\u0031`.
+const LONGEST_ESCAPE: usize = 36;
+
+/// Knows the credential of one grant in all its encodings.
+///
+/// Looked for: the credential as it is; base64 and base64url, of it alone or as a part of a longer text, so at any of
+/// three offsets; hex in both cases; with `+` for spaces; and all of these below up to two layers of percent-encoding
+/// and JSON escapes, of all characters or of some. A part shorter than [`SCRUB_MIN_BYTES`] is not looked for by itself,
+/// but is within what it is sent as (prefix and key, `user:password`).
+///
+/// Not looked for: other transformations (reversed, encrypted, in pieces). A provider that does that to a credential
+/// has it anyway.
+pub(crate) struct Scrubber {
+    needles: Vec<Needle>,
+    mark: &'static str,
+    searcher: OnceLock<Option<Searcher>>,
+}
+
+/// One text to look for.
+struct Needle {
+    bytes: Zeroizing<Vec<u8>>,
+    /// The base64 character before, or after, holds some bits of the credential and goes too.
+    before: bool,
+    after: bool,
+}
+
+impl fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scrubber({} needles)", self.needles.len())
+    }
+}
+
+impl Scrubber {
+    /// Prepares for one credential. Cheap: the search is built when something is first searched.
+    pub(crate) fn new(injection: &Injection) -> Self {
+        let mut needles = Vec::new();
+        for text in secrets(injection) {
+            add_needles(&text, &mut needles);
+        }
+        let mut seen: Vec<Needle> = Vec::with_capacity(needles.len());
+        for needle in needles {
+            if !seen.iter().any(|other| other.bytes == needle.bytes) {
+                seen.push(needle);
+            }
+        }
+        let clashes =
+            |needle: &Needle| needle.bytes.iter().any(|byte| matches!(byte, b'[' | b']')) || contains(MARK, needle);
+        let mark = if seen.iter().any(clashes) { PLAIN_MARK } else { MARK };
+        Self { needles: seen, mark, searcher: OnceLock::new() }
+    }
+
+    /// How many bytes behind a cut have to be read, so that no credential is cut in two and missed.
+    pub(crate) fn overlap(&self) -> usize {
+        self.needles.iter().map(|needle| needle.bytes.len() * LONGEST_ESCAPE).max().unwrap_or_default()
+    }
+
+    /// Whether the credential is in there.
+    pub(crate) fn finds(&self, bytes: &[u8]) -> bool {
+        !self.find(bytes).is_empty()
+    }
+
+    /// Scrubs text that goes to people or guests.
+    pub(crate) fn text(&self, text: &str) -> String {
+        let (bytes, _) = self.bytes(text.as_bytes().to_vec(), usize::MAX);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Scrubs bytes and leaves out what lies behind `limit` in the original; says how often something was replaced.
+    /// A credential that begins before the limit is replaced as a whole.
+    pub(crate) fn bytes(&self, mut bytes: Vec<u8>, limit: usize) -> (Vec<u8>, u32) {
+        let end = bytes.len().min(limit);
+        let found = self.find(&bytes);
+        if found.first().is_none_or(|range| range.start >= end) {
+            bytes.truncate(end);
+            return (bytes, 0);
+        }
+        let mut clean = Vec::with_capacity(end);
+        let (mut at, mut count) = (0, 0);
+        for range in found.iter().filter(|range| range.start < end) {
+            clean.extend_from_slice(&bytes[at..range.start]);
+            clean.extend_from_slice(self.mark.as_bytes());
+            at = range.end;
+            count += 1;
+        }
+        clean.extend_from_slice(bytes.get(at..end).unwrap_or_default());
+        (clean, count)
+    }
+
+    /// Whether a header's name, which is in lower case whatever it was before, holds the credential.
+    pub(crate) fn in_name(&self, name: &str) -> bool {
+        self.needles.iter().any(|needle| {
+            let folded: Zeroizing<Vec<u8>> = Zeroizing::new(needle.bytes.to_ascii_lowercase());
+            name.as_bytes().windows(folded.len()).any(|window| window == folded.as_slice())
+        })
+    }
+
+    /// Where the credential is: in order, not touching each other.
+    fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let Some(searcher) = self.searcher.get_or_init(|| build(&self.needles)) else { return Vec::new() };
+        let mut found = Vec::new();
+        self.search(searcher, &View::raw(bytes), SCRUB_DEPTH, &mut found);
+        found.sort_unstable_by_key(|range| range.start);
+        let mut merged: Vec<Range<usize>> = Vec::with_capacity(found.len());
+        for range in found {
+            match merged.last_mut() {
+                Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+                _ => merged.push(range),
+            }
+        }
+        merged
+    }
+
+    fn search(&self, searcher: &Searcher, view: &View<'_>, depth: u32, found: &mut Vec<Range<usize>>) {
+        let bytes = view.bytes();
+        for hit in searcher.find_iter(bytes) {
+            let needle = &self.needles[hit.pattern().as_usize()];
+            let is_base64 =
+                |at: usize| bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte));
+            let start = if needle.before && hit.start() > 0 && is_base64(hit.start() - 1) {
+                hit.start() - 1
+            } else {
+                hit.start()
+            };
+            let end = if needle.after && is_base64(hit.end()) { hit.end() + 1 } else { hit.end() };
+            found.push(view.origin(start..end));
+        }
+        if depth > 0 {
+            for below in [view.without_json_escapes(), view.without_percent_escapes()].into_iter().flatten() {
+                self.search(searcher, &below, depth - 1, found);
+            }
+        }
+    }
+}
+
+/// What must not come back, from the longest to the shortest meaning.
+fn secrets(injection: &Injection) -> Vec<Zeroizing<String>> {
+    let own = |text: &str| Zeroizing::new(text.to_owned());
+    let texts = match injection {
+        Injection::None => Vec::new(),
+        Injection::Bearer(token) => vec![own(token.expose())],
+        Injection::ApiKey { prefix, key, .. } => {
+            // With the prefix only where the key alone is too short: a long one is found within it anyway.
+            let key = key.expose();
+            if key.len() < SCRUB_MIN_BYTES && !key.is_empty() {
+                vec![own(&format!("{prefix}{key}"))]
+            } else {
+                vec![own(key)]
+            }
+        }
+        Injection::Basic { username, password } => {
+            let (username, password) = (username.expose(), password.expose());
+            vec![own(&format!("{username}:{password}")), own(username), own(password)]
+        }
+    };
+    texts.into_iter().filter(|text| text.len() >= SCRUB_MIN_BYTES).collect()
+}
+
+fn add_needles(text: &str, needles: &mut Vec<Needle>) {
+    let mut exact = |bytes: Vec<u8>| needles.push(Needle { bytes: Zeroizing::new(bytes), before: false, after: false });
+    exact(text.as_bytes().to_vec());
+    if text.contains(' ') {
+        exact(text.replace(' ', "+").into_bytes());
+    }
+    exact(hex::encode(text).into_bytes());
+    exact(hex::encode_upper(text).into_bytes());
+    for offset in 0..3 {
+        add_base64(text.as_bytes(), offset, needles);
+    }
+}
+
+/// The characters of base64 that stand for the text and nothing else, when `offset` bytes come before it.
+fn add_base64(text: &[u8], offset: usize, needles: &mut Vec<Needle>) {
+    let mut padded = Zeroizing::new(vec![0; offset]);
+    padded.extend_from_slice(text);
+    let (first, end) = ((offset * 8).div_ceil(6), (padded.len() * 8) / 6);
+    for encoded in [STANDARD_NO_PAD.encode(&*padded), URL_SAFE_NO_PAD.encode(&*padded)] {
+        let encoded = Zeroizing::new(encoded);
+        needles.push(Needle {
+            bytes: Zeroizing::new(encoded.as_bytes()[first..end].to_vec()),
+            before: offset != 0,
+            after: padded.len() % 3 != 0,
+        });
+    }
+}
+
+/// One pass over the text for all needles, by SIMD where the processor has it.
+fn build(needles: &[Needle]) -> Option<Searcher> {
+    if needles.is_empty() {
+        return None;
+    }
+    let mut builder = Config::new().match_kind(MatchKind::LeftmostLongest).heuristic_pattern_limits(false).builder();
+    builder.extend(needles.iter().map(|needle| needle.bytes.as_slice()));
+    builder.build().or_else(|| {
+        let mut slow = Config::new().match_kind(MatchKind::LeftmostLongest).only_rabin_karp(true).builder();
+        slow.extend(needles.iter().map(|needle| needle.bytes.as_slice()));
+        slow.build()
+    })
+}
+
+fn contains(text: &str, needle: &Needle) -> bool {
+    text.as_bytes().windows(needle.bytes.len()).any(|window| window == needle.bytes.as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::egress::tests::bearer;
+    use crate::model::{Placement, Secret};
+
+    fn percent(text: &str, some: bool, upper: bool) -> String {
+        let encode = |(at, byte): (usize, u8)| match (some && at % 2 == 0 && byte.is_ascii_alphanumeric(), upper) {
+            (true, _) => char::from(byte).to_string(),
+            (_, true) => format!("%{byte:02X}"),
+            (_, false) => format!("%{byte:02x}"),
+        };
+        text.bytes().enumerate().map(encode).collect()
+    }
+
+    fn json(text: &str, some: bool) -> String {
+        let escape = |(at, c): (usize, char)| match c {
+            '"' | '\\' | '/' => format!("\\{c}"),
+            c if some && at % 2 == 0 => c.to_string(),
+            c => {
+                let mut units = [0; 2];
+                c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04X}")).collect()
+            }
+        };
+        text.chars().enumerate().map(escape).collect()
+    }
+
+    /// The secret in every encoding that is looked for.
+    fn encodings(secret: &str) -> Vec<String> {
+        let mut all = vec![
+            secret.to_owned(),
+            hex::encode(secret),
+            hex::encode_upper(secret),
+            percent(secret, false, true),
+            percent(secret, false, false),
+            percent(secret, true, true),
+            json(secret, false),
+            json(secret, true),
+            json(secret, false).to_lowercase(),
+            percent(&json(secret, true), true, true),
+            json(&percent(secret, true, false), true),
+            json(&json(secret, true), true),
+            percent(&percent(secret, false, true), true, true),
+            url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        ];
+        if secret != secret.to_lowercase() {
+            all.remove(8);
+        }
+        for lead in ["", "a", "ab", "abc:"] {
+            for text in [format!("{lead}{secret}"), format!("{lead}{secret}!"), format!("{lead}{secret}?!")] {
+                let standard = STANDARD_NO_PAD.encode(&text);
+                all.extend([
+                    percent(&standard, true, true),
+                    json(&standard, true),
+                    standard,
+                    URL_SAFE_NO_PAD.encode(&text),
+                ]);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_encoding_is_found_and_replaced() {
+        for secret in
+            ["sk_live_51H", "ghp_16C7e42F292c6912E7", "a/b+c=d&e f", "zoë\"\\<>'%41", "......", "[redacted]", "]abc[1"]
+        {
+            let scrubber = Scrubber::new(&bearer(secret));
+            for encoded in encodings(secret) {
+                for (before, after) in [("", ""), ("{\"k\":\"", "\"}"), ("é %", "% \\ "), ("\\n", "\\n")] {
+                    let text = format!("{before}{encoded}{after}");
+                    assert!(scrubber.finds(text.as_bytes()), "{secret} as {text}");
+                    let (clean, count) = scrubber.bytes(text.clone().into_bytes(), usize::MAX);
+                    let clean = String::from_utf8(clean).unwrap();
+                    assert!(count >= 1 && !scrubber.finds(clean.as_bytes()), "{secret} as {text} became {clean}");
+                    assert!(clean.starts_with(before) && clean.ends_with(after), "{text} became {clean}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_sent_together_is_found_together() {
+        let secret = |text: &str| Secret::new(text.into());
+        let pair = |username, password| Injection::Basic { username: secret(username), password: secret(password) };
+        for (injection, text) in [
+            (pair("admin", "abc"), "Basic YWRtaW46YWJj"),
+            (pair("admin", "abc"), "admin:abc"),
+            (pair("fd-api-key-1", "X"), "user=fd-api-key-1"),
+            (pair("joe", "correct horse"), "password=correct+horse"),
+            (pair("joe", "correct horse"), "am9lOmNvcnJlY3QgaG9yc2U"),
+        ] {
+            assert!(Scrubber::new(&injection).finds(text.as_bytes()), "{text}");
+        }
+        let key = |prefix: &str, key| Injection::ApiKey {
+            placement: Placement::Header,
+            name: "x".into(),
+            prefix: prefix.into(),
+            key: secret(key),
+        };
+        assert!(Scrubber::new(&key("Token ", "abc")).finds(b"x: Token abc"));
+        assert!(!Scrubber::new(&key("Token ", "abc")).finds(b"abcabcabc"));
+        assert!(Scrubber::new(&key("Token ", "abcdef")).finds(b"Token abcdef"));
+        assert!(!Scrubber::new(&Injection::None).finds(b"anything"));
+        let short = Scrubber::new(&bearer("abcde"));
+        assert_eq!(short.bytes(b"abcde".to_vec(), 99), (b"abcde".to_vec(), 0));
+    }
+
+    #[test]
+    fn a_cut_leaves_no_half() {
+        let scrubber = Scrubber::new(&bearer("secret-token"));
+        let text = b"0123secret-token4567secret-token89".to_vec();
+        for limit in 0..=text.len() {
+            let (clean, _) = scrubber.bytes(text.clone(), limit);
+            let clean = String::from_utf8(clean).unwrap();
+            assert!(!clean.contains('s') && !clean.contains('k'), "{limit}: {clean}");
+        }
+        assert_eq!(scrubber.bytes(text.clone(), 6), (b"0123[redacted]".to_vec(), 1));
+        assert_eq!(scrubber.bytes(text, 4), (b"0123".to_vec(), 0));
+    }
+
+    #[test]
+    fn names_are_compared_without_case() {
+        let scrubber = Scrubber::new(&bearer("Secret-Token"));
+        assert!(scrubber.in_name("x-secret-token"));
+        assert!(!scrubber.in_name("x-secret"));
+        assert_eq!(format!("{scrubber:?}").matches("ecret").count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_recognisable_is_left(
+            secret in "[!-~]{6,40}|[ -~]{6,20}|\\PC{6,12}",
+            index: prop::sample::Index,
+            before in "\\PC{0,12}|[%\\\\u0-9a-f]{0,8}",
+            after in "\\PC{0,12}|[%\\\\u0-9a-f]{0,8}",
+        ) {
+            let all = encodings(&secret);
+            let encoded = index.get(&all);
+            let scrubber = Scrubber::new(&bearer(&secret));
+            // An escape that begins before the secret is not the secret's encoding any more.
+            let text = format!("{before} {encoded} {after}");
+            let (clean, count) = scrubber.bytes(text.clone().into_bytes(), usize::MAX);
+            prop_assert!(count >= 1, "{} in {}", secret, text);
+            prop_assert!(!scrubber.finds(&clean), "{} in {}", secret, text);
+        }
+
+        #[test]
+        fn clean_bytes_stay_as_they_are(bytes: Vec<u8>, text in "[%\\\\u0-9a-zA-Z\"/ ]{0,200}") {
+            let scrubber = Scrubber::new(&bearer("sk_live_51HxYzAbCdEf"));
+            prop_assert_eq!(scrubber.bytes(bytes.clone(), usize::MAX), (bytes, 0));
+            prop_assert_eq!(scrubber.bytes(text.clone().into_bytes(), usize::MAX), (text.into_bytes(), 0));
+        }
+    }
+}
