@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bytes::Bytes;
+use gloveport::config::Records;
 use load::{Shot, measure};
 use report::Report;
 
