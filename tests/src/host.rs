@@ -2,9 +2,11 @@
 
 mod child;
 mod client;
+mod in_process;
 pub mod log;
 
 pub use client::{Answer, Client};
+pub use in_process::Setup;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -38,7 +40,6 @@ pub struct TestHost {
 /// How the host runs.
 enum Running {
     /// A task; it stops by the message.
-    #[expect(dead_code, reason = "made by the in-process start, which comes with the server")]
     Task {
         stop: oneshot::Sender<()>,
         server: JoinHandle<Result<(), String>>,

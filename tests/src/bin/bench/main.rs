@@ -4,11 +4,13 @@
 mod load;
 mod native;
 mod report;
+mod sealed;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bytes::Bytes;
+use gloveport::config::Records;
 use load::{Shot, measure};
 use report::Report;
 
@@ -68,12 +70,24 @@ async fn bench(options: &Options) -> Result<(), String> {
         headers: vec![("authorization", "Bearer gp_caller".into())],
         body: Some(Bytes::from_static(b"{\"identifier\":\"ada\",\"input\":{}}")),
     };
+    let upstream = format!("http://{upstream}");
+    let recorded = sealed::start(&upstream, CREDENTIAL, Records::Durable).await?;
+    let unrecorded = sealed::start(&upstream, CREDENTIAL, Records::Off).await?;
+    let (tool, tool_unrecorded) = (sealed::shot(&recorded), sealed::shot(&unrecorded));
+    let shots = [
+        ("null route", &null),
+        ("native pass-through", &call),
+        ("tool call", &tool),
+        ("tool call, records off", &tool_unrecorded),
+    ];
     for connections in CONNECTIONS {
-        for (name, shot) in [("null route", &null), ("native pass-through", &call)] {
+        for (name, shot) in shots {
             eprintln!("measuring: {name}, {connections} connections");
             report.load.push(measure(name, shot, connections, options.requests).await?);
         }
     }
+    report.compare("tool/native", "tool call", "native pass-through");
+    report.compare("tool with records off/native", "tool call, records off", "native pass-through");
     report.compare("native/null", "native pass-through", "null route");
     println!("{}", report.table());
     match &options.json {

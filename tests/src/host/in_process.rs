@@ -1,0 +1,78 @@
+//! The host as a task of the test's own process: quick to start, and its clock and log are the test's.
+
+use gloveport::app::App;
+use gloveport::config::{Config, ConfigFile, Environment, Records};
+use gloveport::model::{Clock, Random, Secret};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::{ADMIN_KEY, Running, TestHost, log};
+
+/// What a test may choose of its host.
+#[derive(Debug)]
+pub struct Setup {
+    /// Where rows are kept: SQLite in the data folder, or a `postgres://` URL.
+    pub database: Option<String>,
+    /// Whether executions are recorded.
+    pub records: Records,
+    /// The host's time.
+    pub clock: Clock,
+    /// How many guests may run at the same time.
+    pub max_concurrent_calls: Option<u32>,
+    /// Whether its log is kept, down to the last detail, and searched. Only the bench does without.
+    pub captures_log: bool,
+}
+
+impl Setup {
+    /// SQLite, durable records, the system's clock, as many calls as the host allows by itself.
+    pub fn usual() -> Self {
+        Self {
+            database: None,
+            records: Records::Durable,
+            clock: Clock::system(),
+            max_concurrent_calls: None,
+            captures_log: true,
+        }
+    }
+}
+
+impl TestHost {
+    /// A host in this process, as it usually is.
+    pub async fn start() -> Self {
+        Self::with(Setup::usual()).await
+    }
+
+    /// A host in this process.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn with(setup: Setup) -> Self {
+        if setup.captures_log {
+            log::capture();
+        }
+        let data = TempDir::new().expect("there is room for a temporary folder");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has free ports");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let file = ConfigFile {
+            data: Some(data.path().into()),
+            listen: Some(address.to_string()),
+            database: setup.database,
+            allow_private_network: Some(vec!["127.0.0.0/8".into()]),
+            max_concurrent_calls: setup.max_concurrent_calls,
+            ..ConfigFile::default()
+        };
+        let environment = Environment { admin_key: Some(Secret::new(ADMIN_KEY.into())), master_key: None };
+        let mut config = Config::resolve(file, environment).expect("the configuration is sound");
+        config.records = setup.records;
+        let app = App::open(config, setup.clock, Random::system()).await.expect("the host opens");
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(async move {
+            // A dropped sender is a dropped host: it stops then too.
+            let shutdown = async move { stopped.await.unwrap_or(()) };
+            gloveport::server::run(listener, app, shutdown).await.map_err(|error| error.to_string())
+        });
+        Self::new(address, data, Running::Task { stop, server })
+    }
+}
