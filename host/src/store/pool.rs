@@ -8,7 +8,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers};
 use sqlx::migrate::Migrator;
-use sqlx::{Any, AnyPool, Connection as _, Executor as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
 
 use super::{Kind, StoreError};
 use crate::config::Database;
@@ -57,14 +57,18 @@ pub(super) async fn begin(kind: Kind, write: &AnyPool) -> Result<Transaction<'st
 async fn open_sqlite(path: &Path) -> Result<(Kind, AnyPool, AnyPool), StoreError> {
     make_private(path)?;
     let options = AnyConnectOptions::from_str(&sqlite_url(path)?)?;
+    migrate_sqlite(&options).await?;
     let write = sqlite_pool(1, SQLITE_PRAGMAS).connect_with(options.clone()).await?;
-    migrate_sqlite(&write).await?;
     let read = sqlite_pool(SQLITE_READERS, SQLITE_READER_PRAGMAS).connect_with(options).await?;
     Ok((Kind::Sqlite, read, write))
 }
 
 async fn open_postgres(url: &str) -> Result<(Kind, AnyPool, AnyPool), StoreError> {
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(StoreError::Unavailable("its URL does not begin with postgres://".into()));
+    }
     let options = AnyConnectOptions::from_str(url)?;
+    migrate_postgres(&options).await?;
     let pool = AnyPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -79,8 +83,6 @@ async fn open_postgres(url: &str) -> Result<(Kind, AnyPool, AnyPool), StoreError
         })
         .connect_with(options)
         .await?;
-    // Hosts that start together wait for each other at an advisory lock.
-    MIGRATIONS.run(&pool).await?;
     Ok((Kind::Postgres, pool.clone(), pool))
 }
 
@@ -100,11 +102,22 @@ fn sqlite_pool(connections: u32, pragmas: &'static str) -> AnyPoolOptions {
         })
 }
 
+/// Migrates over a connection of its own: a pool would try again until its timeout, and then not say why it failed.
 /// SQLite has no advisory lock: one transaction around all migrations makes processes that start together wait.
-async fn migrate_sqlite(write: &AnyPool) -> Result<(), StoreError> {
-    let mut transaction = begin(Kind::Sqlite, write).await?;
+async fn migrate_sqlite(options: &AnyConnectOptions) -> Result<(), StoreError> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    connection.execute(SQLITE_PRAGMAS).await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run(&mut *transaction).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(connection.close().await?)
+}
+
+/// Hosts that start together wait for each other at an advisory lock.
+async fn migrate_postgres(options: &AnyConnectOptions) -> Result<(), StoreError> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    MIGRATIONS.run(&mut connection).await?;
+    Ok(connection.close().await?)
 }
 
 /// Makes the file readable by its owner only; SQLite gives its side files the same mode.
@@ -129,4 +142,81 @@ fn sqlite_url(path: &Path) -> Result<String, StoreError> {
         return Err(StoreError::Unavailable(format!("{} is not UTF-8", path.display())));
     };
     Ok(format!("sqlite://{}?mode=rw", utf8_percent_encode(text, ESCAPED)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ApiKey, Store};
+    use super::*;
+    use crate::model::{Clock, KeyId, Random, Role};
+
+    async fn store(folder: &tempfile::TempDir) -> Store {
+        Store::open(&Database::Sqlite(folder.path().join("gloveport.db"))).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn connections_are_set_as_documented() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        for (pool, synchronous) in [(store.write(), Some(2)), (store.read(), None)] {
+            let number =
+                async |pragma: &'static str| sqlx::query_scalar::<_, i64>(pragma).fetch_one(pool).await.unwrap();
+            assert_eq!(number("PRAGMA foreign_keys").await, 1);
+            assert_eq!(number("PRAGMA busy_timeout").await, 5_000);
+            if let Some(synchronous) = synchronous {
+                assert_eq!(number("PRAGMA synchronous").await, synchronous, "FULL");
+            }
+            let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(pool).await.unwrap();
+            assert_eq!(mode, "wal");
+        }
+        let write = sqlx::query("DELETE FROM projects").execute(store.read()).await;
+        assert!(write.is_err(), "a reader wrote");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_so_and_nothing_else_breaks() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let (clock, random) = (Clock::system(), Random::system());
+        let project = store.default_project(&clock, &random).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 60").execute(store.write()).await.unwrap();
+        let mut written = 0;
+        let error = loop {
+            let key = ApiKey {
+                id: KeyId::new(&clock, &random),
+                project: project.clone(),
+                role: Role::Agent,
+                identifier: None,
+                name: "x".repeat(10_000),
+                created_at: clock.now(),
+            };
+            match store.insert_key(&key, key.id.as_str()).await {
+                Ok(()) => written += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error, StoreError::Full);
+        assert!(written > 0);
+        let row = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM api_keys").fetch_one(store.read()).await;
+        assert_eq!(row.unwrap(), written);
+    }
+
+    #[tokio::test]
+    async fn a_row_of_somebody_else_is_corrupt_and_its_value_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let project = store.default_project(&Clock::system(), &Random::system()).await.unwrap();
+        sqlx::query("INSERT INTO api_keys VALUES ('key_canary', $1, 'hash', 'root', NULL, 'n', 0)")
+            .bind(project.as_str())
+            .execute(store.write())
+            .await
+            .unwrap();
+        assert_eq!(store.find_key("hash").await, Err(StoreError::Corrupt("column `id` cannot be read".into())));
+    }
+
+    #[test]
+    fn a_path_becomes_one_url() {
+        let url = sqlite_url(Path::new("/a b/c?d#e%20/f.db")).unwrap();
+        assert_eq!(url, "sqlite:///a%20b/c%3Fd%23e%2520/f.db?mode=rw");
+    }
 }

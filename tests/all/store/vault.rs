@@ -93,7 +93,7 @@ async fn a_rotation_loses_nothing_that_is_written_meanwhile() {
         }
         // A writer that sealed just before the rotation may have written after it: once more finds those.
         vault::reseal(&f.store, &command, |_| {}).await.unwrap();
-        assert_eq!(vault::drop_unused(&f.store, &command).await.unwrap(), [old.clone()]);
+        assert_eq!(vault::drop_unused(&f.store, &command).await.unwrap(), [old]);
         assert_eq!(vault::drop_unused(&f.store, &command).await.unwrap(), Vec::<String>::new());
         let fresh = vault_in(f.folder.path());
         assert_eq!(fresh.key_ids().len(), 1);
