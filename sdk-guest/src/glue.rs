@@ -157,12 +157,12 @@ pub fn input_schema_without_input<O>(_: fn() -> Result<O, Failure>) -> String {
 
 /// The output schema of a function of this type.
 pub fn output_schema<I, O: JsonSchema>(_: fn(I) -> Result<O, Failure>) -> String {
-    schema::of_output::<O>().0.to_string()
+    schema::of_output::<O>().to_string()
 }
 
 /// The output schema of a function without input.
 pub fn output_schema_without_input<O: JsonSchema>(_: fn() -> Result<O, Failure>) -> String {
-    schema::of_output::<O>().0.to_string()
+    schema::of_output::<O>().to_string()
 }
 
 /// Runs a function on JSON text.

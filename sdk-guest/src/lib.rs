@@ -2,6 +2,10 @@
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 
+// The macros name the crate from outside, also in its own tests.
+#[cfg(test)]
+extern crate self as gloveport_sdk;
+
 pub mod account;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fake_host;

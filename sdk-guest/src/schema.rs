@@ -25,19 +25,29 @@ pub(crate) fn of_no_input() -> Value {
     json!({ "type": "object", "properties": {}, "additionalProperties": false })
 }
 
-/// The schema of an output, and whether it is a list and therefore wrapped.
-pub(crate) fn of_output<T: JsonSchema>() -> (Value, bool) {
+/// The schema of an output; a list is wrapped.
+pub(crate) fn of_output<T: JsonSchema>() -> Value {
     let schema = plain(settings().for_serialize().into_generator().into_root_schema_for::<T>());
-    if schema.get("type").and_then(Value::as_str) != Some("array") {
-        return (schema, false);
+    // A list that may be absent is `["array", "null"]`: the null stays what it is.
+    let (is_list, or_null) = match schema.get("type") {
+        Some(Value::String(one)) => (one == "array", false),
+        Some(Value::Array(several)) => (several.iter().any(|one| one == "array"), true),
+        _ => (false, false),
+    };
+    if !is_list {
+        return schema;
     }
     let mut list = schema;
-    let definitions = list.as_object_mut().and_then(|keys| keys.remove("$defs"));
-    let mut wrapped = json!({ "type": "object", "properties": { (ITEMS): list }, "required": [ITEMS] });
+    let definitions = list.as_object_mut().and_then(|keys| {
+        keys.insert("type".into(), "array".into());
+        keys.remove("$defs")
+    });
+    let root = if or_null { json!(["object", "null"]) } else { json!("object") };
+    let mut wrapped = json!({ "type": root, "properties": { (ITEMS): list }, "required": [ITEMS] });
     if let (Some(definitions), Value::Object(keys)) = (definitions, &mut wrapped) {
         keys.insert("$defs".into(), definitions);
     }
-    (wrapped, true)
+    wrapped
 }
 
 fn settings() -> SchemaSettings {
@@ -85,5 +95,68 @@ fn close_alternatives(keys: &mut Map<String, Value>) {
         if let Some(Value::Array(alternatives)) = keys.get_mut(key) {
             alternatives.iter_mut().for_each(close);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[derive(serde::Deserialize, serde::Serialize, JsonSchema)]
+    struct Outer {
+        /// How many.
+        count: u64,
+        inner: Option<Inner>,
+        labels: Vec<Inner>,
+        free: BTreeMap<String, String>,
+    }
+
+    #[derive(serde::Deserialize, serde::Serialize, JsonSchema)]
+    struct Inner {
+        name: String,
+    }
+
+    #[derive(serde::Deserialize, JsonSchema)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only its schema counts")]
+    enum Choice {
+        One { a: u8 },
+        Two { b: u8 },
+    }
+
+    #[test]
+    fn inputs_are_closed_objects_with_descriptions() {
+        let schema = of_input::<Outer>();
+        assert_eq!(schema["type"], "object");
+        assert_eq!(schema["additionalProperties"], false);
+        assert_eq!(schema["properties"]["count"]["description"], "How many.");
+        assert_eq!(schema["properties"]["labels"]["items"]["additionalProperties"], false);
+        assert_eq!(schema["properties"]["free"]["additionalProperties"], json!({ "type": "string" }));
+        assert!(schema.get("title").is_none() && schema.get("$schema").is_none() && schema.get("$defs").is_none());
+    }
+
+    #[test]
+    fn an_input_of_alternatives_is_still_an_object() {
+        let schema = of_input::<Choice>();
+        assert_eq!(schema["type"], "object");
+        assert!(schema.get("additionalProperties").is_none());
+        assert_eq!(schema["oneOf"][0]["additionalProperties"], false);
+    }
+
+    #[test]
+    fn arbitrary_input_stays_open() {
+        assert_eq!(of_input::<crate::Json>(), json!({ "type": "object" }));
+    }
+
+    #[test]
+    fn only_lists_are_wrapped() {
+        let wrapped = of_output::<Vec<Inner>>();
+        assert_eq!(wrapped["properties"]["items"]["type"], "array");
+        assert_eq!(wrapped["required"], json!(["items"]));
+        assert_eq!(of_output::<Option<Vec<u8>>>()["type"], json!(["object", "null"]));
+        assert_eq!(of_output::<Inner>()["properties"]["name"]["type"], "string");
+        assert_eq!(of_output::<String>()["type"], "string");
+        assert_eq!(of_output::<crate::Json>(), json!({}));
     }
 }

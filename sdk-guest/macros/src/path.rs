@@ -12,6 +12,9 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     if !template.starts_with('/') && !template.starts_with("https://") {
         return Err(wrong("a path begins with `/`, or with `https://` for another host of the connector".into()));
     }
+    if template.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Err(wrong("`.` and `..` are refused by the host".into()));
+    }
     let mut calls = TokenStream::new();
     let mut rest = template.as_str();
     while let Some(open) = rest.find(['{', '}']) {
@@ -46,9 +49,6 @@ fn check_fixed(fixed: &str) -> Result<(), String> {
     match fixed.chars().find(|c| c.is_whitespace() || c.is_control() || !c.is_ascii() || "?#\\\"<>".contains(*c)) {
         Some('?') => Err("the query does not belong into the path: use `.query(name, value)`".into()),
         Some(odd) => Err(format!("`{odd}` must be percent-encoded in a path")),
-        None if fixed.split('/').any(|segment| matches!(segment, "." | "..")) => {
-            Err("`.` and `..` are refused by the host".into())
-        }
         None => Ok(()),
     }
 }

@@ -88,6 +88,12 @@ impl Request {
         self
     }
 
+    /// JSON text as body, unread.
+    pub fn json_text(mut self, body: impl Into<String>) -> Self {
+        self.wire.body = wire::Body::Json(body.into());
+        self
+    }
+
     /// `application/x-www-form-urlencoded` as body, in this order; names may repeat.
     pub fn form<N: Into<String>, V: Display>(mut self, fields: impl IntoIterator<Item = (N, V)>) -> Self {
         let fields = fields.into_iter().map(|(name, value)| (name.into(), value.to_string())).collect();

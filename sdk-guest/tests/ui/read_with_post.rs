@@ -1,0 +1,25 @@
+//! A tool that reads cannot have a route that writes.
+
+#![allow(unused_imports)]
+
+use gloveport_sdk::{Failure, connector, tool};
+
+/// Does.
+#[tool(effect = read, routes = ["POST /x", "POST /search" => read, "DELETE /x" => destroy])]
+fn get() -> Result<u8, Failure> {
+    Ok(1)
+}
+
+/// A connector.
+#[connector(
+    name = "ui",
+    title = "Ui",
+    publisher = "Example",
+    base_url = "https://api.example.com",
+    hosts = ["api.example.com"],
+    auth = [none(name = "none", title = "None")],
+    tools = [get],
+)]
+struct Ui;
+
+fn main() {}
