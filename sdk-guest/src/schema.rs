@@ -104,7 +104,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[derive(serde::Deserialize, serde::Serialize, JsonSchema)]
-    #[expect(dead_code, reason = "only its schema counts")]
     struct Outer {
         /// How many.
         count: u64,
@@ -158,6 +157,6 @@ mod tests {
         assert_eq!(of_output::<Option<Vec<u8>>>()["type"], json!(["object", "null"]));
         assert_eq!(of_output::<Inner>()["properties"]["name"]["type"], "string");
         assert_eq!(of_output::<String>()["type"], "string");
-        assert_eq!(of_output::<crate::Json>(), json!(true));
+        assert_eq!(of_output::<crate::Json>(), json!({}));
     }
 }
