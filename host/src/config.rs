@@ -47,13 +47,22 @@ pub struct Config {
     pub stop_grace: Duration,
 }
 
-/// Where rows are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where rows are kept. A URL holds a password, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Database {
     /// One file.
     Sqlite(PathBuf),
     /// A PostgreSQL server, as a `postgres://` URL.
     Postgres(String),
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "Sqlite({})", path.display()),
+            Self::Postgres(_) => f.write_str("Postgres(***)"),
+        }
+    }
 }
 
 /// Whether executions are recorded.

@@ -8,7 +8,7 @@ use super::{Answer, CallRequest, Failed, Host, faults, run};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
 use crate::model::{Account, AccountId, AccountState, AuthPattern, Caller, Code, Connection, Culprit, Fault};
-use crate::store::CallContext;
+use crate::store::{CallContext, StoreError};
 
 /// What marks the execution of a test call.
 const TRIGGER: &str = "connection_test";
@@ -65,8 +65,19 @@ pub async fn connect(
         sealed: prepared.sealed.clone(),
     };
     probe(host, caller, installed, context).await?;
-    let put = host.store.put_account(&prepared.account, &prepared.sealed).await.map_err(faults::store)?;
+    let put = host.store.put_account(&prepared.account, &prepared.sealed).await.map_err(raced)?;
     Ok(Connected { account: put.0, created: put.1 })
+}
+
+/// The account's id is sealed into its credential: when two callers make the same account at once, one has to seal anew.
+fn raced(error: StoreError) -> Fault {
+    match error {
+        StoreError::Conflict(_) => {
+            let detail = "somebody else connected the same account at the same time: try again";
+            Fault::new(Code::Conflict, Culprit::Caller, detail)
+        }
+        error => faults::store(error),
+    }
 }
 
 /// Tries a stored account with the connector's test call. `None` if the connector declares none.
