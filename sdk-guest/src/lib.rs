@@ -21,7 +21,6 @@ mod host;
 mod outside;
 
 #[doc(hidden)]
-#[expect(clippy::allow_attributes, reason = "generated")]
 pub mod bindings;
 
 pub use failure::{Failure, FieldError, RateLimit, UpstreamError};

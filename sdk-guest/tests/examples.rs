@@ -14,6 +14,7 @@ use gloveport_sdk::{__private as glue, Connector, Failure, UpstreamError};
 use serde_json::{Value, json};
 use weather::Weather;
 
+#[expect(clippy::unwrap_used, reason = "a helper of tests, where a panic is the finding")]
 fn tool(name: &str) -> Value {
     let offered = glue::describe::<Freshdesk>();
     let tool = offered.tools.into_iter().find(|tool| tool.name == name).unwrap();

@@ -20,6 +20,10 @@ impl Problems {
         self.0.push(syn::Error::new(span, message));
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0.into_iter().map(syn::Error::into_compile_error).collect()
     }

@@ -22,9 +22,9 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<T
             return Ok(quote!(#function #error));
         }
     };
-    check_signature(&function, &mut problems);
+    let sound = check_signature(&function, &mut problems);
     let spec = spec(&function, &mut arguments, &mut problems);
-    let glue = glue(&function);
+    let glue = if sound { glue(&function) } else { no_glue() };
     let errors = problems.into_tokens();
     let (name, visibility) = (&function.sig.ident, &function.vis);
     Ok(quote! {
@@ -43,8 +43,10 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> syn::Result<T
     })
 }
 
-fn check_signature(function: &ItemFn, problems: &mut Problems) {
+/// Whether the compiler could say anything about the types that the author has not been told here.
+fn check_signature(function: &ItemFn, problems: &mut Problems) -> bool {
     let signature = &function.sig;
+    let before = problems.count();
     if let Some(token) = &signature.asyncness {
         problems.add(token, "a tool is an ordinary function: the host waits for it, so it is never async");
     }
@@ -60,12 +62,14 @@ fn check_signature(function: &ItemFn, problems: &mut Problems) {
     if matches!(signature.output, ReturnType::Default) {
         problems.add(&signature.ident, "a tool returns `Result<T, Failure>`");
     }
+    let sound = problems.count() == before;
     if documentation(&function.attrs).is_empty() {
         problems.add(
             &signature.ident,
             "a tool needs a doc comment: it is the description by which a model decides whether to call it",
         );
     }
+    sound
 }
 
 fn spec(function: &ItemFn, arguments: &mut Arguments, problems: &mut Problems) -> TokenStream {
@@ -148,6 +152,23 @@ fn glue(function: &ItemFn) -> TokenStream {
 
         fn call(input: &str) -> ::core::result::Result<::std::string::String, ::gloveport_sdk::Failure> {
             #run
+        }
+    }
+}
+
+/// Stands in where the signature is wrong, so that its mistakes are told once and the connector still finds the tool.
+fn no_glue() -> TokenStream {
+    quote! {
+        fn input_schema() -> ::std::string::String {
+            ::core::unreachable!()
+        }
+
+        fn output_schema() -> ::std::string::String {
+            ::core::unreachable!()
+        }
+
+        fn call(_: &str) -> ::core::result::Result<::std::string::String, ::gloveport_sdk::Failure> {
+            ::core::unreachable!()
         }
     }
 }
