@@ -20,7 +20,7 @@ fn calls() -> [(&'static str, &'static str, Value); 4] {
         ("github", "github_user_get", json!({})),
         ("github", "github_issues_create", issue),
         ("stripe", "stripe_customers_list", json!({ "limit": 2 })),
-        ("stripe", "stripe_refunds_create", json!({ "charge": "ch_1", "amount": 500 })),
+        ("stripe", "stripe_refund_create", json!({ "charge": "ch_1", "amount": 500 })),
     ]
 }
 
