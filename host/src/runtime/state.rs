@@ -56,6 +56,9 @@ pub(super) struct Outside {
 /// What a call leaves behind.
 #[derive(Default)]
 pub(super) struct Tally {
+    /// Requests that the guest asked for: what the limit counts.
+    pub(super) sends: u32,
+    /// Requests that may have reached the provider.
     pub(super) requests: u32,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
