@@ -268,7 +268,6 @@ fn is_refusal(error: &EgressError) -> bool {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::time::Duration;
 
     use super::*;
 
