@@ -1,6 +1,7 @@
 //! The integration tests: one binary, so that the harness is compiled and linked once.
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on fails its test")]
 
+mod api;
 mod imitation;
 mod store;
 mod tidy;
