@@ -3,6 +3,7 @@
 mod bad_input;
 mod bed;
 mod calls;
+mod cli;
 mod connectors;
 mod credentials;
 mod documented;
