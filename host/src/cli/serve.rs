@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::telemetry::{self, LogFormat, LogLevel};
 use super::{CliError, Session};
 use crate::app::App;
-use crate::config::{Config, ConfigFile, Environment};
+use crate::config::{Config, ConfigError, ConfigFile, Environment};
 use crate::model::{Clock, Random};
 use crate::server;
 
@@ -82,7 +82,7 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
         Some(path) => ConfigFile::read(path).map_err(failed)?,
         None => ConfigFile::default(),
     };
-    let config = Config::resolve(file.overlaid(args.written()), Environment::read()).map_err(failed)?;
+    let config = Config::resolve(file.overlaid(args.written()), Environment::read()).map_err(refused)?;
     let (listen, data) = (config.listen, config.data.clone());
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         CliError::Failed(format!("cannot listen on {listen}: {error}. Choose another with --listen"))
@@ -108,6 +108,14 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> 
             _ = terminate.recv() => {}
         }
     })
+}
+
+/// A value that makes no sense was typed wrong; a file that cannot be read is a failure.
+fn refused(error: ConfigError) -> CliError {
+    match error {
+        ConfigError::Value { .. } => CliError::Usage(error.to_string()),
+        ConfigError::Unreadable { .. } | ConfigError::Invalid { .. } => failed(error),
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> CliError {
