@@ -75,6 +75,14 @@ pub(super) struct Tally {
     pub(super) waits: u32,
 }
 
+impl Tally {
+    /// Whether a call that ran out of time spent it on the provider. A request's own deadline is the call's: it may pass
+    /// a moment before the call's does, and then the connector is at work again, but not to blame.
+    pub(super) fn is_mostly_waiting(&self, timeout: Duration) -> bool {
+        self.waiting_since.is_some() || self.upstream >= timeout / 2
+    }
+}
+
 /// The data of a `Store`: of one call, and gone with it.
 pub(super) struct State {
     pub(super) outside: Option<Outside>,
