@@ -56,11 +56,13 @@ pub(super) struct Outside {
 /// What a call leaves behind.
 #[derive(Default)]
 pub(super) struct Tally {
+    /// Requests that the connector asked for, refused ones included.
     pub(super) requests: u32,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     pub(super) scrubbed: u32,
     pub(super) refusal: Option<EgressError>,
+    pub(super) unanswered: Option<EgressError>,
     pub(super) logs: Vec<LogLine>,
     pub(super) dropped_logs: u32,
     pub(super) progress: Option<Progress>,

@@ -116,8 +116,8 @@ macro_rules! by_hand {
     };
 }
 
-by_hand!(invalid_utf8_output, "Answers bytes that are not UTF-8.", "true", not_utf8());
-by_hand!(bad_json_output, "Answers text that is not JSON.", "true", r#"{"half": "#.into());
+by_hand!(invalid_utf8_output, "Answers bytes that are not UTF-8.", "{}", not_utf8());
+by_hand!(bad_json_output, "Answers text that is not JSON.", "{}", r#"{"half": "#.into());
 by_hand!(
     output_against_schema,
     "Answers JSON that its output schema forbids.",
