@@ -18,6 +18,7 @@ mod keys;
 mod openapi;
 mod page;
 mod problem;
+mod query_names;
 mod state;
 mod time;
 mod tools;
@@ -36,6 +37,7 @@ const MAX_COMPONENT: usize = 64 * 1024 * 1024;
 /// All routes, grouped by who calls them.
 pub fn router(state: ApiState) -> Router {
     let (router, document) = documented().split_for_parts();
+    let names = query_names::of(&document);
     let document = openapi::rendered(document);
     router
         .route("/openapi.json", axum::routing::get(move || openapi::get(document.clone())))
@@ -44,6 +46,7 @@ pub fn router(state: ApiState) -> Router {
             Problem::invalid_request(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(names, query_names::check))
         .layer(middleware::from_fn_with_state(state.clone(), trace::trace))
         .with_state(state)
 }

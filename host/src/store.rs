@@ -67,6 +67,13 @@ impl Store {
         Ok(Self { inner: Arc::new(Inner { kind, read, write, journal }) })
     }
 
+    /// Looks at a database without changing it: whether it can be reached, and on SQLite whether it is whole.
+    ///
+    /// Unlike [`Store::open`] it neither makes the database nor brings it up to date.
+    pub async fn examine(database: &Database) -> Result<(), StoreError> {
+        pool::examine(database).await
+    }
+
     /// Whether the database answers and can be written to.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let transaction = self.begin().await?;

@@ -119,6 +119,14 @@ impl TestHost {
         self.client.post(&format!("/v1/tools/{tool}/execute"), &body).await
     }
 
+    /// The child's process id.
+    pub fn child_id(&self) -> Option<u32> {
+        match &self.running {
+            Running::Child(child) => child.id(),
+            Running::Task { .. } | Running::Stopped => None,
+        }
+    }
+
     /// Ends the child at once, as a power cut would.
     pub async fn kill(&mut self) {
         if let Running::Child(child) = &mut self.running {

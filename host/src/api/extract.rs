@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument;
 
 use super::{ApiState, Problem};
 use crate::identity;
@@ -23,7 +24,8 @@ impl FromRequestParts<ApiState> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Ok(Self(identity::authenticate(&state.host.store, header).await?))
+        let span = tracing::debug_span!("identity");
+        Ok(Self(identity::authenticate(&state.host.store, header).instrument(span).await?))
     }
 }
 

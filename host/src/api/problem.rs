@@ -128,6 +128,10 @@ impl From<CatalogError> for Problem {
         match error {
             CatalogError::Store(error) => error.into(),
             CatalogError::Conflict(detail) => Self::conflict(detail),
+            error if error.is_hosts_own() => {
+                tracing::error!(%error, "a connector cannot be installed");
+                Fault::new(Code::Internal, Culprit::Host, "the host cannot install connectors; its log says why").into()
+            }
             error => Fault::new(Code::InvalidInput, Culprit::Guest, error.to_string()).into(),
         }
     }

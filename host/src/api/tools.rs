@@ -94,8 +94,8 @@ pub(super) struct ExecuteResult {
     execution_id: String,
     /// `succeeded`.
     status: &'static str,
-    /// What the tool answered.
-    #[schema(value_type = Object)]
+    /// What the tool answered: any JSON.
+    #[schema(value_type = serde_json::Value)]
     data: Box<RawValue>,
     timing: Timing,
 }

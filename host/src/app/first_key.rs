@@ -40,7 +40,7 @@ pub(super) async fn ensure(
     };
     match store.insert_key(&key, &hash).await {
         // Another host on the same database, with the same environment, was faster by a moment.
-        Err(error) if matches!(error, StoreError::Conflict(_)) => Ok(None),
+        Err(StoreError::Conflict(_)) => Ok(None),
         Err(error) => Err(error.into()),
         Ok(()) => Ok(clear),
     }

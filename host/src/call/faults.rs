@@ -38,7 +38,9 @@ pub(super) fn catalog(error: CatalogError) -> Fault {
         CatalogError::Store(error) => store(error),
         error => {
             tracing::error!(%error, "a connector cannot be loaded");
-            Fault::new(Code::GuestError, Culprit::Guest, error.to_string())
+            let (code, culprit) =
+                if error.is_hosts_own() { (Code::Internal, Culprit::Host) } else { (Code::GuestError, Culprit::Guest) };
+            Fault::new(code, culprit, error.to_string())
         }
     }
 }

@@ -52,7 +52,8 @@ async fn guest(
     timeout: Duration,
 ) -> Result<Report, Fault> {
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
-    let grant = credential::grant(&host.vault, resolved, execution, timeout)?;
+    let grant =
+        tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
     let tool = &resolved.tool().tool;
     let call = Call {
         tool: &tool.name,

@@ -20,7 +20,22 @@ pub enum CatalogError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The work on it ended abnormally.
+    #[error("the work on the component ended abnormally: {0}")]
+    Unfinished(String),
     /// The component's bytes are not where they should be.
     #[error("component {0} is missing from the database: install the connector again")]
     Missing(String),
+}
+
+impl CatalogError {
+    /// Whether this host has to be mended, and not the connector.
+    pub fn is_hosts_own(&self) -> bool {
+        use RuntimeError::{Cache, Config, Digest, Engine};
+        match self {
+            Self::Store(_) | Self::Missing(_) | Self::Unfinished(_) => true,
+            Self::Runtime(error) => matches!(error, Config { .. } | Engine { .. } | Cache { .. } | Digest { .. }),
+            Self::NotAConnector(_) | Self::Conflict(_) => false,
+        }
+    }
 }

@@ -84,7 +84,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, CatalogError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => Err(CatalogError::NotAConnector(format!("compiling it failed: {error}"))),
+        Err(error) => Err(CatalogError::Unfinished(error.to_string())),
     }
 }
 

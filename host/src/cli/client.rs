@@ -9,8 +9,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, header};
+use reqwest::RequestBuilder;
 use reqwest::redirect::Policy;
-use reqwest::{Body, RequestBuilder};
+
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
@@ -18,6 +19,9 @@ use url::Url;
 use super::CliError;
 use super::problem::Problem;
 use super::remote::is_loopback;
+
+/// A request's body, for whoever streams one.
+pub(super) use reqwest::Body;
 
 /// Longest wait for a connection: a host that is there answers a handshake at once, even across the world.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

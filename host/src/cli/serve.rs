@@ -77,12 +77,14 @@ impl Args {
 ///
 /// [`CliError::Failed`] with what to do, where the host cannot start or does not end cleanly.
 pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> {
-    telemetry::start(args.log_format, args.log_level)?;
+    let (format, level) = (args.log_format, args.log_level);
     let file = match &args.config {
         Some(path) => ConfigFile::read(path).map_err(failed)?,
         None => ConfigFile::default(),
     };
-    let config = Config::resolve(file.overlaid(args.written()), Environment::read()).map_err(failed)?;
+    let config = Config::resolve(file.overlaid(args.written()), Environment::read())
+        .map_err(|error| CliError::Usage(error.to_string()))?;
+    telemetry::start(format, level)?;
     let (listen, data) = (config.listen, config.data.clone());
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         CliError::Failed(format!("cannot listen on {listen}: {error}. Choose another with --listen"))

@@ -7,10 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reqwest::Body;
 
 use super::CliError;
-use super::client::{Answer, Client, Query};
+use super::client::{Answer, Body, Client, Query};
 
 /// Bytes handed to the connection at once: small enough that the bar moves, large enough to cost nothing.
 const CHUNK: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! From bytes to something that can be called: is it a component, of our world and version, with imports we may offer?
+//! Turns bytes into something that can be called, if they are a component of our world and version with imports we offer.
 
 use std::collections::BTreeSet;
 

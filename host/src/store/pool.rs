@@ -44,6 +44,29 @@ pub(super) async fn open(database: &Database) -> Result<(Kind, AnyPool, AnyPool)
     }
 }
 
+/// Looks at a database that exists, without changing it.
+pub(super) async fn examine(database: &Database) -> Result<(), StoreError> {
+    install_default_drivers();
+    match database {
+        Database::Sqlite(path) => {
+            let options = AnyConnectOptions::from_str(&sqlite_url(path)?)?;
+            let mut connection = AnyConnection::connect_with(&options).await?;
+            connection.execute(SQLITE_READER_PRAGMAS).await?;
+            let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut connection).await?;
+            connection.close().await?;
+            if found == "ok" { Ok(()) } else { Err(StoreError::Corrupt(found)) }
+        }
+        Database::Postgres(url) => {
+            let options = AnyConnectOptions::from_str(url)?;
+            let connect = AnyConnection::connect_with(&options);
+            let no_answer = || StoreError::Unavailable("it does not answer in time".into());
+            let mut connection = tokio::time::timeout(ACQUIRE_TIMEOUT, connect).await.map_err(|_| no_answer())??;
+            connection.ping().await?;
+            Ok(connection.close().await?)
+        }
+    }
+}
+
 /// Begins a transaction that writes.
 pub(super) async fn begin(kind: Kind, write: &AnyPool) -> Result<Transaction<'static, Any>, StoreError> {
     Ok(match kind {

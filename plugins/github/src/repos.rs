@@ -1,4 +1,4 @@
-//! Repositories.
+//! The repositories that the user can reach.
 
 use gloveport_sdk::Failure;
 use gloveport_sdk::http::Request;

@@ -1,4 +1,4 @@
-//! Charges.
+//! Charges: look one up.
 
 use gloveport_sdk::Failure;
 use gloveport_sdk::http::{Path, Request};

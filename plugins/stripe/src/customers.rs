@@ -1,4 +1,4 @@
-//! Customers.
+//! Customers: look one up, list them.
 
 use gloveport_sdk::Failure;
 use gloveport_sdk::http::{Path, Request};

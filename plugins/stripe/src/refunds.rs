@@ -1,4 +1,4 @@
-//! Refunds.
+//! Refunds: give money back.
 
 use gloveport_sdk::Failure;
 use gloveport_sdk::http::Request;

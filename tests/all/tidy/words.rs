@@ -4,8 +4,14 @@ use super::source::{Finding, Kind, Source};
 use super::{found, hold_everywhere};
 use proc_macro2::Delimiter;
 
+/// What macros write stands in their users' crates, where an expectation would fail whenever the lint does not fire.
+const EXPANSIONS: &str = "sdk-guest/macros/src/";
+
 /// An `allow` stays when its cause is gone; an `expect` then becomes a warning.
 fn allowances(source: &Source) -> Vec<Finding> {
+    if source.path.starts_with(EXPANSIONS) {
+        return Vec::new();
+    }
     attributes(source)
         .flat_map(|(from, to)| source.tokens[from..to].iter().enumerate().map(move |(n, token)| (from + n, token)))
         .filter(|(at, token)| token.word() == Some("allow") && source.matches(*at, &["allow", "("]))

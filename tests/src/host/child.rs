@@ -51,6 +51,11 @@ impl Child {
         Self { process, output, address }
     }
 
+    /// Its process id, while it runs.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
     /// Ends it at once (SIGKILL), and waits until it is gone.
     pub(super) async fn kill(&mut self) {
         self.process.kill().await.expect("an own child can be killed");

@@ -106,6 +106,7 @@ impl State {
             "email": format!("{login}@example.test"),
             "html_url": format!("https://github.com/{login}"),
             "public_repos": 0,
+            "created_at": "2020-01-01T00:00:00Z",
         })
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::cargo::{self, cargo};
 use crate::steps::{Failure, Steps};
+use crate::{check, plugins};
 
 /// How much is measured, and where the figures go.
 #[derive(clap::Args)]
@@ -18,14 +19,12 @@ pub(crate) struct Options {
 
 /// Builds the bench, and runs it.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let mut steps = Steps::new(1);
+    let mut steps = Steps::new(2);
+    steps.step("build the connectors", || check::plugins(&plugins::Options::all()))?;
     steps.step("build with optimizations", || {
-        cargo::run(
-            cargo(&["build", "--release", "-p", "gloveport", "-p", "gloveport-tests", "--bins"]),
-            "mend the build",
-        )
+        cargo::run(cargo(&["build", "--release", "--workspace", "--bins"]), "mend the build")
     })?;
-    let mut bench = cargo(&["run", "--release", "--quiet", "-p", "gloveport-tests", "--bin", "bench", "--"]);
+    let mut bench = cargo::program("release", "bench")?;
     if let Some(requests) = options.requests {
         bench.args(["--requests", &requests.to_string()]);
     }

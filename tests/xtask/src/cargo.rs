@@ -78,6 +78,16 @@ pub(crate) fn metadata() -> Result<Value, Failure> {
         .map_err(|error| Failure::new(format!("cargo metadata is not JSON: {error}"), "update cargo"))
 }
 
+/// A program that was built, to be run at the root of the workspace. `cargo run -p` would build it once more: cargo
+/// unites features over the packages that it is asked for, and everything else asks for the whole workspace.
+pub(crate) fn program(profile: &str, name: &str) -> Result<Command, Failure> {
+    let metadata = metadata()?;
+    let target = metadata["target_directory"].as_str().unwrap_or("target");
+    let mut command = Command::new(Path::new(target).join(profile).join(name));
+    command.current_dir(root());
+    Ok(command)
+}
+
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -91,7 +101,8 @@ fn not_started(command: &Command, error: &std::io::Error) -> Failure {
 
 fn described(command: &Command, status: std::process::ExitStatus) -> String {
     let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
-    format!("cargo {}: {status}", arguments.join(" "))
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
+    format!("{program} {}: {status}", arguments.join(" "))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn lints() -> Result<(), Failure> {
 
 /// The programs that tests start: cargo builds these by itself only for the tests of their own package.
 fn programs() -> Result<(), Failure> {
-    cargo::run(cargo(&["build", "--quiet", "-p", "gloveport", "-p", "gloveport-tests", "--bins"]), "mend the build")
+    cargo::run(cargo(&["build", "--quiet", "--workspace", "--bins"]), "mend the build")
 }
 
 /// `cargo xtask plugins`, and the step of that name of the other commands.

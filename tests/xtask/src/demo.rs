@@ -17,9 +17,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut steps = Steps::new(2);
     steps.step("build the connectors", || check::plugins(&plugins::Options::all()))?;
     steps.step("build the host and the imitated providers", || {
-        cargo::run(cargo(&["build", "-p", "gloveport", "-p", "gloveport-tests", "--bins"]), "mend the build")
+        cargo::run(cargo(&["build", "--workspace", "--bins"]), "mend the build")
     })?;
-    let mut demo = cargo(&["run", "--quiet", "-p", "gloveport-tests", "--bin", "demo", "--"]);
+    let mut demo = cargo::program("debug", "demo")?;
     if options.keep {
         demo.arg("--keep");
     }

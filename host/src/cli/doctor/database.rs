@@ -5,7 +5,9 @@ use std::path::Path;
 
 use url::Url;
 
-use super::Check;
+use super::{Check, Status};
+use crate::config::Database;
+use crate::store::{Store, StoreError};
 
 /// Name of the SQLite file in the data folder.
 const FILE: &str = "gloveport.db";
@@ -19,27 +21,27 @@ const RESTORE: &str = "stop the host and restore the database from a backup";
 /// Looks at the database of `data`, or at the one of `url`. The URL may hold a password and is never shown.
 pub(super) async fn check(data: &Path, url: Option<&str>) -> Check {
     let Some(url) = url else {
-        return check_file(&data.join(FILE));
+        let path = data.join(FILE);
+        let looks = check_file(&path);
+        if looks.status != Status::Ok || !path.exists() {
+            return looks;
+        }
+        return examine(&Database::Sqlite(path), &looks.detail).await;
     };
     match Url::parse(url) {
-        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => check_reach(&url).await,
-        Ok(url) if url.scheme() == "sqlite" => check_file(Path::new(url.path())),
-        _ => Check::fail("database", "--database is neither postgres:// nor sqlite://", "give a URL of one of these"),
+        Ok(parsed) if matches!(parsed.scheme(), "postgres" | "postgresql") => {
+            let host = parsed.host_str().unwrap_or("by its local socket").to_owned();
+            examine(&Database::Postgres(url.to_owned()), &format!("PostgreSQL {host}")).await
+        }
+        _ => Check::fail("database", "--database is not a postgres:// URL", "give one, or leave it out for SQLite"),
     }
 }
 
-async fn check_reach(url: &Url) -> Check {
-    /// Where PostgreSQL listens unless told otherwise.
-    const PORT: u16 = 5432;
-    let Some(host) = url.host_str() else {
-        return Check::warn("database", "PostgreSQL by its local socket: not tried", "start the host to see");
-    };
-    let port = url.port().unwrap_or(PORT);
-    match tokio::net::TcpStream::connect((host.trim_matches(['[', ']']), port)).await {
-        Ok(_) => Check::ok("database", format!("something listens on {host} port {port}; not signed in")),
-        Err(error) => {
-            Check::fail("database", format!("{host} port {port}: {error}"), "start PostgreSQL, or correct --database")
-        }
+async fn examine(database: &Database, what: &str) -> Check {
+    match Store::examine(database).await {
+        Ok(()) => Check::ok("database", format!("{what}: opens and answers")),
+        Err(StoreError::Corrupt(reason)) => Check::fail("database", format!("{what} is damaged: {reason}"), RESTORE),
+        Err(error) => Check::fail("database", format!("{what}: {error}"), "start it, or correct --database"),
     }
 }
 
@@ -104,10 +106,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_that_is_no_whole_database_is_noticed() {
+        // The first two have a good header and nothing behind it: only the database itself can tell.
         let whole = database(4096, 3);
         let cases: [(&[u8], Status); 6] = [
-            (&whole, Status::Ok),
-            (&whole[..8192], Status::Ok),
+            (&whole, Status::Fail),
+            (&whole[..8192], Status::Fail),
             (&whole[..8191], Status::Fail),
             (&whole[..99], Status::Fail),
             (b"", Status::Fail),
@@ -122,26 +125,20 @@ mod tests {
         }
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(check(folder.path(), None).await.status, Status::Ok);
+        Store::open(&Database::Sqlite(folder.path().join(FILE))).await.expect("opened").close().await;
+        let real = check(folder.path(), None).await;
+        assert_eq!(real.status, Status::Ok, "{real:?}");
+        std::fs::remove_file(folder.path().join(FILE)).expect("removed");
         std::fs::create_dir(folder.path().join(FILE)).expect("a folder");
         assert_eq!(check(folder.path(), None).await.status, Status::Fail);
     }
 
     #[tokio::test]
-    async fn a_database_elsewhere_is_reached_and_its_password_is_not_shown() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let folder = Path::new("/nonexistent");
-        let at = |port: u16| format!("postgres://ada:canary@127.0.0.1:{port}/db");
-        let cases = [
-            (at(port), Status::Ok),
-            (at(1), Status::Fail),
-            ("mysql://ada:canary@h/db".into(), Status::Fail),
-            ("canary".into(), Status::Fail),
-            (String::new(), Status::Fail),
-        ];
-        for (url, expected) in cases {
-            let check = check(folder, Some(&url)).await;
-            assert_eq!(check.status, expected, "{check:?}");
+    async fn a_database_elsewhere_is_tried_and_its_password_is_not_shown() {
+        let urls = ["postgres://ada:canary@127.0.0.1:1/db", "mysql://ada:canary@h/db", "canary", ""];
+        for url in urls {
+            let check = check(Path::new("/nonexistent"), Some(url)).await;
+            assert_eq!(check.status, Status::Fail, "{check:?}");
             assert!(!format!("{check:?}").contains("canary"), "{check:?}");
         }
     }

@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: what the sandbox and the records cost, against the same work done natively in the same run.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's output is its purpose")]
 
+mod instance;
 mod load;
 mod native;
 mod report;
 mod sealed;
+mod starts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +91,10 @@ async fn bench(options: &Options) -> Result<(), String> {
     report.compare("tool/native", "tool call", "native pass-through");
     report.compare("tool with records off/native", "tool call, records off", "native pass-through");
     report.compare("native/null", "native pass-through", "null route");
+    eprintln!("measuring: one instance, one thread");
+    report.single.extend(instance::measure()?);
+    eprintln!("measuring: starts");
+    report.single.extend(starts::measure().await?);
     println!("{}", report.table());
     match &options.json {
         Some(path) => report.write(path),

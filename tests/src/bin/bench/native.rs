@@ -18,7 +18,7 @@ struct PassThrough {
 }
 
 /// What the upstream answers: a user of GitHub's, as the connector `github` asks for.
-const USER: &str = r#"{"login":"ada","id":1,"type":"User","name":"Ada","email":"ada@example.test","html_url":"https://github.com/ada","public_repos":0}"#;
+const USER: &str = r#"{"login":"ada","id":1,"type":"User","name":"Ada","email":"ada@example.test","html_url":"https://github.com/ada","public_repos":0,"created_at":"2020-01-01T00:00:00Z"}"#;
 
 /// Starts the upstream of both: it answers every request that brings the credential. It keeps no record of them, as
 /// [`gloveport_tests::upstream::Upstream`] would: millions of them would be measured too.

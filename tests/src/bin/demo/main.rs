@@ -7,7 +7,7 @@ use gloveport_tests::canary::Canary;
 use gloveport_tests::demo::{Party, received, side_by_side, who_saw};
 use gloveport_tests::host::{ADMIN_KEY, TestHost};
 use gloveport_tests::imitation::{GitHub, Stripe, User};
-use gloveport_tests::upstream::Upstream;
+use gloveport_tests::upstream::{Reply, Upstream};
 use serde_json::{Value, json};
 
 /// The user for whom the tools run.
@@ -20,7 +20,7 @@ fn calls() -> [(&'static str, &'static str, Value); 4] {
         ("github", "github_user_get", json!({})),
         ("github", "github_issues_create", issue),
         ("stripe", "stripe_customers_list", json!({ "limit": 2 })),
-        ("stripe", "stripe_refunds_create", json!({ "charge": "ch_1", "amount": 500 })),
+        ("stripe", "stripe_refund_create", json!({ "charge": "ch_1", "amount": 500 })),
     ]
 }
 
@@ -48,6 +48,8 @@ async fn demo(keep: bool) -> Result<(), String> {
         let upstream = if connector == "github" { github.upstream() } else { stripe.upstream() };
         show(&host, upstream, tool, &input).await?;
     }
+    let echo = Upstream::start(|request| Reply::json(200, &json!({ "seen": request.target }))).await;
+    guest_memory(&host, &echo, &canary).await?;
     let verdict = who_saw(&canary, &parties(&host, &[("GitHub", github.upstream()), ("Stripe", stripe.upstream())]));
     println!("{}", verdict.table);
     if !verdict.sealed {
@@ -95,7 +97,7 @@ fn parties(host: &TestHost, upstreams: &[(&str, &Upstream)]) -> Vec<Party> {
         })
         .collect();
     let traces = host.traces();
-    for (name, begins) in [("the caller", "the answer to"), ("the log", "the log")] {
+    for (name, begins) in [("the caller", "the answer to"), ("the log", "the log"), ("guest memory", "guest memory")] {
         let held = traces.iter().filter(|(label, _)| label.starts_with(begins)).cloned().collect();
         parties.push(Party { name: name.into(), held, entitled: false });
     }
@@ -104,6 +106,28 @@ fn parties(host: &TestHost, upstreams: &[(&str, &Upstream)]) -> Vec<Party> {
     parties.push(Party { name: "the database and its log".into(), held: database, entitled: false });
     parties.push(Party { name: "other files of the host".into(), held: other, entitled: false });
     parties
+}
+
+/// Lets a guest look for the credential in its own memory, after a request of it was sent with the credential. What it
+/// answers is searched as everything else: a find would be told as the credential itself.
+async fn guest_memory(host: &TestHost, upstream: &Upstream, canary: &Canary) -> Result<(), String> {
+    /// Hides the needle from the search for itself.
+    const MASK: u8 = 0x5a;
+    host.install("probe").await;
+    let connection = json!({
+        "name": "probe", "connector": "probe", "auth_pattern": "bearer", "base_url": upstream.url(""),
+    });
+    host.client().post("/v1/connections", &connection).await.expect(201);
+    host.account("probe", USER, &json!({ "token": canary.token() })).await.expect(201);
+    let masked: Vec<u8> = canary.token().bytes().map(|byte| byte ^ MASK).collect();
+    let request = json!({ "method": "GET", "target": "/whoami" });
+    let input = json!({ "masked": masked, "mask": MASK, "request": request });
+    let answer = host.execute("probe_scan_memory", USER, &input).await.json();
+    let (count, scanned) = (&answer["data"]["count"], &answer["data"]["scanned"]);
+    let found = count.as_u64().ok_or_else(|| format!("the guest did not look: {answer}"))?;
+    let held = if found == 0 { vec![0; scanned.as_u64().unwrap_or(0) as usize] } else { canary.token().into() };
+    host.search_in("guest memory", held);
+    Ok(())
 }
 
 fn to_try(base: &str) -> String {

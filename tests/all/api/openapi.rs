@@ -1,0 +1,78 @@
+//! `/openapi.json` describes the running server: every route it names is there, and answers as documented.
+
+use serde_json::{Value, json};
+
+use super::bed::Bed;
+
+/// Every documented route answers with something other than "no such route", and only those.
+#[tokio::test]
+async fn every_documented_route_is_served() {
+    let bed = Bed::start().await;
+    let unrouted = bed.client().get("/v1/nothing").await.expect(404)["detail"].clone();
+    for operation in bed.document().operations() {
+        let target = operation.target(|_, _| "nothing".into());
+        let answer = bed.client().send(&operation.method, &target, &[], "").await;
+        assert_ne!(answer.json()["detail"], unrouted, "{operation:?}");
+        assert_ne!(answer.status, 405, "{operation:?}");
+        assert!(answer.header("x-request-id").is_some_and(|id| id.starts_with("req_")), "{operation:?}");
+    }
+    for (method, path) in [("POST", "/healthz"), ("DELETE", "/v1/tools"), ("PUT", "/v1/keys"), ("TRACE", "/v1/keys")] {
+        assert_eq!(bed.client().send(method, path, &[], "").await.problem(405), "invalid_request", "{method} {path}");
+    }
+    for path in ["/", "/v1", "/v1/", "/v2/tools", "/v1/tools/", "/v1/tools/a/b", "//v1/tools", "/openapi.json/"] {
+        assert_eq!(bed.client().get(path).await.problem(404), "not_found", "{path}");
+    }
+}
+
+/// The contract's routes of this stage are in it, under one title, with a key for all but the open ones.
+#[tokio::test]
+async fn the_document_is_complete() {
+    let bed = Bed::start().await;
+    let document = bed.document();
+    assert_eq!(document.value()["openapi"], "3.1.0");
+    let mut routes: Vec<String> = Vec::new();
+    for operation in document.operations() {
+        let open = ["/healthz", "/readyz", "/metrics"].contains(&operation.path.as_str());
+        assert_eq!(operation.is_open(), open, "{operation:?}");
+        let named = operation.path.matches('{').count();
+        assert_eq!(operation.parameters("path").len(), named, "{operation:?}");
+        routes.push(format!("{} {}", operation.method, operation.path));
+    }
+    routes.sort();
+    insta::assert_snapshot!(routes.join("\n"), @r"
+    DELETE /v1/connections/{name}
+    DELETE /v1/connections/{name}/accounts/{identifier}
+    DELETE /v1/connectors/{name}
+    DELETE /v1/keys/{id}
+    GET /healthz
+    GET /metrics
+    GET /readyz
+    GET /v1/accounts
+    GET /v1/connections
+    GET /v1/connections/{name}
+    GET /v1/connections/{name}/accounts/{identifier}
+    GET /v1/connectors
+    GET /v1/connectors/{name}
+    GET /v1/executions
+    GET /v1/executions/{id}
+    GET /v1/keys
+    GET /v1/tools
+    GET /v1/tools/{name}
+    PATCH /v1/connections/{name}
+    POST /v1/connections
+    POST /v1/connections/{name}/accounts/{identifier}/disable
+    POST /v1/connections/{name}/accounts/{identifier}/enable
+    POST /v1/connections/{name}/test
+    POST /v1/connectors
+    POST /v1/keys
+    POST /v1/tools/{name}/execute
+    PUT /v1/connections/{name}/accounts/{identifier}
+    ");
+    // Every reference leads somewhere.
+    let text = document.value().to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.value().pointer(reference).is_some(), "{reference}");
+    }
+    assert_eq!(document.value()["components"]["securitySchemes"]["key"]["scheme"], json!("bearer"));
+    assert!(document.value()["paths"].as_object().unwrap().values().all(Value::is_object));
+}
