@@ -6,15 +6,23 @@ use crate::runtime::{CallError, Failure, LogLevel, Phase, Report};
 
 use super::faults;
 
+/// The status in a guest's failure when there was no answer.
+const NO_STATUS: u16 = 0;
+
 /// The result of a call, from the report of its run.
 ///
 /// When the host refused a request and the guest then failed, the refusal is the reason: what the guest made of it is
-/// only its own words for the same thing.
+/// only its own words for the same thing. So it is when a request had no answer and the guest says so: near the call's
+/// deadline it may hear of the timeout first.
 pub(super) fn of(report: &Report) -> Result<String, Fault> {
     match (&report.outcome, &report.refusal) {
         (Ok(data), _) => Ok(data.clone()),
-        (Err(CallError::Limit { .. }), _) | (Err(_), None) => Err(of_error(report)),
+        (Err(CallError::Limit { .. }), _) => Err(of_error(report)),
         (Err(_), Some(refusal)) => Err(of_refusal(refusal)),
+        (Err(CallError::Failure(Failure::Upstream { status: NO_STATUS, .. })), None) => {
+            Err(report.unanswered.as_ref().map_or_else(|| of_error(report), of_refusal))
+        }
+        (Err(_), None) => Err(of_error(report)),
     }
 }
 

@@ -128,11 +128,18 @@ async fn send_hop(
     *request.headers_mut() = headers;
     *request.body_mut() = hop.body.clone().map(reqwest::Body::from);
     let started = Instant::now();
+    // Counted before: one whose answer never comes has left as well.
+    grant.state.sent.fetch_add(1, Ordering::Relaxed);
     let answer = clients.of(transport).execute(request).await.map_err(meaning);
     let micros = started.elapsed().as_micros();
     match &answer {
         Ok(answer) => tracing::debug!(status = answer.status().as_u16(), micros, "answered"),
-        Err(_) => tracing::debug!(micros, "failed"),
+        Err(error) => {
+            if matches!(error, EgressError::AddressNotAllowed(_) | EgressError::Unreachable(_)) {
+                grant.state.sent.fetch_sub(1, Ordering::Relaxed);
+            }
+            tracing::debug!(micros, "failed");
+        }
     }
     answer
 }

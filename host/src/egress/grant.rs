@@ -1,6 +1,6 @@
 //! What one call may send, where to, and with which credential: made by `call`, never seen by a guest.
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -30,9 +30,11 @@ pub struct Grant {
     pub state: GrantState,
 }
 
-/// What the requests of one grant share: how many of them wrote, and the prepared scrubber.
+/// What the requests of one grant share: how many of them left and wrote, and the prepared scrubber.
 #[derive(Debug)]
 pub struct GrantState {
+    /// How many requests left, redirects included.
+    pub(super) sent: AtomicU32,
     /// How many requests with a method that writes were begun: the ordinal of the next idempotency key.
     pub(super) writes: AtomicU32,
     /// What takes the credential out of answers: prepared once for all requests of the call.
@@ -43,7 +45,12 @@ impl GrantState {
     /// The state of a grant that nothing was sent with yet.
     #[expect(clippy::new_without_default, reason = "a state is begun on purpose, never by accident")]
     pub fn new() -> Self {
-        Self { writes: AtomicU32::new(0), scrubber: OnceLock::new() }
+        Self { sent: AtomicU32::new(0), writes: AtomicU32::new(0), scrubber: OnceLock::new() }
+    }
+
+    /// How many requests left so far, redirects included. One that was refused, or met no open port, did not.
+    pub fn sent(&self) -> u32 {
+        self.sent.load(Ordering::Relaxed)
     }
 }
 

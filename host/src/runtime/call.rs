@@ -61,7 +61,11 @@ pub struct Report {
     pub guest_us: u64,
     /// Time during which at least one request was under way.
     pub upstream_us: u64,
+<<<<<<< HEAD
+    /// Requests that left, redirects included.
+=======
     /// Requests that may have reached the provider; those that the host refused are not among them.
+>>>>>>> main
     pub requests: u32,
     /// Bytes of bodies sent.
     pub sent_bytes: u64,
@@ -71,6 +75,8 @@ pub struct Report {
     pub scrubbed: u32,
     /// The first request that this host refused or stopped at a limit, whatever the connector made of it.
     pub refusal: Option<EgressError>,
+    /// Why the last request that left without an answer has none.
+    pub unanswered: Option<EgressError>,
     /// What the connector logged; at most [`limits::LOG_LINES`].
     pub logs: Vec<LogLine>,
     /// Lines that were too many.
@@ -104,16 +110,18 @@ impl Runtime {
         let Call { tool, input, binding, account, egress, grant, now, random, timeout } = call;
         if input.len() > limits::INPUT_BYTES {
             let error = limit("input_bytes", limits::INPUT_BYTES, format!("the input has {} bytes", input.len()));
-            return Run::refused(error).into_report();
+            return Run::refused(error).into_report(0);
         }
+        let sent = Arc::clone(&grant);
         let outside = Outside { account, egress, grant, now, random };
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);
         let run = self.run(&plugin.pre, Some(outside), limits::GUEST_TICKS, timeout, async |connector, store| {
             connector.call_call(store, tool, input, binding).await
         });
         let run: Run<_> = run.await;
-        run.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()).and_then(check_output))
-            .into_report()
+        let report =
+            run.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()).and_then(check_output));
+        report.into_report(sent.state.sent())
     }
 
     /// Runs `function` on a fresh instance under all limits.
@@ -173,7 +181,7 @@ impl<R> Run<R> {
 }
 
 impl Run<String> {
-    fn into_report(self) -> Report {
+    fn into_report(self, requests: u32) -> Report {
         let tally = self.tally;
         Report {
             outcome: self.outcome,
@@ -181,11 +189,12 @@ impl Run<String> {
             instantiate_us: micros(self.instantiate),
             guest_us: micros(self.run.saturating_sub(tally.upstream)),
             upstream_us: micros(tally.upstream),
-            requests: tally.requests,
+            requests,
             sent_bytes: tally.sent_bytes,
             received_bytes: tally.received_bytes,
             scrubbed: tally.scrubbed,
             refusal: tally.refusal,
+            unanswered: tally.unanswered,
             logs: tally.logs,
             dropped_logs: tally.dropped_logs,
             progress: tally.progress,
@@ -472,8 +481,13 @@ mod tests {
         };
         let sends = report(&guest(HTTP, &flood(SEND))).await;
         assert_eq!(sends.outcome, Ok("{}".into()));
+<<<<<<< HEAD
+        assert_eq!(sends.requests, 0, "this grant holds no host");
+        assert_eq!(sends.refusal, Some(EgressError::Limit("256 requests in one call".into())));
+=======
         assert_eq!(sends.requests, 0, "nothing has left");
         assert!(matches!(sends.refusal, Some(EgressError::HostNotAllowed(_))), "the first refusal: {sends:?}");
+>>>>>>> main
         let logs = report(&guest(LOG, &flood("(call $log (i32.const 2) (i32.const 2048) (i32.const 5000))"))).await;
         assert!(matches!(logs.outcome, Err(CallError::Trap { .. })), "the text is not UTF-8: {logs:?}");
         let logs = report(&guest(LOG, &flood("(call $log (i32.const 2) (i32.const 2048) (i32.const 5))"))).await;

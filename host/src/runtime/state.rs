@@ -56,14 +56,19 @@ pub(super) struct Outside {
 /// What a call leaves behind.
 #[derive(Default)]
 pub(super) struct Tally {
+<<<<<<< HEAD
+    /// Requests that the connector asked for, refused ones included.
+=======
     /// Requests that the guest asked for: what the limit counts.
     pub(super) sends: u32,
     /// Requests that may have reached the provider.
+>>>>>>> main
     pub(super) requests: u32,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     pub(super) scrubbed: u32,
     pub(super) refusal: Option<EgressError>,
+    pub(super) unanswered: Option<EgressError>,
     pub(super) logs: Vec<LogLine>,
     pub(super) dropped_logs: u32,
     pub(super) progress: Option<Progress>,

@@ -67,10 +67,10 @@ impl<'a> View<'a> {
                 self.tally.received_bytes += response.received_bytes;
                 self.tally.scrubbed = self.tally.scrubbed.saturating_add(response.scrubbed);
             }
-            Err(error) if self.tally.refusal.is_none() && is_refusal(error) => {
-                self.tally.refusal = Some(error.clone());
+            Err(error) if is_refusal(error) => {
+                self.tally.refusal.get_or_insert_with(|| error.clone());
             }
-            Err(_) => {}
+            Err(error) => self.tally.unanswered = Some(error.clone()),
         }
     }
 }

@@ -130,6 +130,19 @@ pub fn fetch(input: Described) -> Result<Answer, Failure> {
     send(input)
 }
 
+/// Sends any request, and fails when there is no response, as connectors do.
+#[tool(
+    effect = write,
+    routes = [
+        "GET /", "GET /{path+}", "HEAD /{path+}", "OPTIONS /{path+}", "POST /", "POST /{path+}", "PUT /{path+}",
+        "PATCH /{path+}", "DELETE /{path+}", "GET https://*.wild.probe.test/{path+}",
+        "POST https://*.wild.probe.test/{path+}", "GET https://api.probe.test/{path+}",
+    ],
+)]
+pub fn fetch_or_fail(input: Described) -> Result<Answer, Failure> {
+    Ok(answer(Ok(build(input).send()?)))
+}
+
 /// Sends requests at once.
 #[tool(effect = write, routes = ["GET /{path+}", "POST /{path+}"])]
 pub fn fetch_all(input: DescribedAll) -> Result<Vec<Answer>, Failure> {
@@ -146,7 +159,7 @@ pub fn fetch_read(input: Described) -> Result<Answer, Failure> {
 /// Declares that it reads, and sends a POST.
 #[tool(effect = read, routes = ["GET /items/{id}"])]
 pub fn fetch_read_only() -> Result<Answer, Failure> {
-    Ok(answer(Request::post("/items/7").json(&"written").try_send()?))
+    Ok(answer(Ok(Request::post("/items/7").json(&"written").send()?)))
 }
 
 /// Reads, then writes what it read.

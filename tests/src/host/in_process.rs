@@ -20,6 +20,8 @@ pub struct Setup {
     pub clock: Clock,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: Option<u32>,
+    /// Networks that are not public and may be reached: the loopback, where the upstreams of tests are.
+    pub private_networks: Vec<String>,
     /// Whether its log is kept, down to the last detail, and searched. Only the bench does without.
     pub captures_log: bool,
 }
@@ -32,6 +34,7 @@ impl Setup {
             records: Records::Durable,
             clock: Clock::system(),
             max_concurrent_calls: None,
+            private_networks: vec!["127.0.0.0/8".into()],
             captures_log: true,
         }
     }
@@ -59,7 +62,7 @@ impl TestHost {
             data: Some(data.path().into()),
             listen: Some(address.to_string()),
             database: setup.database,
-            allow_private_network: Some(vec!["127.0.0.0/8".into()]),
+            allow_private_network: Some(setup.private_networks),
             max_concurrent_calls: setup.max_concurrent_calls,
             ..ConfigFile::default()
         };
