@@ -56,14 +56,8 @@ pub(super) struct Outside {
 /// What a call leaves behind.
 #[derive(Default)]
 pub(super) struct Tally {
-<<<<<<< HEAD
-    /// Requests that the connector asked for, refused ones included.
-=======
-    /// Requests that the guest asked for: what the limit counts.
+    /// Requests that the guest asked for: what the limit counts. Those that left, the grant counts.
     pub(super) sends: u32,
-    /// Requests that may have reached the provider.
->>>>>>> main
-    pub(super) requests: u32,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     pub(super) scrubbed: u32,
