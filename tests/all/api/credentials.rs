@@ -359,9 +359,9 @@ async fn good_writes_are_not_blocked() {
     }
 }
 
-/// A caller cannot put its own credential where the account's belongs.
+/// A key opens only the host that made it.
 #[tokio::test]
-async fn two_hosts_do_not_open_each_others_credentials() {
+async fn a_key_opens_only_its_own_host() {
     let (one, two) = (Bed::start().await, TestHost::start().await);
     one.connect("ada").await;
     let key = one.client().post("/v1/keys", &json!({ "role": "agent" })).await.expect(201)["key"].clone();

@@ -1,4 +1,4 @@
-//! What was begun is on record, whatever happens to the host, the caller or the disk (point 7, lesson of durability).
+//! What was begun is on record, whatever happens to the host, the caller or the disk.
 
 use gloveport::config::Database;
 use gloveport::model::ExecutionStatus;
@@ -6,6 +6,7 @@ use gloveport::store::{ExecutionFilter, PageRequest, Store};
 use gloveport_tests::host::{Client, TestHost};
 use gloveport_tests::upstream::{Gate, Recorded, Reply, Upstream};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
 /// Holds writes back until the gate opens.
 async fn gated() -> (Gate, Upstream) {
@@ -114,6 +115,39 @@ async fn a_stopping_host_ends_what_it_began() {
     assert_eq!(caller.await.unwrap(), Some(200));
     assert_eq!(recorded(&host).await, [ExecutionStatus::Succeeded]);
     assert_eq!(upstream.requests().len(), 2);
+}
+
+/// An outcome that cannot be written is told to the caller, with what to do; the execution still reads `started`, and
+/// `unknown_outcome` once the host has started again. Nothing is lost, and nothing runs without a record.
+#[tokio::test]
+async fn an_outcome_that_cannot_be_recorded_is_reported() {
+    let (gate, upstream) = gated().await;
+    let mut host = TestHost::spawn_child().await;
+    connected(&host, &upstream).await;
+    let path = host.data().join("gloveport.db");
+    let mut beside = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let client = host.client().with_key(gloveport_tests::host::ADMIN_KEY);
+    let caller = tokio::spawn(async move { client.post("/v1/tools/probe_fetch/execute", &write_body()).await });
+    upstream.wait_for(2).await;
+    beside.execute("ALTER TABLE executions RENAME TO executions_away").await.unwrap();
+    gate.open();
+    let problem = caller.await.unwrap().expect(500);
+    assert_eq!((&problem["code"], &problem["culprit"]), (&json!("internal"), &json!("host")));
+    let detail = problem["detail"].as_str().unwrap();
+    for part in ["has run", "succeeded", "could not be recorded", "Do not repeat a write"] {
+        assert!(detail.contains(part), "{detail}");
+    }
+    // No row, no call: nothing leaves as long as nothing can be recorded.
+    assert_eq!(host.execute("probe_whoami", "ada", &json!({})).await.problem(503), "unavailable");
+    assert_eq!(upstream.requests().len(), 2);
+    beside.execute("ALTER TABLE executions_away RENAME TO executions").await.unwrap();
+    beside.close().await.unwrap();
+    let path = format!("/v1/executions/{}", problem["execution_id"].as_str().unwrap());
+    assert_eq!(host.client().get(&path).await.expect(200)["status"], "started");
+    host.execute("probe_whoami", "ada", &json!({})).await.expect(200);
+    host.kill().await;
+    host.restart_child().await;
+    assert_eq!(host.client().get(&path).await.expect(200)["status"], "unknown_outcome");
 }
 
 /// Statuses of the gated tool's executions, read from the database of a host that has ended.
