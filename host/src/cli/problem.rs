@@ -87,7 +87,7 @@ fn advice(code: &str) -> &'static str {
         "host_not_allowed" | "route_not_allowed" => {
             "`gloveport connector inspect NAME` shows what the connector may reach"
         }
-        "rate_limited" | "unavailable" => "wait, then try again",
+        "rate_limited" => "wait, then try again",
         "upstream_error" | "upstream_timeout" => "the provider failed; `gloveport execution show ID` has the record",
         "guest_error" | "guest_limit" => "tell the connector's author; `gloveport execution show ID` has the record",
         "unavailable" => "try again in a moment; `gloveport doctor` says what is wrong if it lasts",
