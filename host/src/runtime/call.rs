@@ -61,11 +61,7 @@ pub struct Report {
     pub guest_us: u64,
     /// Time during which at least one request was under way.
     pub upstream_us: u64,
-<<<<<<< HEAD
     /// Requests that left, redirects included.
-=======
-    /// Requests that may have reached the provider; those that the host refused are not among them.
->>>>>>> main
     pub requests: u32,
     /// Bytes of bodies sent.
     pub sent_bytes: u64,
@@ -156,7 +152,7 @@ impl Runtime {
         let outcome = match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(why_it_trapped(store.data(), &error)),
-            Err(_) if store.data().tally.waiting_since.is_some() => Err(out_of_time(Phase::Upstream)),
+            Err(_) if store.data().tally.provider_took_it() => Err(out_of_time(Phase::Upstream)),
             Err(_) => Err(out_of_time(Phase::Guest)),
         };
         let mut tally = store.into_data().tally;
@@ -481,13 +477,8 @@ mod tests {
         };
         let sends = report(&guest(HTTP, &flood(SEND))).await;
         assert_eq!(sends.outcome, Ok("{}".into()));
-<<<<<<< HEAD
-        assert_eq!(sends.requests, 0, "this grant holds no host");
-        assert_eq!(sends.refusal, Some(EgressError::Limit("256 requests in one call".into())));
-=======
         assert_eq!(sends.requests, 0, "nothing has left");
         assert!(matches!(sends.refusal, Some(EgressError::HostNotAllowed(_))), "the first refusal: {sends:?}");
->>>>>>> main
         let logs = report(&guest(LOG, &flood("(call $log (i32.const 2) (i32.const 2048) (i32.const 5000))"))).await;
         assert!(matches!(logs.outcome, Err(CallError::Trap { .. })), "the text is not UTF-8: {logs:?}");
         let logs = report(&guest(LOG, &flood("(call $log (i32.const 2) (i32.const 2048) (i32.const 5))"))).await;

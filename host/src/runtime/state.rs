@@ -56,14 +56,8 @@ pub(super) struct Outside {
 /// What a call leaves behind.
 #[derive(Default)]
 pub(super) struct Tally {
-<<<<<<< HEAD
-    /// Requests that the connector asked for, refused ones included.
-=======
-    /// Requests that the guest asked for: what the limit counts.
+    /// Requests that the guest asked for: what the limit counts. Those that left, the grant counts.
     pub(super) sends: u32,
-    /// Requests that may have reached the provider.
->>>>>>> main
-    pub(super) requests: u32,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     pub(super) scrubbed: u32,
@@ -78,6 +72,14 @@ pub(super) struct Tally {
     pub(super) waiting_since: Option<Instant>,
     /// Waits for the provider so far.
     pub(super) waits: u32,
+}
+
+impl Tally {
+    /// Whether it was the provider that used up the call's time. A request ends with the call, so that a guest may hear
+    /// of the timeout in the moment in which its own time is over, too.
+    pub(super) fn provider_took_it(&self) -> bool {
+        self.waiting_since.is_some() || matches!(self.unanswered, Some(EgressError::Timeout(_)))
+    }
 }
 
 /// The data of a `Store`: of one call, and gone with it.

@@ -60,7 +60,6 @@ impl<'a> View<'a> {
 
     /// Notes what came back, for the report.
     fn note(&mut self, result: &Result<Response, EgressError>) {
-        self.tally.requests += u32::from(has_left(result));
         match result {
             Ok(response) => {
                 self.tally.sent_bytes += response.sent_bytes;
@@ -245,11 +244,6 @@ fn error_to_guest(error: &EgressError) -> wit::http::Error {
         }
         EgressError::Limit(_) => wit::http::Error::Limit(text),
     }
-}
-
-/// Whether anything of a request can have reached the provider.
-fn has_left(result: &Result<Response, EgressError>) -> bool {
-    matches!(result, Ok(_) | Err(EgressError::Timeout(_) | EgressError::Broken(_)))
 }
 
 /// Whether the host said no, as opposed to the network or the provider.
