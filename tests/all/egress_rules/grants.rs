@@ -36,16 +36,22 @@ async fn a_component_with_fewer_imports_than_it_needs_is_not_installed() {
     host.client().send("POST", &path, &wasm, component).await.expect(201);
 }
 
-/// An import that the manifest does not ask for cannot be granted either.
+/// An import that the manifest does not ask for cannot be granted either, nor one that no manifest can ask for.
 #[tokio::test]
 async fn an_import_that_was_not_asked_for_is_not_granted() {
     let host = TestHost::start().await;
-    let component = std::fs::read(programs::connector("probe")).unwrap();
+    let component = std::fs::read(programs::connector("stripe")).unwrap();
     let wasm = [("content-type", "application/wasm")];
-    let path = "/v1/connectors?imports=http,account,log,clock,random,progress,tools";
-    let answer = host.client().send("POST", path, &wasm, component).await;
-    let detail = answer.expect(422)["detail"].to_string();
-    assert!(detail.contains("tools"), "{detail}");
+    for (imports, status, reason) in [
+        ("http,progress", 422, "import `progress` was granted, but its manifest does not ask for it"),
+        ("http,tools", 400, "there is no import `tools`"),
+        ("", 422, "which was not granted"),
+    ] {
+        let path = format!("/v1/connectors?imports={imports}");
+        let told = host.client().send("POST", &path, &wasm, component.clone()).await.expect(status);
+        assert!(told["detail"].as_str().unwrap().contains(reason), "{imports}: {told}");
+    }
+    assert_eq!(host.client().get("/v1/connectors").await.expect(200)["items"], json!([]));
 }
 
 /// HC-18: a guest's time is the host's, and the record's; two calls at the same time are the same.
