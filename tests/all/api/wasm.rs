@@ -58,9 +58,9 @@ pub(super) fn replaced(from: &str, to: &str) -> Vec<u8> {
 }
 
 fn section_at(bytes: &[u8]) -> usize {
-    let places = (0..bytes.len() - SECTION.len()).filter(|at| bytes[*at..].starts_with(SECTION));
+    let mut places = (0..bytes.len() - SECTION.len()).filter(|at| bytes[*at..].starts_with(SECTION));
     // The name may stand in data as well; the section has JSON behind it.
-    places.filter(|at| bytes[at + SECTION.len()] == b'{').last().unwrap()
+    places.rfind(|at| bytes[at + SECTION.len()] == b'{').unwrap()
 }
 
 fn leb128(mut value: usize) -> Vec<u8> {
