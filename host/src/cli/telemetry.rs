@@ -1,5 +1,7 @@
 //! Where log lines go, and which: those of this program, never those of the libraries that see requests in clear.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
@@ -40,7 +42,8 @@ pub enum LogLevel {
 ///
 /// [`CliError::Failed`] if the process has a subscriber already.
 pub fn start(format: LogFormat, level: LogLevel) -> Result<(), CliError> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
