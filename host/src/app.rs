@@ -81,6 +81,7 @@ impl App {
         private_folder(data)?;
         let metrics = figures::recorder()?;
         let store = Store::open(&config.database).await?;
+        store.claim(&config.database)?;
         let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?);
         let runtime = Runtime::new(RuntimeConfig {
             cache_dir: Some(data.join("compiled")),

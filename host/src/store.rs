@@ -11,6 +11,7 @@ use sqlx::{Any, AnyPool, Transaction};
 use crate::config::Database;
 
 mod accounts;
+mod cache;
 mod call_context;
 mod connections;
 mod connectors;
@@ -48,6 +49,7 @@ struct Inner {
     /// On SQLite one connection: a second writer could only wait for the first, and might be told that it is busy.
     write: AnyPool,
     journal: group_commit::Journal,
+    cache: cache::Cache,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,18 @@ impl Store {
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         let (kind, read, write) = pool::open(database).await?;
         let journal = group_commit::start(kind, write.clone());
-        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal }) })
+        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal, cache: cache::Cache::default() }) })
+    }
+
+    /// Makes sure that no other host runs on this SQLite file, and from then on keeps in memory what every call reads.
+    ///
+    /// A conflict if another one does. Commands that write beside a running host need not claim it: what they write
+    /// (credentials sealed anew) reads the same to the host. On PostgreSQL, which hosts share, it does nothing.
+    pub fn claim(&self, database: &Database) -> Result<(), StoreError> {
+        match database {
+            Database::Sqlite(path) => self.inner.cache.claim(path),
+            Database::Postgres(_) => Ok(()),
+        }
     }
 
     /// Looks at a database without changing it: whether it can be reached, and on SQLite whether it is whole.
@@ -85,6 +98,7 @@ impl Store {
     pub async fn close(&self) {
         self.inner.read.close().await;
         self.inner.write.close().await;
+        self.inner.cache.release();
     }
 
     fn read(&self) -> &AnyPool {

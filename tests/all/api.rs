@@ -2,7 +2,17 @@
 
 mod bad_input;
 mod bed;
+mod calls;
+mod cli;
+mod connectors;
+mod credentials;
 mod documented;
+mod durability;
 mod install;
+mod metrics;
 mod openapi;
+mod postgres;
+mod projects;
+mod stripe;
+mod tools;
 mod wasm;

@@ -1,6 +1,6 @@
 //! The recorder of figures: one per process, because the macros that feed it are.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -13,11 +13,12 @@ const BUCKETS: &[f64] = &[
     0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0,
 ];
 
-static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
 
-/// The process's recorder; installed the first time.
+/// The process's recorder; installed the first time. Hosts that start together in one process wait for each other here.
 pub(super) fn recorder() -> Result<PrometheusHandle, AppError> {
-    if let Some(handle) = RECORDER.get() {
+    let mut installed = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
     let builder = PrometheusBuilder::new()
@@ -25,12 +26,8 @@ pub(super) fn recorder() -> Result<PrometheusHandle, AppError> {
         .map_err(|error| AppError::Figures(error.to_string()))?;
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
-    match metrics::set_global_recorder(recorder) {
-        Ok(()) => {
-            call::describe_metrics();
-            Ok(RECORDER.get_or_init(|| handle).clone())
-        }
-        // Another host of this process was faster by a moment.
-        Err(_) => RECORDER.get().cloned().ok_or_else(|| AppError::Figures("another recorder is installed".into())),
-    }
+    metrics::set_global_recorder(recorder)
+        .map_err(|_| AppError::Figures("this process keeps figures elsewhere already".into()))?;
+    call::describe_metrics();
+    Ok(installed.insert(handle).clone())
 }

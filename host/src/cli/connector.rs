@@ -63,6 +63,7 @@ const LINES: &[Column] = &[
     ("Publisher", "/publisher"),
     ("Description", "/description"),
     ("Status", "/status"),
+    ("Detail", "/detail"),
     ("Digest", "/digest"),
     ("Contract", "/wit"),
     ("SDK", "/sdk"),
@@ -130,7 +131,7 @@ async fn inspect(remote: &Remote, name: &str, session: &mut Session<'_>) -> Resu
     let patterns: Vec<_> = array_at(&answer.value, "/auth").iter().flat_map(pattern_rows).collect();
     if !patterns.is_empty() {
         writeln!(session.out)?;
-        write_rows(session.out, &["AUTH PATTERN", "KIND", "FIELD", "LABEL", "SECRET", "REQUIRED"], patterns)?;
+        write_rows(session.out, &["AUTH PATTERN", "TYPE", "FIELD", "LABEL", "INPUT", "REQUIRED"], patterns)?;
     }
     let tools: Vec<_> = array_at(&answer.value, "/tools").iter().flat_map(tool_rows).collect();
     if !tools.is_empty() {
@@ -142,8 +143,8 @@ async fn inspect(remote: &Remote, name: &str, session: &mut Session<'_>) -> Resu
 
 /// A row for each field; the pattern's name stands in the first.
 fn pattern_rows(pattern: &Value) -> Vec<Vec<String>> {
-    let head = ["/name", "/kind"].map(|pointer| text_at(pattern, pointer));
-    let field = |field: &Value| ["/name", "/label", "/secret", "/required"].map(|p| text_at(field, p)).to_vec();
+    let head = ["/name", "/type"].map(|pointer| text_at(pattern, pointer));
+    let field = |field: &Value| ["/name", "/label", "/type", "/required"].map(|p| text_at(field, p)).to_vec();
     rows_under(&head, array_at(pattern, "/fields").iter().map(field).collect())
 }
 
@@ -179,9 +180,9 @@ mod tests {
 
     const GITHUB: &str = r#"{"name": "github", "version": "0.1.0", "title": "GitHub", "publisher": "Gloveport",
         "digest": "sha256:ab", "hosts": ["api.github.com"], "imports": ["http", "log"],
-        "auth": [{"name": "token", "kind": "bearer", "fields": [
-            {"name": "token", "label": "Token", "secret": true, "required": true},
-            {"name": "domain", "label": "Domain", "secret": false, "required": false}]}, {"name": "none", "kind": "none"}],
+        "auth": [{"name": "token", "type": "bearer", "fields": [
+            {"name": "token", "label": "Token", "type": "password", "required": true},
+            {"name": "domain", "label": "Domain", "type": "text", "required": false}]}, {"name": "none", "type": "none"}],
         "tools": [{"name": "github_user_get", "title": "Get user", "effect": "read", "routes": [
             {"method": "GET", "path": "/user"}, {"method": "GET", "host": "x.example", "path": "/u/{id}"}]},
             {"name": "github_x", "title": "X", "effect": "write", "routes": ["POST /x"]}]}"#;
@@ -250,9 +251,9 @@ Digest       sha256:ab
 Hosts        api.github.com
 Imports      http, log
 
-AUTH PATTERN  KIND    FIELD   LABEL   SECRET  REQUIRED
-token         bearer  token   Token   yes     yes
-                      domain  Domain  no      no
+AUTH PATTERN  TYPE    FIELD   LABEL   INPUT     REQUIRED
+token         bearer  token   Token   password  yes
+                      domain  Domain  text      no
 none          none
 
 TOOL             EFFECT  ROUTE                 TITLE

@@ -56,14 +56,8 @@ enum Role {
     Admin,
 }
 
-const COLUMNS: &[Column] = &[
-    ("ID", "/id"),
-    ("NAME", "/name"),
-    ("ROLE", "/role"),
-    ("IDENTIFIER", "/identifier"),
-    ("MADE", "/created_at"),
-    ("LAST USED", "/last_used_at"),
-];
+const COLUMNS: &[Column] =
+    &[("ID", "/id"), ("NAME", "/name"), ("ROLE", "/role"), ("IDENTIFIER", "/identifier"), ("MADE", "/created_at")];
 
 /// Runs `gloveport key`.
 pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> {
@@ -120,8 +114,8 @@ mod tests {
         let body = r#"{"items": [{"id": "key_1", "role": "agent", "identifier": "ada"}], "next_cursor": null}"#;
         let fake = Fake::answering(200, body).await;
         let table = "\
-ID     NAME  ROLE   IDENTIFIER  MADE  LAST USED
-key_1  -     agent  ada         -     -
+ID     NAME  ROLE   IDENTIFIER  MADE
+key_1  -     agent  ada         -
 ";
         assert_eq!(run_at(&fake, "key list", "").await.out, table);
         let fake = Fake::answering(204, "").await;

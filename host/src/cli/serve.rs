@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::telemetry::{self, LogFormat, LogLevel};
 use super::{CliError, Session};
 use crate::app::App;
-use crate::config::{Config, ConfigFile, Environment};
+use crate::config::{Config, ConfigError, ConfigFile, Environment};
 use crate::model::{Clock, Random};
 use crate::server;
 
@@ -82,8 +82,7 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
         Some(path) => ConfigFile::read(path).map_err(failed)?,
         None => ConfigFile::default(),
     };
-    let config = Config::resolve(file.overlaid(args.written()), Environment::read())
-        .map_err(|error| CliError::Usage(error.to_string()))?;
+    let config = Config::resolve(file.overlaid(args.written()), Environment::read()).map_err(refused)?;
     telemetry::start(format, level)?;
     let (listen, data) = (config.listen, config.data.clone());
     let listener = TcpListener::bind(listen).await.map_err(|error| {
@@ -110,6 +109,14 @@ fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> 
             _ = terminate.recv() => {}
         }
     })
+}
+
+/// A value that makes no sense was typed wrong; a file that cannot be read is a failure.
+fn refused(error: ConfigError) -> CliError {
+    match error {
+        ConfigError::Value { .. } => CliError::Usage(error.to_string()),
+        ConfigError::Unreadable { .. } | ConfigError::Invalid { .. } => failed(error),
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> CliError {

@@ -47,6 +47,7 @@ impl Store {
         account: &Account,
         sealed: &BTreeMap<String, String>,
     ) -> Result<(Account, bool), StoreError> {
+        let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         let inserted = sqlx::query(
             "INSERT INTO accounts (id, project, connection, identifier, organization, label, state, disabled, fields, \
@@ -170,6 +171,7 @@ impl Store {
         to: AccountState,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let _changing = self.inner.cache.changing();
         let done = sqlx::query(
             "UPDATE accounts SET state = $1, updated_at = $2 WHERE project = $3 AND id = $4 AND state = $5",
         )
@@ -191,6 +193,7 @@ impl Store {
         disabled: bool,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let _changing = self.inner.cache.changing();
         let done = sqlx::query("UPDATE accounts SET disabled = $1, updated_at = $2 WHERE project = $3 AND id = $4")
             .bind(i64::from(disabled))
             .bind(now.0)
@@ -203,6 +206,7 @@ impl Store {
 
     /// Removes an account with its credential. `false` if there is none such.
     pub async fn delete_account(&self, project: &ProjectId, id: &AccountId) -> Result<bool, StoreError> {
+        let _changing = self.inner.cache.changing();
         let done = sqlx::query("DELETE FROM accounts WHERE project = $1 AND id = $2")
             .bind(project.as_str())
             .bind(id.as_str())

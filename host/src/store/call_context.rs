@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::accounts::{account_columns, read_account};
+use super::cache::ContextKey;
 use super::connections::{connection_columns, read_connection};
 use super::row::Columns;
 use super::{Store, StoreError};
@@ -47,6 +48,17 @@ impl Store {
         identifier: Option<&str>,
         account: Option<&AccountId>,
     ) -> Result<Vec<CallContext>, StoreError> {
+        let wanted = ContextKey {
+            project: project.clone(),
+            connector: connector.to_owned(),
+            connection: connection.map(str::to_owned),
+            identifier: identifier.map(str::to_owned),
+            account: account.cloned(),
+        };
+        let reading = match self.inner.cache.contexts(&wanted) {
+            Ok(found) => return Ok(found),
+            Err(reading) => reading,
+        };
         // Two statements, because a database chooses its index before it knows which values are there.
         let query = match account {
             Some(account) => sqlx::query(select!(
@@ -68,7 +80,10 @@ impl Store {
             .bind(identifier),
         };
         let rows = query.bind(MAX_CANDIDATES).fetch_all(self.read()).await?;
-        rows.iter().map(|row| read_context(&mut Columns::of(row))).collect()
+        let found: Vec<_> =
+            rows.iter().map(|row| read_context(&mut Columns::of(row))).collect::<Result<_, StoreError>>()?;
+        self.inner.cache.keep_contexts(reading, wanted, &found);
+        Ok(found)
     }
 }
 

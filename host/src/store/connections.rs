@@ -92,6 +92,7 @@ impl Store {
         connection: &Connection,
         expected_updated_at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let _changing = self.inner.cache.changing();
         // Two changes within a millisecond must not look like one.
         let updated_at = connection.updated_at.0.max(expected_updated_at.0.saturating_add(1));
         let done = sqlx::query(
@@ -113,6 +114,7 @@ impl Store {
 
     /// Removes a connection. `false` if the project has none such; a conflict while accounts use it.
     pub async fn delete_connection(&self, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
+        let _changing = self.inner.cache.changing();
         let done = sqlx::query("DELETE FROM connections WHERE project = $1 AND name = $2")
             .bind(project.as_str())
             .bind(name)

@@ -51,11 +51,18 @@ impl Store {
 
     /// The key with this hash, of any project: the key is what tells the project.
     pub async fn find_key(&self, hash: &str) -> Result<Option<ApiKey>, StoreError> {
+        let reading = match self.inner.cache.key(hash) {
+            Ok(key) => return Ok(Some(key)),
+            Err(reading) => reading,
+        };
         let row = sqlx::query(concat!("SELECT ", columns!(), " FROM api_keys WHERE hash = $1"))
             .bind(hash)
             .fetch_optional(self.read())
             .await?;
-        row.map(|row| read_key(&mut Columns::of(&row))).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let key = read_key(&mut Columns::of(&row))?;
+        self.inner.cache.keep_key(reading, hash, &key);
+        Ok(Some(key))
     }
 
     /// The project's keys, oldest first.
@@ -68,6 +75,7 @@ impl Store {
 
     /// Removes a key: it opens nothing from then on. `false` if the project has none such.
     pub async fn delete_key(&self, project: &ProjectId, key: &KeyId) -> Result<bool, StoreError> {
+        let _changing = self.inner.cache.changing();
         let done = sqlx::query("DELETE FROM api_keys WHERE project = $1 AND id = $2")
             .bind(project.as_str())
             .bind(key.as_str())

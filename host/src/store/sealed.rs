@@ -76,6 +76,7 @@ impl Store {
 
     /// Puts `new` in place of the sealed fields of `old` if they, and the hosts, are still what `old` says.
     pub async fn replace_sealed(&self, old: &SealedRow, new: &BTreeMap<String, String>) -> Result<bool, StoreError> {
+        let _changing = self.inner.cache.changing();
         let done = sqlx::query("UPDATE accounts SET sealed = $1 WHERE id = $2 AND sealed = $3 AND hosts = $4")
             .bind(text_map_json(new))
             .bind(old.account.as_str())

@@ -102,11 +102,6 @@ impl Operation {
         self.value["requestBody"]["content"].as_object()?.keys().next().cloned()
     }
 
-    /// Whether it must have a body.
-    pub(super) fn needs_body(&self) -> bool {
-        self.value["requestBody"]["required"] == true
-    }
-
     /// Names of its parameters in the path or the query.
     pub(super) fn parameters(&self, place: &str) -> Vec<String> {
         let all = self.value["parameters"].as_array().cloned().unwrap_or_default();

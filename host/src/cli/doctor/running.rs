@@ -9,7 +9,7 @@ use super::{Check, clock};
 use crate::model::Clock;
 
 /// What the API says of a connector that can be called.
-const LOADED: &[&str] = &["", "active", "installed", "loaded", "ok", "ready"];
+const LOADED: &[&str] = &["ready", "not_loaded"];
 
 /// Asks the host. One that the operator named has to answer.
 pub(super) async fn checks(client: &Client, is_named: bool) -> Vec<Check> {
