@@ -16,6 +16,7 @@ mod outcome;
 mod record;
 mod resolve;
 mod run;
+mod to_end;
 
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
@@ -76,8 +77,8 @@ impl From<Fault> for Failed {
 
 /// Calls a tool for a caller.
 ///
-/// The steps are those of ARCHITECTURE.md. The call goes on to its recorded end even if whoever asked goes away: it runs
-/// in a task of its own, which a stopping host waits for.
+/// The steps are those of ARCHITECTURE.md. The call goes on to its recorded end even if whoever asked goes away: what is
+/// left of it then becomes a task, which a stopping host waits for.
 pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<Answer, Failed> {
     let started = Instant::now();
     let tool = request.tool.clone();

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::Failed;
+use super::to_end::ToEnd;
 use crate::catalog::Catalog;
 use crate::config::Records;
 use crate::egress::Egress;
@@ -82,13 +83,10 @@ impl Host {
             let detail = "this host is stopping: try again in a moment";
             return Err(Fault::new(Code::Unavailable, Culprit::Host, detail).into());
         }
-        match self.running.spawn(work).await {
-            Ok(result) => result,
-            Err(error) => {
-                tracing::error!(%error, "a call ended abnormally");
-                Err(Fault::new(Code::Internal, Culprit::Host, "the call ended abnormally; the log says more").into())
-            }
-        }
+        ToEnd::new(self.running.clone(), work).await.unwrap_or_else(|_| {
+            tracing::error!("a call ended abnormally");
+            Err(Fault::new(Code::Internal, Culprit::Host, "the call ended abnormally; the log says more").into())
+        })
     }
 }
 

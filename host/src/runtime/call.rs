@@ -152,7 +152,7 @@ impl Runtime {
         let outcome = match result {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(why_it_trapped(store.data(), &error)),
-            Err(_) if store.data().tally.is_mostly_waiting(timeout) => Err(out_of_time(Phase::Upstream)),
+            Err(_) if store.data().tally.provider_took_it() => Err(out_of_time(Phase::Upstream)),
             Err(_) => Err(out_of_time(Phase::Guest)),
         };
         let mut tally = store.into_data().tally;

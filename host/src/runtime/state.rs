@@ -75,10 +75,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Whether a call that ran out of time spent it on the provider. A request's own deadline is the call's: it may pass
-    /// a moment before the call's does, and then the connector is at work again, but not to blame.
-    pub(super) fn is_mostly_waiting(&self, timeout: Duration) -> bool {
-        self.waiting_since.is_some() || self.upstream >= timeout / 2
+    /// Whether it was the provider that used up the call's time. A request ends with the call, so that a guest may hear
+    /// of the timeout in the moment in which its own time is over, too.
+    pub(super) fn provider_took_it(&self) -> bool {
+        self.waiting_since.is_some() || matches!(self.unanswered, Some(EgressError::Timeout(_)))
     }
 }
 
