@@ -37,6 +37,10 @@ pub(super) fn log_lines(connector: &str, execution: &ExecutionId, report: &Repor
             LogLevel::Error => tracing::error!(target: "guest", connector, %execution, "{message}"),
         }
     }
+    if report.dropped_logs > 0 {
+        let dropped = report.dropped_logs;
+        tracing::warn!(target: "guest", connector, %execution, dropped, "more log lines than a call may write");
+    }
 }
 
 fn of_error(report: &Report) -> Fault {
