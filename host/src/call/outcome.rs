@@ -39,7 +39,7 @@ pub(super) fn log_lines(connector: &str, execution: &ExecutionId, report: &Repor
     }
     if report.dropped_logs > 0 {
         let dropped = report.dropped_logs;
-        tracing::warn!(target: "guest", connector, %execution, dropped, "more log lines than a call may write");
+        tracing::warn!(connector, %execution, dropped, "more log lines than a call may write");
     }
 }
 

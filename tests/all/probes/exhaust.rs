@@ -4,15 +4,23 @@ use serde_json::json;
 
 use super::{Case, Outcome, USER};
 
-/// What the guests of this host logged in an execution.
+/// What the guest logged in an execution.
 fn logged(outcome: &Outcome) -> Vec<String> {
+    let lines = lines(outcome).into_iter().filter(|line| line["target"] == "guest");
+    lines.map(|line| line["fields"]["message"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// How many of its lines the host says that it dropped.
+fn dropped(outcome: &Outcome) -> Option<u64> {
+    lines(outcome).iter().find_map(|line| line["fields"]["dropped"].as_u64())
+}
+
+/// All lines of the log that name an execution.
+fn lines(outcome: &Outcome) -> Vec<serde_json::Value> {
     let id = outcome.record["id"].as_str().unwrap();
     let log = gloveport_tests::host::log::lines();
     let lines = log.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-    lines
-        .filter(|line: &serde_json::Value| line["target"] == "guest" && line["fields"]["execution"] == id)
-        .map(|line| line["fields"]["message"].as_str().unwrap_or_default().to_owned())
-        .collect()
+    lines.filter(|line: &serde_json::Value| line["fields"]["execution"] == id).collect()
 }
 
 /// Stopped by its own time, and by the caller's deadline where that is shorter.
@@ -60,6 +68,7 @@ pub(super) async fn log_flood(case: &Case) {
     let lines = logged(&outcome);
     assert_eq!(lines.len(), 100);
     assert_eq!((lines[0].as_str(), lines[99].as_str()), ("line 0", "line 99"));
+    assert_eq!(dropped(&outcome), Some(99_900));
 }
 
 pub(super) async fn gigantic_log(case: &Case) {
