@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Admin, Path, Query, Wasm};
-use super::page::{DEFAULT_LIMIT, List, MAX_LIMIT, PageQuery};
+use super::page::{List, PageQuery, page};
 use super::{ApiState, Problem, time, tools};
 use crate::catalog::{self, Installed};
 use crate::model::{AuthKind, AuthPattern, Import, Placement, ProjectId};
@@ -116,16 +116,13 @@ pub(super) async fn list(
     Admin(caller): Admin,
     Query(query): Query<PageQuery>,
 ) -> Result<axum::Json<List<ConnectorBody>>, Problem> {
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    if limit == 0 || limit > MAX_LIMIT {
-        return Err(Problem::bad_request(format!("`limit` must be from 1 to {MAX_LIMIT}")));
-    }
+    let page = page(query.limit, query.cursor)?;
     let catalog = &state.host.catalog;
     let mut bodies: Vec<ConnectorBody> =
         catalog.connectors(&caller.project).iter().map(|installed| body(installed)).collect();
     bodies.extend(catalog.all_broken(&caller.project).into_iter().map(|(name, reason)| broken(name, reason)));
     bodies.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(axum::Json(List::cut(bodies, limit, query.cursor.as_deref(), |body| &body.name)))
+    Ok(axum::Json(List::cut(bodies, page.limit, page.cursor.as_deref(), |body| &body.name)))
 }
 
 /// One connector, with all its versions.

@@ -4,13 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Problem;
-use crate::store::{Page, PageRequest};
-
-/// Items of a page unless the caller says otherwise.
-pub(super) const DEFAULT_LIMIT: u32 = 50;
-
-/// Items of a page at most: an answer stays below a megabyte.
-pub(super) const MAX_LIMIT: u32 = 200;
+use crate::store::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{Catalog, CatalogError, Installed, manifest, section, tool_text, validation};
-use crate::model::{Clock, Connector, Effect, Import, ProjectId, Tool};
+use super::{Catalog, CatalogError, Installed, manifest, section, tool_text};
+use crate::model::{Clock, Connector, Effect, Import, ProjectId};
 use crate::runtime::Runtime;
 use crate::store::{ConnectorRow, Store, StoreError};
 
@@ -131,20 +131,19 @@ fn check(installed: &Installed) -> Result<(), CatalogError> {
             }
         }
     }
-    check_test(connector, &installed.tools.iter().map(|tool| &tool.tool).collect::<Vec<_>>())
+    check_test(installed)
 }
 
-fn check_test(connector: &Connector, tools: &[&Tool]) -> Result<(), CatalogError> {
-    let Some(test) = &connector.test else { return Ok(()) };
+fn check_test(installed: &Installed) -> Result<(), CatalogError> {
+    let Some(test) = &installed.connector.test else { return Ok(()) };
     let reject = |reason: String| Err(CatalogError::NotAConnector(format!("test call `{}`: {reason}", test.tool)));
-    let Some(tool) = tools.iter().find(|tool| tool.name == test.tool) else {
+    let Some(tool) = installed.tools.iter().find(|tool| tool.tool.name == test.tool) else {
         return reject("there is no such tool".into());
     };
-    if tool.effect != Effect::Read {
+    if tool.tool.effect != Effect::Read {
         return reject("a test call must only read".into());
     }
-    let validator = validation::compile(&tool.input_schema).map_err(CatalogError::NotAConnector)?;
-    match validation::check(&validator, &test.input) {
+    match tool.check_input(&test.input) {
         Ok(()) => Ok(()),
         Err(errors) => reject(format!("its input does not satisfy the schema: {errors:?}")),
     }
