@@ -12,6 +12,8 @@ pub mod fake_host;
 pub mod http;
 mod json;
 pub mod log;
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod memory;
 mod pointer;
 mod schema;
 
