@@ -28,6 +28,8 @@ const CREDENTIAL: &str = "ghp_benchmark";
 struct Options {
     requests: usize,
     json: Option<PathBuf>,
+    /// Measures only the load of this name: for a profiler.
+    only: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -47,13 +49,14 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { requests: REQUESTS, json: None };
+    let mut options = Options { requests: REQUESTS, json: None, only: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--requests" => options.requests = value()?.parse().map_err(|_| "--requests takes a number")?,
             "--json" => options.json = Some(value()?.into()),
+            "--only" => options.only = Some(value()?),
             _ => return Err(format!("unknown argument {argument}")),
         }
     }
@@ -83,10 +86,14 @@ async fn bench(options: &Options) -> Result<(), String> {
         ("tool call, records off", &tool_unrecorded),
     ];
     for connections in CONNECTIONS {
-        for (name, shot) in shots {
+        for (name, shot) in shots.iter().filter(|(name, _)| options.only.as_ref().is_none_or(|only| only == name)) {
             eprintln!("measuring: {name}, {connections} connections");
             report.load.push(measure(name, shot, connections, options.requests).await?);
         }
+    }
+    if options.only.is_some() {
+        println!("{}", report.table());
+        return Ok(());
     }
     report.compare("tool/native", "tool call", "native pass-through");
     report.compare("tool with records off/native", "tool call, records off", "native pass-through");
