@@ -111,6 +111,7 @@ impl App {
             host_id,
             records: config.records,
             public_url: config.public_url,
+            figures: call::Figures::register(),
             running: Default::default(),
         });
         Ok(Self { state: ApiState { host, metrics }, first_key, stop_grace: config.stop_grace })

@@ -21,7 +21,7 @@ mod to_end;
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
-pub use measure::describe_metrics;
+pub use measure::{Figures, describe_metrics};
 pub use resolve::{Visible, visible_tools};
 
 /// What a caller asks for.
@@ -86,11 +86,11 @@ pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<
         let (host, caller) = (host.clone(), caller.clone());
         async move {
             let resolved = resolve::resolve(&host, &caller, &request).instrument(tracing::debug_span!("resolve")).await;
-            measure::phase("resolve", started.elapsed());
+            host.figures.resolve.took(started.elapsed());
             run::run(&host, &caller, &request, resolved?, started).await
         }
     };
     let result = host.run_to_end(work.in_current_span()).await;
-    measure::finished(&tool, &result, started.elapsed());
+    host.figures.finished(&tool, &result, started.elapsed());
     result
 }

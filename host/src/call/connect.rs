@@ -59,11 +59,11 @@ pub async fn connect(
     let (installed, pattern) = parts(host, connection)?;
     let prepared = prepare(&host.vault, &host.clock, connection, &installed.connector, &pattern, account, candidate)
         .map_err(fault)?;
-    let context = CallContext {
+    let context = Arc::new(CallContext {
         connection: connection.clone(),
         account: prepared.account.clone(),
         sealed: prepared.sealed.clone(),
-    };
+    });
     probe(host, caller, installed, context).await?;
     let put = host.store.put_account(&prepared.account, &prepared.sealed).await.map_err(raced)?;
     Ok(Connected { account: put.0, created: put.1 })
@@ -103,7 +103,7 @@ async fn probe(
     host: &Host,
     caller: &Caller,
     installed: Arc<Installed>,
-    context: CallContext,
+    context: Arc<CallContext>,
 ) -> Result<Option<Answer>, Failed> {
     let Some(test) = installed.connector.test.clone() else { return Ok(None) };
     let Some(tool) = installed.tools.iter().position(|tool| tool.tool.name == test.tool) else { return Ok(None) };

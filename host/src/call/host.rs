@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::Failed;
 use super::to_end::ToEnd;
+use super::{Failed, Figures};
 use crate::catalog::Catalog;
 use crate::config::Records;
 use crate::egress::Egress;
@@ -45,6 +45,8 @@ pub struct Shared {
     pub records: Records,
     /// What links to this host begin with.
     pub public_url: Url,
+    /// Figures of calls.
+    pub figures: Figures,
     /// Calls that run.
     pub running: TaskTracker,
 }

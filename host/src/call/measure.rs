@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use metrics::{Counter, Histogram};
+
 use super::{Answer, Failed};
 use crate::runtime::Report;
 
@@ -17,36 +19,72 @@ pub fn describe_metrics() {
     metrics::describe_counter!(CALLS, "Calls by code (ok when they succeeded) and culprit");
 }
 
-/// Notes how long a phase took.
-pub(super) fn phase(name: &'static str, took: Duration) {
-    metrics::histogram!(PHASES, "phase" => name).record(took.as_secs_f64());
+/// The histograms that every call writes to, looked up once.
+#[derive(Debug)]
+pub struct Figures {
+    pub(super) resolve: Phase,
+    pub(super) record: Phase,
+    queue: Phase,
+    instantiate: Phase,
+    guest: Phase,
+    upstream: Phase,
+    whole: Histogram,
+    succeeded: Counter,
 }
 
-/// Notes the phases that the runtime measured.
-pub(super) fn report(report: &Report) {
-    for (name, micros) in [
-        ("queue", report.queue_us),
-        ("instantiate", report.instantiate_us),
-        ("guest", report.guest_us),
-        ("upstream", report.upstream_us),
-    ] {
-        phase(name, Duration::from_micros(micros));
+/// The histogram of one phase.
+#[derive(Debug)]
+pub(super) struct Phase(Histogram);
+
+impl Figures {
+    /// Registers them with the recorder, which has to be there already.
+    pub fn register() -> Self {
+        let phase = |name: &'static str| Phase(metrics::histogram!(PHASES, "phase" => name));
+        Self {
+            resolve: phase("resolve"),
+            record: phase("record"),
+            queue: phase("queue"),
+            instantiate: phase("instantiate"),
+            guest: phase("guest"),
+            upstream: phase("upstream"),
+            whole: metrics::histogram!(DURATION),
+            succeeded: metrics::counter!(CALLS, "code" => "ok", "culprit" => "none"),
+        }
+    }
+
+    /// Notes the phases that the runtime measured.
+    pub(super) fn report(&self, report: &Report) {
+        for (phase, micros) in [
+            (&self.queue, report.queue_us),
+            (&self.instantiate, report.instantiate_us),
+            (&self.guest, report.guest_us),
+            (&self.upstream, report.upstream_us),
+        ] {
+            phase.took(Duration::from_micros(micros));
+        }
+    }
+
+    /// Notes the end of a call, in the figures and in the log. Bodies and arguments are in neither.
+    pub(super) fn finished(&self, tool: &str, result: &Result<Answer, Failed>, took: Duration) {
+        self.whole.record(took.as_secs_f64());
+        match result {
+            Ok(answer) => {
+                self.succeeded.increment(1);
+                tracing::debug!(tool, execution = %answer.execution, micros = took.as_micros(), "call succeeded");
+            }
+            Err(failed) => {
+                let (code, culprit) = (failed.fault.code.as_str(), failed.fault.culprit.as_str());
+                metrics::counter!(CALLS, "code" => code, "culprit" => culprit).increment(1);
+                let execution = failed.execution.as_ref().map(ToString::to_string);
+                tracing::info!(tool, execution, code, culprit, micros = took.as_micros(), "call failed");
+            }
+        }
     }
 }
 
-/// Notes the end of a call, in the figures and in the log. Bodies and arguments are in neither.
-pub(super) fn finished(tool: &str, result: &Result<Answer, Failed>, took: Duration) {
-    metrics::histogram!(DURATION).record(took.as_secs_f64());
-    match result {
-        Ok(answer) => {
-            metrics::counter!(CALLS, "code" => "ok", "culprit" => "none").increment(1);
-            tracing::debug!(tool, execution = %answer.execution, micros = took.as_micros(), "call succeeded");
-        }
-        Err(failed) => {
-            let (code, culprit) = (failed.fault.code.as_str(), failed.fault.culprit.as_str());
-            metrics::counter!(CALLS, "code" => code, "culprit" => culprit).increment(1);
-            let execution = failed.execution.as_ref().map(ToString::to_string);
-            tracing::info!(tool, execution, code, culprit, micros = took.as_micros(), "call failed");
-        }
+impl Phase {
+    /// Notes how long the phase took.
+    pub(super) fn took(&self, took: Duration) {
+        self.0.record(took.as_secs_f64());
     }
 }

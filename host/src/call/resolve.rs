@@ -17,7 +17,7 @@ pub(super) struct Resolved {
     /// Position of the tool in it.
     pub(super) tool: usize,
     /// Connection, account and sealed credential.
-    pub(super) context: CallContext,
+    pub(super) context: Arc<CallContext>,
 }
 
 impl Resolved {
@@ -176,8 +176,8 @@ async fn one_of(
     request: &CallRequest,
     connector: &str,
     identifier: Option<&str>,
-    mut found: Vec<CallContext>,
-) -> Result<CallContext, Fault> {
+    mut found: Vec<Arc<CallContext>>,
+) -> Result<Arc<CallContext>, Fault> {
     match (found.len(), found.pop()) {
         (1, Some(context)) => Ok(context),
         (0, _) | (_, None) => Err(why_none(host, caller, request, connector, identifier).await?),

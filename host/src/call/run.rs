@@ -7,7 +7,7 @@ use tracing::Instrument;
 
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::resolve::Resolved;
-use super::{Answer, CallRequest, Failed, Host, credential, faults, measure, outcome, record};
+use super::{Answer, CallRequest, Failed, Host, credential, faults, outcome, record};
 use crate::model::{Caller, Code, Culprit, ExecutionId, Fault, Latency};
 use crate::runtime::{AccountView, Call, Report};
 
@@ -23,7 +23,7 @@ pub(super) async fn run(
     let recording = Instant::now();
     let span = tracing::debug_span!("record_start");
     let execution = record::start(host, caller, request, &resolved).instrument(span).await?;
-    measure::phase("record", recording.elapsed());
+    host.figures.record.took(recording.elapsed());
 
     let (result, report) = match guest(host, request, &resolved, &execution, timeout).await {
         Ok(report) => (outcome::of(&report), Some(report)),
@@ -35,7 +35,7 @@ pub(super) async fn run(
     let span = tracing::debug_span!("record_outcome");
     let recorded = record::finish(host, &execution, result.as_ref().map(|_| ()), report.as_ref(), latency);
     let recorded = recorded.instrument(span).await;
-    measure::phase("record", recording.elapsed());
+    host.figures.record.took(recording.elapsed());
     let latency = self::latency(started, report.as_ref());
     match (recorded, result) {
         (Ok(()), Ok(data)) => Ok(Answer { execution, data, latency }),
@@ -71,7 +71,7 @@ async fn guest(
     };
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);
     let report = host.runtime.call(plugin, call).instrument(span).await;
-    measure::report(&report);
+    host.figures.report(&report);
     outcome::log_lines(&resolved.installed.connector.name, execution, &report);
     Ok(report)
 }

@@ -52,8 +52,9 @@ pub(super) async fn exchange(
 ) -> Result<Response, EgressError> {
     let mut hop = first_hop(grant, request)?;
     for _ in 0..=REDIRECTS {
-        let host = scrubber.text(hop.url.host_str().unwrap_or_default());
-        let span = tracing::debug_span!("egress", host, method = %hop.method);
+        // Scrubbed within the macro, and so only where somebody reads the span.
+        let host = hop.url.host_str().unwrap_or_default();
+        let span = tracing::debug_span!("egress", host = scrubber.text(host), method = %hop.method);
         let answer = send_hop(clients, allowed, grant, &hop).instrument(span).await?;
         match next_hop(grant, scrubber, &hop, answer.status(), answer.headers())? {
             Some(next) => hop = next,

@@ -37,6 +37,8 @@ pub(crate) struct Scrubber {
     needles: Vec<Needle>,
     mark: &'static str,
     alphabet: Alphabet,
+    /// Length of the shortest needle: no encoding of it is shorter.
+    shortest: usize,
     searcher: OnceLock<Option<Searcher>>,
 }
 
@@ -71,7 +73,8 @@ impl Scrubber {
             |needle: &Needle| needle.bytes.iter().any(|byte| matches!(byte, b'[' | b']')) || contains(MARK, needle);
         let mark = if seen.iter().any(clashes) { PLAIN_MARK } else { MARK };
         let alphabet = Alphabet::of(seen.iter().map(|needle| needle.bytes.as_slice()));
-        Self { needles: seen, mark, alphabet, searcher: OnceLock::new() }
+        let shortest = seen.iter().map(|needle| needle.bytes.len()).min().unwrap_or(usize::MAX);
+        Self { needles: seen, mark, alphabet, shortest, searcher: OnceLock::new() }
     }
 
     /// How many bytes behind a cut have to be read, so that no credential is cut in two and missed.
@@ -113,7 +116,7 @@ impl Scrubber {
 
     /// Whether a header's name, which is in lower case whatever it was before, holds the credential.
     pub(crate) fn in_name(&self, name: &str) -> bool {
-        self.needles.iter().any(|needle| {
+        self.needles.iter().filter(|needle| needle.bytes.len() <= name.len()).any(|needle| {
             let folded: Zeroizing<Vec<u8>> = Zeroizing::new(needle.bytes.to_ascii_lowercase());
             name.as_bytes().windows(folded.len()).any(|window| window == folded.as_slice())
         })
@@ -121,6 +124,9 @@ impl Scrubber {
 
     /// Where the credential is: in order, not touching each other.
     fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        if bytes.len() < self.shortest {
+            return Vec::new();
+        }
         let Some(searcher) = self.searcher.get_or_init(|| build(&self.needles)) else { return Vec::new() };
         let mut found = Vec::new();
         self.search(searcher, &View::raw(bytes), SCRUB_DEPTH, &mut found);

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{ApiKey, CallContext, StoreError};
 use crate::model::{AccountId, ProjectId};
@@ -34,7 +34,7 @@ struct Kept {
     claim: Option<File>,
     generation: u64,
     keys: HashMap<String, ApiKey>,
-    contexts: HashMap<ContextKey, Vec<CallContext>>,
+    contexts: HashMap<ContextKey, Vec<Arc<CallContext>>>,
 }
 
 /// A read under way: what it brings is kept only if nothing has changed since.
@@ -96,12 +96,12 @@ impl Cache {
     }
 
     /// The contexts if they are kept, or else what keeping them later takes.
-    pub(super) fn contexts(&self, wanted: &ContextKey) -> Result<Vec<CallContext>, Reading> {
+    pub(super) fn contexts(&self, wanted: &ContextKey) -> Result<Vec<Arc<CallContext>>, Reading> {
         let kept = self.lock();
         kept.contexts.get(wanted).cloned().ok_or(Reading(kept.generation))
     }
 
-    pub(super) fn keep_contexts(&self, reading: Reading, wanted: ContextKey, found: &[CallContext]) {
+    pub(super) fn keep_contexts(&self, reading: Reading, wanted: ContextKey, found: &[Arc<CallContext>]) {
         let mut kept = self.lock();
         if kept.still(reading) {
             make_room(&mut kept.contexts);

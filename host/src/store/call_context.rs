@@ -1,6 +1,7 @@
 //! What one call needs of the database, in one statement.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::accounts::{account_columns, read_account};
 use super::cache::ContextKey;
@@ -47,7 +48,7 @@ impl Store {
         connection: Option<&str>,
         identifier: Option<&str>,
         account: Option<&AccountId>,
-    ) -> Result<Vec<CallContext>, StoreError> {
+    ) -> Result<Vec<Arc<CallContext>>, StoreError> {
         let wanted = ContextKey {
             project: project.clone(),
             connector: connector.to_owned(),
@@ -80,8 +81,10 @@ impl Store {
             .bind(identifier),
         };
         let rows = query.bind(MAX_CANDIDATES).fetch_all(self.read()).await?;
-        let found: Vec<_> =
-            rows.iter().map(|row| read_context(&mut Columns::of(row))).collect::<Result<_, StoreError>>()?;
+        let found: Vec<_> = rows
+            .iter()
+            .map(|row| read_context(&mut Columns::of(row)).map(Arc::new))
+            .collect::<Result<_, StoreError>>()?;
         self.inner.cache.keep_contexts(reading, wanted, &found);
         Ok(found)
     }
