@@ -12,6 +12,7 @@ mod state;
 #[cfg(test)]
 mod test_guests;
 mod view;
+mod wasi;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -15,4 +15,5 @@ mod postgres;
 mod projects;
 mod stripe;
 mod tools;
+mod wasi;
 mod wasm;

@@ -68,13 +68,16 @@ pub enum Import {
     Random,
     /// Progress notices.
     Progress,
+    /// WASI 0.2 with nothing behind it, for toolchains that cannot do without.
+    Wasi,
 }
 
 impl Import {
     /// All that this host offers.
-    pub const ALL: [Self; 6] = [Self::Http, Self::Account, Self::Log, Self::Clock, Self::Random, Self::Progress];
+    pub const ALL: [Self; 7] =
+        [Self::Http, Self::Account, Self::Log, Self::Clock, Self::Random, Self::Progress, Self::Wasi];
 
-    /// The interface's name in `gloveport:connector`.
+    /// The name in a manifest: of an interface of `gloveport:connector`, or `wasi` for all of that.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -83,6 +86,7 @@ impl Import {
             Self::Clock => "clock",
             Self::Random => "random",
             Self::Progress => "progress",
+            Self::Wasi => "wasi",
         }
     }
 

@@ -12,6 +12,7 @@ use wasmtime::{Store, Trap, WasmBacktrace};
 use super::bindings::{self, Connector, ConnectorPre};
 use super::error::bounded;
 use super::state::{LogLine, OutOfTime, Outside, Progress, State, Tally};
+use super::wasi::Stopped;
 use super::{CallError, Failure, Phase, Plugin, Runtime, limits};
 use crate::egress::{Egress, EgressError, Grant};
 use crate::model::{InputError, Random, Timestamp};
@@ -155,7 +156,7 @@ impl Runtime {
             Err(_) if store.data().tally.provider_took_it() => Err(out_of_time(Phase::Upstream)),
             Err(_) => Err(out_of_time(Phase::Guest)),
         };
-        let mut tally = store.into_data().tally;
+        let mut tally = store.into_data().into_tally();
         // A call that ran out of time while it waited has not added up that wait.
         if let Some(since) = tally.waiting_since.take() {
             tally.upstream += since.elapsed();
@@ -168,6 +169,13 @@ impl<R> Run<R> {
     fn refused(error: CallError) -> Self {
         let zero = Duration::ZERO;
         Self { outcome: Err(error), tally: Tally::default(), queue: zero, instantiate: zero, run: zero }
+    }
+
+    /// The last lines that the guest wrote: an interpreter says there why it ends.
+    pub(super) fn last_words(&self) -> String {
+        let lines = &self.tally.logs;
+        let last = lines.iter().skip(lines.len().saturating_sub(limits::LAST_WORDS_LINES));
+        last.map(|line| line.message.as_str()).collect::<Vec<_>>().join(" / ")
     }
 
     fn and_then<T>(self, then: impl FnOnce(R) -> Result<T, CallError>) -> Run<T> {
@@ -211,6 +219,9 @@ fn why_it_trapped(state: &State, error: &wasmtime::Error) -> CallError {
     let detail = describe_trap(error);
     if let Some(OutOfTime { allowed_ms }) = error.downcast_ref::<OutOfTime>() {
         return CallError::Limit { limit: "guest_cpu_ms", allowed: *allowed_ms, detail };
+    }
+    if let Some(Stopped::Random { .. }) = error.downcast_ref::<Stopped>() {
+        return limit("wasi_random_bytes", limits::WASI_RANDOM_BYTES, detail);
     }
     if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
         return limit("guest_stack_bytes", limits::GUEST_STACK_BYTES, detail);

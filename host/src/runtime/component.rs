@@ -11,7 +11,7 @@ use super::bindings::gloveport::connector as wit;
 use super::error::bounded;
 use super::state::State;
 use super::view::{Imports, view};
-use super::{Runtime, RuntimeError, limits};
+use super::{Runtime, RuntimeError, limits, wasi};
 use crate::model::Import;
 
 /// The package of the contract.
@@ -133,6 +133,9 @@ fn imports(engine: &Engine, component: &Component) -> Result<BTreeSet<Import>, R
 /// Which interface an import asks for; none for the shared types, which need nothing from the host.
 fn import(name: &str) -> Result<Option<Import>, RuntimeError> {
     let unsupported = || RuntimeError::UnsupportedImport { name: bounded(name, DETAIL_BYTES) };
+    if wasi::interface(name).is_some() {
+        return Ok(Some(Import::Wasi));
+    }
     let rest = name.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/')).ok_or_else(unsupported)?;
     let (interface, version) = rest.split_once('@').ok_or_else(unsupported)?;
     // Exactly: to serve another version is a decision, not an accident of how versions compare.
@@ -142,12 +145,18 @@ fn import(name: &str) -> Result<Option<Import>, RuntimeError> {
     }
     match interface {
         "types" => Ok(None),
-        _ => Import::parse(interface).map(Some).ok_or_else(unsupported),
+        _ => Import::parse(interface).filter(|import| *import != Import::Wasi).map(Some).ok_or_else(unsupported),
     }
 }
 
 fn check_exports(engine: &Engine, component: &Component) -> Result<(), RuntimeError> {
     let component_type = component.component_type();
+    if let Some((name, _)) = component_type.exports(engine).find(|(name, _)| name.starts_with("wasi:")) {
+        let name = bounded(name, DETAIL_BYTES);
+        return Err(RuntimeError::WrongWorld {
+            detail: format!("it exports `{name}`: a connector is a library, not a program"),
+        });
+    }
     for name in ["describe", "call"] {
         let is_function = component_type
             .exports(engine)
@@ -170,12 +179,12 @@ fn link(
     let mut linker = Linker::<State>::new(engine);
     wit::types::add_to_linker::<_, Imports>(&mut linker, view).map_err(wrong)?;
     for import in granted {
-        offer(&mut linker, *import).map_err(wrong)?;
+        offer(&mut linker, component, *import).map_err(wrong)?;
     }
     ConnectorPre::new(linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)
 }
 
-fn offer(linker: &mut Linker<State>, import: Import) -> wasmtime::Result<()> {
+fn offer(linker: &mut Linker<State>, component: &Component, import: Import) -> wasmtime::Result<()> {
     match import {
         Import::Http => wit::http::add_to_linker::<_, Imports>(linker, view),
         Import::Account => wit::account::add_to_linker::<_, Imports>(linker, view),
@@ -183,6 +192,7 @@ fn offer(linker: &mut Linker<State>, import: Import) -> wasmtime::Result<()> {
         Import::Clock => wit::clock::add_to_linker::<_, Imports>(linker, view),
         Import::Random => wit::random::add_to_linker::<_, Imports>(linker, view),
         Import::Progress => wit::progress::add_to_linker::<_, Imports>(linker, view),
+        Import::Wasi => wasi::offer(linker, component),
     }
 }
 
@@ -245,15 +255,20 @@ mod tests {
         for (what, wasm, reason) in [
             ("an empty component", text("(component)"), "does not export the function `describe`"),
             (
-                "WASI",
-                text(r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#),
-                "imports `wasi:cli/environment@0.2.0`",
+                "a second way out",
+                text(r#"(component (import "wasi:http/outgoing-handler@0.2.0" (instance)))"#),
+                "imports `wasi:http/outgoing-handler@0.2.0`",
             ),
             ("a bare import", text(r#"(component (import "secrets" (func)))"#), "imports `secrets`"),
             (
                 "an unknown interface",
                 text(r#"(component (import "gloveport:connector/files@0.1.0" (instance)))"#),
                 "connector/files@0.1.0`",
+            ),
+            (
+                "WASI as if it were ours",
+                text(r#"(component (import "gloveport:connector/wasi@0.1.0" (instance)))"#),
+                "imports `gloveport:connector/wasi@0.1.0`",
             ),
             (
                 "no version",

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::bindings::gloveport::connector::types as wit;
 use super::error::bounded;
-use super::{Compiled, Runtime, RuntimeError, limits};
+use super::{CallError, Compiled, Runtime, RuntimeError, limits};
 use crate::model::{Effect, HostPattern, PathTemplate, Route, Tool};
 
 /// Methods that a route may name (RFC 9110 section 9 and RFC 5789).
@@ -22,8 +22,20 @@ impl Runtime {
             limits::DESCRIBE_TIMEOUT,
             async |connector, store| connector.call_describe(store).await,
         );
-        let descriptor = run.await.outcome.map_err(RuntimeError::Describe)?;
+        let run = run.await;
+        let last_words = run.last_words();
+        let descriptor = run.outcome.map_err(|error| RuntimeError::Describe(with_last_words(error, &last_words)))?;
         tools(descriptor.tools)
+    }
+}
+
+/// What a guest wrote before it broke, by way of WASI, is told with the trap: it is in no log.
+fn with_last_words(error: CallError, words: &str) -> CallError {
+    match error {
+        CallError::Trap { message } if !words.is_empty() => {
+            CallError::Trap { message: bounded(&format!("{message}; it wrote: {words}"), limits::FAILURE_TEXT_BYTES) }
+        }
+        error => error,
     }
 }
 
@@ -163,7 +175,6 @@ fn check_route(route: wit::Route, tool: Effect) -> Result<Route, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::CallError;
     use super::super::test_guests::{self, ECHO, HTTP, LOG, SEND, SPIN, component, digest, module};
     use super::*;
 

@@ -127,6 +127,16 @@ pub const LOG_LINE_BYTES: usize = 1 << 10;
 /// Random bytes of one request, as the contract says.
 pub const RANDOM_BYTES: usize = 1_024;
 
+/// Random bytes of one request by way of WASI, which has no shorter answers. Python seeds its generator with 2,496.
+pub const WASI_RANDOM_BYTES: usize = 64 << 10;
+
+/// Bytes that an output stream of WASI takes at a time: the most that one blocking write may hand over by WASI's own
+/// rules, so that no toolchain sends more, and no host call is long.
+pub const WASI_WRITE_BYTES: usize = 4 << 10;
+
+/// Lines told of a component that cannot describe itself: the end of an interpreter's traceback.
+pub const LAST_WORDS_LINES: usize = 8;
+
 /// Bytes of the message of a progress report.
 pub const PROGRESS_BYTES: usize = 256;
 

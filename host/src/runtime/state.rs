@@ -7,6 +7,8 @@ use thiserror::Error;
 use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 
 use super::call::AccountView;
+use super::error::bounded;
+use super::wasi::{Inside, Stopped};
 use super::{Shared, limits};
 use crate::egress::{Egress, EgressError, Grant};
 use crate::model::{Random, Timestamp};
@@ -87,6 +89,8 @@ pub(super) struct State {
     pub(super) outside: Option<Outside>,
     pub(super) tally: Tally,
     budget: Budget,
+    /// Of guests that call WASI; the others never have one.
+    wasi: Option<Box<Inside>>,
 }
 
 /// What the guest has used of its own limits.
@@ -117,13 +121,37 @@ impl State {
             memory_refused: false,
             table_refused: false,
         };
-        let mut store = Store::new(&shared.engine, Self { outside, tally: Tally::default(), budget });
+        let mut store = Store::new(&shared.engine, Self { outside, tally: Tally::default(), budget, wasi: None });
         store.limiter(|state| &mut state.budget);
         store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
         store.set_max_component_handles(limits::HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(tick);
         store
+    }
+
+    /// What lies behind WASI, made at its first use. While there is no call its randomness is the same for all: a
+    /// descriptor depends on its component alone.
+    pub(super) fn wasi(&mut self) -> &mut Inside {
+        let Self { wasi, outside, .. } = self;
+        wasi.get_or_insert_with(|| {
+            Box::new(Inside::new(outside.as_ref().map_or([0; 32], |outside| outside.random.bytes())))
+        })
+    }
+
+    /// Takes what the guest writes by way of WASI.
+    pub(super) fn write_output(&mut self, is_error: bool, bytes: &[u8]) -> Result<(), Stopped> {
+        self.wasi();
+        let Self { wasi, tally, .. } = self;
+        wasi.as_mut().map_or(Ok(()), |wasi| wasi.write(is_error, bytes, tally))
+    }
+
+    /// Ends the call's state; only what it leaves behind is kept.
+    pub(super) fn into_tally(mut self) -> Tally {
+        if let Some(wasi) = self.wasi.take() {
+            wasi.flush(&mut self.tally);
+        }
+        self.tally
     }
 
     /// Whether the guest was refused memory; it usually aborts then, which looks like any other trap.
@@ -134,6 +162,17 @@ impl State {
     /// Whether the guest was refused a longer table.
     pub(super) fn table_refused(&self) -> bool {
         self.budget.table_refused
+    }
+}
+
+impl Tally {
+    /// Keeps a line, or counts it if there are enough.
+    pub(super) fn log(&mut self, level: LogLevel, message: &str) {
+        if self.logs.len() >= limits::LOG_LINES {
+            self.dropped_logs = self.dropped_logs.saturating_add(1);
+            return;
+        }
+        self.logs.push(LogLine { level, message: bounded(message, limits::LOG_LINE_BYTES) });
     }
 }
 

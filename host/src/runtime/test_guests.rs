@@ -108,12 +108,26 @@ pub(super) fn component(module: &str) -> Vec<u8> {
 
 /// The same for another version of the contract.
 pub(super) fn component_of(version: &str, module: &str) -> Vec<u8> {
-    let mut wit = WIT.map(|file| file.replace("package gloveport:connector@0.1.0;", "")).concat();
-    wit.insert_str(0, &format!("package gloveport:connector@{version};"));
+    let at = format!("@{version}");
+    encode("connector", &contract().replace("@0.1.0", &at), &module.replace("@0.1.0", &at))
+}
+
+/// Wraps a module in a component of another world than the contract's; `wit` comes after the contract and has it.
+pub(super) fn component_in(world: &str, wit: &str, module: &str) -> Vec<u8> {
+    encode(world, &format!("{}{wit}", contract()), module)
+}
+
+/// The files of the contract as one.
+fn contract() -> String {
+    let files = WIT.map(|file| file.replace("package gloveport:connector@0.1.0;", "")).concat();
+    format!("package gloveport:connector@0.1.0;{files}")
+}
+
+fn encode(world: &str, wit: &str, module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let package = resolve.push_source("connector.wit", &wit).expect("the contract parses");
-    let world = resolve.select_world(&[package], Some("connector")).expect("the world is there");
-    let mut core = wat::parse_str(module.replace("@0.1.0", &format!("@{version}"))).expect("the text is a module");
+    let package = resolve.push_source("connector.wit", wit).expect("the interfaces parse");
+    let world = resolve.select_world(&[package], Some(world)).expect("the world is there");
+    let mut core = wat::parse_str(module).expect("the text is a module");
     embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).expect("the world is encoded");
     let encoder = ComponentEncoder::default().module(&core).expect("the module fits the world");
     encoder.validate(true).encode().expect("a component")

@@ -10,7 +10,7 @@ use wasmtime::component::HasData;
 use super::bindings::gloveport::connector as wit;
 use super::error::bounded;
 use super::limits;
-use super::state::{LogLevel, LogLine, Outside, Progress, State, Tally};
+use super::state::{LogLevel, Outside, Progress, State, Tally};
 use crate::egress::{Body, EgressError, Part, Request, Response};
 
 /// What the imports of one call may touch: not the limits, not the store.
@@ -128,17 +128,13 @@ impl wit::account::Host for View<'_> {
 impl wit::log::Host for View<'_> {
     fn write(&mut self, level: wit::log::Level, message: String) -> wasmtime::Result<()> {
         self.outside("log.write")?;
-        if self.tally.logs.len() >= limits::LOG_LINES {
-            self.tally.dropped_logs = self.tally.dropped_logs.saturating_add(1);
-            return Ok(());
-        }
         let level = match level {
             wit::log::Level::Debug => LogLevel::Debug,
             wit::log::Level::Info => LogLevel::Info,
             wit::log::Level::Warn => LogLevel::Warn,
             wit::log::Level::Error => LogLevel::Error,
         };
-        self.tally.logs.push(LogLine { level, message: bounded(&message, limits::LOG_LINE_BYTES) });
+        self.tally.log(level, &message);
         Ok(())
     }
 }
