@@ -5,6 +5,7 @@ mod grant;
 mod request;
 
 mod exchange;
+mod plan;
 mod redirect;
 
 mod address;
@@ -30,6 +31,7 @@ use scrub::Scrubber;
 
 pub use error::EgressError;
 pub use grant::{Grant, GrantState, IdempotencyKey, Injection};
+pub use plan::{Planned, Shown};
 pub use request::{Body, Part, Request, Response};
 pub use resolve::{Resolver, Resolving, SystemResolver};
 
@@ -75,11 +77,41 @@ impl Egress {
     /// # Errors
     /// Any [`EgressError`] but `Setup`. No text holds the credential, in no encoding.
     pub async fn send(&self, grant: &Grant, request: Request) -> Result<Response, EgressError> {
-        let scrubber = grant.state.scrubber.get_or_init(|| Scrubber::new(&grant.injection));
-        let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, request);
+        self.send_planned(grant, self.plan(grant, request)?).await
+    }
+
+    /// Refuses whatever can be refused before a byte leaves. Nothing is sent.
+    ///
+    /// # Errors
+    /// Those of a request that is malformed, outside of the grant, or too big.
+    pub fn plan(&self, grant: &Grant, request: Request) -> Result<Planned, EgressError> {
+        Planned::new(grant, request).map_err(|error| error.map_text(|text| scrubber(grant).text(text)))
+    }
+
+    /// Sends what was planned with the same grant.
+    ///
+    /// # Errors
+    /// Those of [`Egress::send`].
+    pub async fn send_planned(&self, grant: &Grant, planned: Planned) -> Result<Response, EgressError> {
+        let scrubber = scrubber(grant);
+        let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, planned.hop);
         let outcome = tokio::time::timeout(grant.timeout, exchange).await.unwrap_or_else(|_| {
             Err(EgressError::Timeout(u64::try_from(grant.timeout.as_millis()).unwrap_or(u64::MAX)))
         });
         outcome.map_err(|error| error.map_text(|text| scrubber.text(text)))
     }
+
+    /// Method and URL of what was planned with the same grant.
+    pub fn show_line(&self, grant: &Grant, planned: &Planned) -> (String, String) {
+        planned.line(scrubber(grant))
+    }
+
+    /// What was planned with the same grant, for people to look at.
+    pub fn show(&self, grant: &Grant, planned: &Planned) -> Shown {
+        planned.shown(scrubber(grant))
+    }
+}
+
+fn scrubber(grant: &Grant) -> &Scrubber {
+    grant.state.scrubber.get_or_init(|| Scrubber::new(&grant.injection))
 }

@@ -7,7 +7,9 @@ mod component;
 mod describe;
 mod engine;
 mod error;
+mod journal;
 pub mod limits;
+mod recorder;
 mod state;
 #[cfg(test)]
 mod test_guests;
@@ -26,6 +28,8 @@ use crate::model::Random;
 pub use call::{AccountView, Call, Report};
 pub use component::{Compiled, Plugin};
 pub use error::{CallError, Failure, Phase, RuntimeError};
+pub use journal::{Entry, Journal, JournalError, Reply};
+pub use recorder::{Gate, Waiting};
 pub use state::{LogLevel, LogLine, Progress};
 
 /// The operator's choices. There is no `Default`: each is made on purpose.

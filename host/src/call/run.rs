@@ -9,7 +9,7 @@ use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::resolve::Resolved;
 use super::{Answer, CallRequest, Failed, Host, credential, faults, outcome, record};
 use crate::model::{Caller, Code, Culprit, ExecutionId, Fault, Latency};
-use crate::runtime::{AccountView, Call, Report};
+use crate::runtime::{AccountView, Call, Gate, Journal, Report};
 
 /// Runs a resolved call.
 pub(super) async fn run(
@@ -55,18 +55,19 @@ async fn guest(
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
     let tool = &resolved.tool().tool;
+    let account = AccountView {
+        fields: Arc::new(resolved.context.account.fields.clone()),
+        settings: resolved.context.connection.settings.as_str().into(),
+    };
     let call = Call {
         tool: &tool.name,
         input: &request.input,
         binding: tool.binding.as_deref(),
-        account: AccountView {
-            fields: Arc::new(resolved.context.account.fields.clone()),
-            settings: resolved.context.connection.settings.as_str().into(),
-        },
+        journal: Journal::begin(account, host.clock.now(), &host.random),
+        gate: Gate::Open,
+        records: false,
         egress: Arc::clone(&host.egress),
         grant: Arc::new(grant),
-        now: host.clock.now(),
-        random: host.random,
         timeout,
     };
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);

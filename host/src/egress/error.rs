@@ -53,4 +53,52 @@ impl EgressError {
             Self::Timeout(millis) => Self::Timeout(millis),
         }
     }
+
+    /// The names of all kinds, as [`EgressError::parts`] gives them.
+    pub const KINDS: [&str; 10] = [
+        "invalid",
+        "host_not_allowed",
+        "address_not_allowed",
+        "route_not_allowed",
+        "credential",
+        "timeout",
+        "unreachable",
+        "broken",
+        "limit",
+        "setup",
+    ];
+
+    /// The kind's name and its text, for a record that [`EgressError::from_parts`] reads.
+    pub fn parts(&self) -> (&'static str, String) {
+        let (at, text) = match self {
+            Self::Invalid(text) => (0, text),
+            Self::HostNotAllowed(text) => (1, text),
+            Self::AddressNotAllowed(text) => (2, text),
+            Self::RouteNotAllowed(text) => (3, text),
+            Self::Credential(text) => (4, text),
+            Self::Timeout(millis) => (5, &millis.to_string()),
+            Self::Unreachable(text) => (6, text),
+            Self::Broken(text) => (7, text),
+            Self::Limit(text) => (8, text),
+            Self::Setup(text) => (9, text),
+        };
+        (Self::KINDS[at], text.clone())
+    }
+
+    /// Reads [`EgressError::parts`] back; `None` for a kind that is not one.
+    pub fn from_parts(kind: &str, text: String) -> Option<Self> {
+        Some(match kind {
+            "invalid" => Self::Invalid(text),
+            "host_not_allowed" => Self::HostNotAllowed(text),
+            "address_not_allowed" => Self::AddressNotAllowed(text),
+            "route_not_allowed" => Self::RouteNotAllowed(text),
+            "credential" => Self::Credential(text),
+            "timeout" => Self::Timeout(text.parse().ok()?),
+            "unreachable" => Self::Unreachable(text),
+            "broken" => Self::Broken(text),
+            "limit" => Self::Limit(text),
+            "setup" => Self::Setup(text),
+            _ => return None,
+        })
+    }
 }

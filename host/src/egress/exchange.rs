@@ -4,53 +4,30 @@ use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use tracing::Instrument;
 use url::{Host, Url};
 
 use super::client::{Clients, meaning};
 use super::decode::{ACCEPTED, Decoder, Progress};
-use super::inject::{inject, injected_parameter};
+use super::inject::inject;
 use super::limits::{REDIRECTS, RESPONSE_BODY_BYTES};
+use super::plan::Hop;
 use super::redirect::next_hop;
 use super::resolve::{Refused, Transport, check};
 use super::scrub::Scrubber;
-use super::target::{check_host, check_route, resolve};
-use super::{EgressError, Grant, Request, Response, body, header};
+use super::{EgressError, Grant, Response, header};
 use crate::config::PrivateNetworks;
-use crate::model::{Effect, Route};
 
-/// What the host calls itself where the guest does not say otherwise.
-const AGENT: &str = concat!("gloveport/", env!("CARGO_PKG_VERSION"));
-
-/// One request on the wire, without the credential.
-#[derive(Clone, Debug)]
-pub(super) struct Hop {
-    /// Where it goes.
-    pub(super) url: Url,
-    /// How.
-    pub(super) method: Method,
-    /// The guest's headers and those of the body.
-    pub(super) headers: HeaderMap,
-    /// The body.
-    pub(super) body: Option<Bytes>,
-    /// Header and value that make a write happen once.
-    pub(super) idempotency: Option<(HeaderName, HeaderValue)>,
-    /// Whether this is the origin that the guest asked for, and no hop has left it: then the credential goes along.
-    pub(super) trusted: bool,
-}
-
-/// Sends a request and follows its redirects.
+/// Sends a planned request and follows its redirects.
 pub(super) async fn exchange(
     clients: &Clients,
     allowed: &PrivateNetworks,
     grant: &Grant,
     scrubber: &Scrubber,
-    request: Request,
+    mut hop: Hop,
 ) -> Result<Response, EgressError> {
-    let mut hop = first_hop(grant, request)?;
     for _ in 0..=REDIRECTS {
         // Scrubbed within the macro, and so only where somebody reads the span.
         let host = hop.url.host_str().unwrap_or_default();
@@ -62,50 +39,6 @@ pub(super) async fn exchange(
         }
     }
     Err(EgressError::Limit(format!("a request follows at most {REDIRECTS} redirects")))
-}
-
-/// Everything that can be refused before a byte leaves, in the order in which a guest's author would want to know.
-fn first_hop(grant: &Grant, request: Request) -> Result<Hop, EgressError> {
-    let method = read_method(&request.method)?;
-    let url = resolve(grant, &request.target, &request.query)?;
-    if let Some(name) = injected_parameter(&grant.injection)
-        && url.query_pairs().any(|(found, _)| found == name)
-    {
-        return Err(EgressError::Invalid(format!("the query parameter `{name}` is set by the host only")));
-    }
-    check_host(grant, &url)?;
-    check_route(grant, &method, &url)?;
-    let mut headers = header::guest_headers(grant, &request.headers)?;
-    let body = body::encode(request.body)?.map(|encoded| {
-        if encoded.fixed || !headers.contains_key(CONTENT_TYPE) {
-            headers.insert(CONTENT_TYPE, encoded.content_type);
-        }
-        encoded.bytes
-    });
-    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
-    let idempotency = idempotency(grant, &method)?;
-    Ok(Hop { url, method, headers, body, idempotency, trusted: true })
-}
-
-/// Methods are case-sensitive. CONNECT would make a tunnel, and TRACE would answer with the request, credential and all.
-fn read_method(text: &str) -> Result<Method, EgressError> {
-    let known = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
-    if !known || matches!(text, "CONNECT" | "TRACE") {
-        return Err(EgressError::Invalid("the method is not one in capitals, or one that is never sent".into()));
-    }
-    Method::from_bytes(text.as_bytes()).map_err(|_| EgressError::Invalid("the method is not one".into()))
-}
-
-fn idempotency(grant: &Grant, method: &Method) -> Result<Option<(HeaderName, HeaderValue)>, EgressError> {
-    let Some(key) = &grant.idempotency else { return Ok(None) };
-    if Route::effect_of_method(method.as_str()) == Effect::Read {
-        return Ok(None);
-    }
-    let ordinal = grant.state.writes.fetch_add(1, Ordering::Relaxed) + 1;
-    let wrong = || EgressError::Invalid("the connector's idempotency header is not a header".into());
-    let name = HeaderName::from_bytes(key.header.as_bytes()).map_err(|_| wrong())?;
-    let value = HeaderValue::from_str(&format!("{}-{ordinal}", key.prefix)).map_err(|_| wrong())?;
-    Ok(Some((name, value)))
 }
 
 async fn send_hop(

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
-use super::exchange::Hop;
+use super::plan::Hop;
 use super::header::keep_harmless;
 use super::inject::{injected_parameter, remove_parameter};
 use super::scrub::Scrubber;

@@ -7,7 +7,7 @@ use url::Url;
 use super::address::is_metadata_name;
 use super::limits::URL_BYTES;
 use super::{EgressError, Grant};
-use crate::model::HostPattern;
+use crate::model::{Effect, HostPattern};
 
 /// All but the unreserved characters (RFC 3986 section 2.3).
 pub(super) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -79,20 +79,18 @@ pub(super) fn check_host(grant: &Grant, url: &Url) -> Result<(), EgressError> {
     }
 }
 
-/// Whether the tool declared this request. Below the base URL, routes without a host hold what is left of the path;
+/// What the request does, if the tool declared it; the strongest effect where several routes hold it. Below the base URL, routes without a host hold what is left of the path;
 /// everywhere, routes with a host hold the whole path there.
-pub(super) fn check_route(grant: &Grant, method: &Method, url: &Url) -> Result<(), EgressError> {
+pub(super) fn check_route(grant: &Grant, method: &Method, url: &Url) -> Result<Effect, EgressError> {
     let (host, port) = host_and_port(url);
     let below = below_base(&grant.base_url, url);
-    let fits = grant.routes.iter().filter(|route| route.method == method.as_str()).any(|route| match &route.host {
+    let fitting = grant.routes.iter().filter(|route| route.method == method.as_str()).filter(|route| match &route.host {
         None => below.is_some_and(|rest| route.path.matches(rest)),
         Some(pattern) => pattern.matches(host, port) && route.path.matches(url.path()),
     });
-    if fits {
-        Ok(())
-    } else {
-        Err(EgressError::RouteNotAllowed(format!("no route of the tool holds this {method} request to {host}")))
-    }
+    fitting.map(|route| route.effect).max().ok_or_else(|| {
+        EgressError::RouteNotAllowed(format!("no route of the tool holds this {method} request to {host}"))
+    })
 }
 
 /// Whether two URLs have the same scheme, host and port.
@@ -264,8 +262,8 @@ mod tests {
             );
             let method: Method = method.parse().unwrap();
             let outcome = resolve(&grant, &target, &[])
-                .and_then(|url| check_host(&grant, &url).map(|()| url))
-                .and_then(|url| check_route(&grant, &method, &url).map(|()| url));
+                .and_then(|url| check_host(&grant, &url).map(|_| url))
+                .and_then(|url| check_route(&grant, &method, &url).map(|_| url));
             let found = match &outcome {
                 Ok(url) => url.as_str(),
                 Err(EgressError::Invalid(_)) => "invalid",

@@ -136,6 +136,14 @@ codes! {
     AddressNotAllowed = "address_not_allowed", 403;
     /// A request that the tool did not declare.
     RouteNotAllowed = "route_not_allowed", 403;
+    /// A policy says no.
+    DeniedByPolicy = "denied_by_policy", 403;
+    /// A person would have to approve the call, and this way of calling cannot wait for one.
+    ApprovalRequired = "approval_required", 403;
+    /// A person said no, or nobody said yes in time.
+    ApprovalRejected = "approval_rejected", 403;
+    /// A call that went on did not do what it did before it was stopped. Nothing was sent.
+    Diverged = "diverged", 409;
     /// Too many requests; see `retry_after_ms`.
     RateLimited = "rate_limited", 429;
     /// The provider answered with an error, or not at all.

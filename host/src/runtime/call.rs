@@ -11,11 +11,13 @@ use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::bindings::{self, Connector, ConnectorPre};
 use super::error::bounded;
+use super::journal::Journal;
+use super::recorder::{Gate, Recorder, Stop};
 use super::state::{LogLine, OutOfTime, Outside, Progress, State, Tally};
 use super::wasi::Stopped;
 use super::{CallError, Failure, Phase, Plugin, Runtime, limits};
 use crate::egress::{Egress, EgressError, Grant};
-use crate::model::{InputError, Random, Timestamp};
+use crate::model::InputError;
 
 /// One call of a tool, whose input has been checked.
 #[derive(Debug)]
@@ -26,22 +28,23 @@ pub struct Call<'a> {
     pub input: &'a str,
     /// The tool's own, from the descriptor.
     pub binding: Option<&'a str>,
-    /// What the connector may know of the account.
-    pub account: AccountView,
+    /// What the connector may know of the account, the time, its randomness; and, if the call goes on after it was
+    /// stopped, what it was answered before.
+    pub journal: Journal,
+    /// Which writes may leave.
+    pub gate: Gate,
+    /// Whether the journal grows: always while the gate is not open.
+    pub records: bool,
     /// The way out.
     pub egress: Arc<Egress>,
     /// What may be sent, with which credential. Never copied into the guest.
     pub grant: Arc<Grant>,
-    /// The time, for the whole call.
-    pub now: Timestamp,
-    /// Randomness for the connector.
-    pub random: Random,
     /// Time for all of it, waiting for a slot included; at most [`limits::CALL_TIMEOUT_MAX`].
     pub timeout: Duration,
 }
 
 /// What a connector may know of the account it acts for. Never a secret.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountView {
     /// Public fields of the account.
     pub fields: Arc<BTreeMap<String, String>>,
@@ -80,12 +83,17 @@ pub struct Report {
     pub dropped_logs: u32,
     /// The last progress report.
     pub progress: Option<Progress>,
+    /// What the guest was told, where it was kept: for a call that waits, all that going on takes.
+    pub journal: Option<Journal>,
+    /// Requests of the journal that were answered again and not sent.
+    pub again: usize,
 }
 
 /// One run of one exported function.
 pub(super) struct Run<R> {
     pub(super) outcome: Result<R, CallError>,
     tally: Tally,
+    recorder: Option<Recorder>,
     queue: Duration,
     instantiate: Duration,
     run: Duration,
@@ -104,15 +112,18 @@ impl Runtime {
     ///
     /// Waits for a free slot if all are taken. Nothing that the component does can fail anything but this call.
     pub async fn call(&self, plugin: &Plugin, call: Call<'_>) -> Report {
-        let Call { tool, input, binding, account, egress, grant, now, random, timeout } = call;
+        let Call { tool, input, binding, journal, gate, records, egress, grant, timeout } = call;
         if input.len() > limits::INPUT_BYTES {
             let error = limit("input_bytes", limits::INPUT_BYTES, format!("the input has {} bytes", input.len()));
             return Run::refused(error).into_report(0);
         }
         let sent = Arc::clone(&grant);
-        let outside = Outside { account, egress, grant, now, random };
+        let (account, now, seed) = (journal.account.clone(), journal.now, journal.seed);
+        let outside = Outside { account, egress, grant, now, seed };
+        let kept = records || gate != Gate::Open || !journal.entries.is_empty();
+        let recorder = Recorder::new(kept.then_some(journal), gate);
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);
-        let run = self.run(&plugin.pre, Some(outside), limits::GUEST_TICKS, timeout, async |connector, store| {
+        let run = self.run(&plugin.pre, Some((outside, recorder)), limits::GUEST_TICKS, timeout, async |connector, store| {
             connector.call_call(store, tool, input, binding).await
         });
         let run: Run<_> = run.await;
@@ -125,7 +136,7 @@ impl Runtime {
     pub(super) async fn run<R>(
         &self,
         pre: &ConnectorPre<State>,
-        outside: Option<Outside>,
+        outside: Option<(Outside, Recorder)>,
         ticks: u32,
         timeout: Duration,
         function: impl AsyncFnOnce(&Connector, &mut Store<State>) -> wasmtime::Result<R>,
@@ -140,7 +151,9 @@ impl Runtime {
             return run;
         };
         let started = Instant::now();
-        let mut store = State::store(&self.0, outside, ticks);
+        let (outside, recorder) = outside.unzip();
+        let recorder = recorder.unwrap_or_else(|| Recorder::new(None, Gate::Open));
+        let mut store = State::store(&self.0, outside, recorder, ticks);
         let mut instantiated = None;
         let result = timeout_at(deadline, async {
             let connector = pre.instantiate_async(&mut store).await?;
@@ -151,24 +164,24 @@ impl Runtime {
         let ended = Instant::now();
         let instantiated = instantiated.unwrap_or(ended);
         let outcome = match result {
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(value)) => store.data().recorder.unfinished().map_or(Ok(value), |stop| Err(stop.into())),
             Ok(Err(error)) => Err(why_it_trapped(store.data(), &error)),
             Err(_) if store.data().tally.provider_took_it() => Err(out_of_time(Phase::Upstream)),
             Err(_) => Err(out_of_time(Phase::Guest)),
         };
-        let mut tally = store.into_data().into_tally();
+        let (mut tally, recorder) = store.into_data().into_parts();
         // A call that ran out of time while it waited has not added up that wait.
         if let Some(since) = tally.waiting_since.take() {
             tally.upstream += since.elapsed();
         }
-        Run { outcome, tally, queue: started - begun, instantiate: instantiated - started, run: ended - instantiated }
+        Run { outcome, tally, recorder: Some(recorder), queue: started - begun, instantiate: instantiated - started, run: ended - instantiated }
     }
 }
 
 impl<R> Run<R> {
     fn refused(error: CallError) -> Self {
         let zero = Duration::ZERO;
-        Self { outcome: Err(error), tally: Tally::default(), queue: zero, instantiate: zero, run: zero }
+        Self { outcome: Err(error), tally: Tally::default(), recorder: None, queue: zero, instantiate: zero, run: zero }
     }
 
     /// The last lines that the guest wrote: an interpreter says there why it ends.
@@ -179,14 +192,15 @@ impl<R> Run<R> {
     }
 
     fn and_then<T>(self, then: impl FnOnce(R) -> Result<T, CallError>) -> Run<T> {
-        let Self { outcome, tally, queue, instantiate, run } = self;
-        Run { outcome: outcome.and_then(then), tally, queue, instantiate, run }
+        let Self { outcome, tally, recorder, queue, instantiate, run } = self;
+        Run { outcome: outcome.and_then(then), tally, recorder, queue, instantiate, run }
     }
 }
 
 impl Run<String> {
     fn into_report(self, requests: u32) -> Report {
         let tally = self.tally;
+        let (journal, again) = self.recorder.map_or((None, 0), Recorder::into_journal);
         Report {
             outcome: self.outcome,
             queue_us: micros(self.queue),
@@ -202,6 +216,19 @@ impl Run<String> {
             logs: tally.logs,
             dropped_logs: tally.dropped_logs,
             progress: tally.progress,
+            journal,
+            again,
+        }
+    }
+}
+
+impl From<Stop> for CallError {
+    fn from(stop: Stop) -> Self {
+        let text = stop.to_string();
+        match stop {
+            Stop::Waiting(waiting) => Self::Waiting(waiting),
+            Stop::Diverged(detail) => Self::Diverged { detail },
+            Stop::Full => limit("journal_bytes", limits::JOURNAL_BYTES, text),
         }
     }
 }
@@ -216,6 +243,9 @@ fn limit(limit: &'static str, allowed: usize, detail: String) -> CallError {
 
 /// A trap looks the same whether a guest is wrong or was refused something: what it was refused tells them apart.
 fn why_it_trapped(state: &State, error: &wasmtime::Error) -> CallError {
+    if let Some(stop) = &state.recorder.stopped {
+        return stop.clone().into();
+    }
     let detail = describe_trap(error);
     if let Some(OutOfTime { allowed_ms }) = error.downcast_ref::<OutOfTime>() {
         return CallError::Limit { limit: "guest_cpu_ms", allowed: *allowed_ms, detail };
@@ -425,8 +455,9 @@ mod tests {
         let send_nothing =
             "(loop $again (call $send_all (i32.const 0) (i32.const 0) (i32.const 1536)) (br $again)) unreachable";
         let plugin = plugin(&runtime, &guest(SEND_ALL, send_nothing));
-        let Call { account, egress, grant, now, random, .. } = call("{}");
-        let outside = Outside { account, egress, grant, now, random };
+        let Call { journal, egress, grant, .. } = call("{}");
+        let Journal { account, now, seed, .. } = journal;
+        let outside = (Outside { account, egress, grant, now, seed }, Recorder::new(None, Gate::Open));
         let run = runtime.run(&plugin.pre, Some(outside), 3, Duration::from_secs(60), async |connector, store| {
             connector.call_call(store, "t", "{}", None).await
         });
@@ -522,7 +553,7 @@ mod tests {
 
     #[test]
     fn a_setting_keeps_the_digits_of_its_number() {
-        let view = call("{}").account;
+        let view = call("{}").journal.account;
         assert_eq!(view.setting("big").as_deref(), Some("12345678901234567890"));
         assert_eq!(view.setting("small"), None);
     }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::Waiting;
 use crate::model::InputError;
 
 /// Why a component is not accepted. Everything but `Config`, `Engine` and `Cache` is the component author's to mend.
@@ -130,6 +131,15 @@ pub enum CallError {
     #[error("the connector's output is not JSON: {detail}")]
     InvalidOutput {
         /// Where it stops being JSON.
+        detail: String,
+    },
+    /// The call stopped before a write that a person has to see. It is not at fault, and can go on.
+    #[error("the call waits for the approval of a write")]
+    Waiting(Box<Waiting>),
+    /// A call that goes on did not come to where it was stopped. Nothing has left.
+    #[error("the call did not run as before: {detail}")]
+    Diverged {
+        /// What was different.
         detail: String,
     },
 }

@@ -118,6 +118,10 @@ pub const SEND_ALL_CONCURRENCY: usize = 8;
 /// guest's memory cannot be handed over anyway.
 pub const SEND_ALL_BYTES: u64 = 48 << 20;
 
+/// Bytes of replies in the journal of one call. A call that waits is kept in the database: this is what one row may
+/// weigh, and some hundred listings.
+pub const JOURNAL_BYTES: usize = 16 << 20;
+
 /// Log lines kept of one call: enough to see what happened, too few to fill a disk.
 pub const LOG_LINES: usize = 100;
 

@@ -8,10 +8,11 @@ use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 
 use super::call::AccountView;
 use super::error::bounded;
+use super::recorder::Recorder;
 use super::wasi::{Inside, Stopped};
 use super::{Shared, limits};
 use crate::egress::{Egress, EgressError, Grant};
-use crate::model::{Random, Timestamp};
+use crate::model::Timestamp;
 
 /// What a connector wrote to the log. It may hold anything that the connector has seen, except the credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,8 @@ pub(super) struct Outside {
     pub(super) egress: Arc<Egress>,
     pub(super) grant: Arc<Grant>,
     pub(super) now: Timestamp,
-    pub(super) random: Random,
+    /// What all of the guest's randomness comes from.
+    pub(super) seed: [u8; 32],
 }
 
 /// What a call leaves behind.
@@ -74,6 +76,8 @@ pub(super) struct Tally {
     pub(super) waiting_since: Option<Instant>,
     /// Waits for the provider so far.
     pub(super) waits: u32,
+    /// Random bytes that the guest was given.
+    pub(super) random_blocks: u64,
 }
 
 impl Tally {
@@ -88,6 +92,7 @@ impl Tally {
 pub(super) struct State {
     pub(super) outside: Option<Outside>,
     pub(super) tally: Tally,
+    pub(super) recorder: Recorder,
     budget: Budget,
     /// Of guests that call WASI; the others never have one.
     wasi: Option<Box<Inside>>,
@@ -112,7 +117,7 @@ pub(super) struct OutOfTime {
 
 impl State {
     /// A store for one run, with all limits set.
-    pub(super) fn store(shared: &Shared, outside: Option<Outside>, ticks_allowed: u32) -> Store<Self> {
+    pub(super) fn store(shared: &Shared, outside: Option<Outside>, recorder: Recorder, ticks_allowed: u32) -> Store<Self> {
         let budget = Budget {
             ticks: 0,
             ticks_allowed,
@@ -121,7 +126,7 @@ impl State {
             memory_refused: false,
             table_refused: false,
         };
-        let mut store = Store::new(&shared.engine, Self { outside, tally: Tally::default(), budget, wasi: None });
+        let mut store = Store::new(&shared.engine, Self { outside, tally: Tally::default(), recorder, budget, wasi: None });
         store.limiter(|state| &mut state.budget);
         store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
         store.set_max_component_handles(limits::HANDLES);
@@ -135,7 +140,7 @@ impl State {
     pub(super) fn wasi(&mut self) -> &mut Inside {
         let Self { wasi, outside, .. } = self;
         wasi.get_or_insert_with(|| {
-            Box::new(Inside::new(outside.as_ref().map_or([0; 32], |outside| outside.random.bytes())))
+            Box::new(Inside::new(outside.as_ref().map_or([0; 32], |outside| outside.seed)))
         })
     }
 
@@ -147,11 +152,11 @@ impl State {
     }
 
     /// Ends the call's state; only what it leaves behind is kept.
-    pub(super) fn into_tally(mut self) -> Tally {
+    pub(super) fn into_parts(mut self) -> (Tally, Recorder) {
         if let Some(wasi) = self.wasi.take() {
             wasi.flush(&mut self.tally);
         }
-        self.tally
+        (self.tally, self.recorder)
     }
 
     /// Whether the guest was refused memory; it usually aborts then, which looks like any other trap.

@@ -8,7 +8,7 @@ use url::Url;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::{AccountView, Call, Runtime, RuntimeConfig};
+use super::{AccountView, Call, Gate, Journal, Runtime, RuntimeConfig};
 use crate::config::PrivateNetworks;
 use crate::egress::{Egress, EgressConfig, Grant, GrantState, Injection};
 use crate::model::{Random, Timestamp};
@@ -164,11 +164,16 @@ pub(super) fn call(input: &str) -> Call<'_> {
         tool: "probe_echo",
         input,
         binding: None,
-        account: AccountView { fields: Arc::default(), settings: r#"{"big":12345678901234567890}"#.into() },
+        journal: Journal {
+            now: Timestamp(1_000),
+            seed: [7; 32],
+            account: AccountView { fields: Arc::default(), settings: r#"{"big":12345678901234567890}"#.into() },
+            entries: Vec::new(),
+        },
+        gate: Gate::Open,
+        records: false,
         egress: EGRESS.clone(),
         grant: Arc::new(grant),
-        now: Timestamp(1_000),
-        random: Random::system(),
         timeout: Duration::from_secs(60),
     }
 }

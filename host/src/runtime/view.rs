@@ -5,11 +5,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream;
+use sha2::{Digest as _, Sha256};
 use wasmtime::component::HasData;
 
 use super::bindings::gloveport::connector as wit;
 use super::error::bounded;
 use super::limits;
+use super::recorder::{Line, Recorder, Step};
 use super::state::{LogLevel, Outside, Progress, State, Tally};
 use crate::egress::{Body, EgressError, Part, Request, Response};
 
@@ -17,6 +19,7 @@ use crate::egress::{Body, EgressError, Part, Request, Response};
 pub(super) struct View<'a> {
     outside: Option<&'a Outside>,
     tally: &'a mut Tally,
+    recorder: &'a mut Recorder,
 }
 
 /// Tells the linker how a view is borrowed from the store's data.
@@ -28,7 +31,7 @@ impl HasData for Imports {
 
 /// Borrows the view.
 pub(super) fn view(state: &mut State) -> View<'_> {
-    View { outside: state.outside.as_ref(), tally: &mut state.tally }
+    View { outside: state.outside.as_ref(), tally: &mut state.tally, recorder: &mut state.recorder }
 }
 
 impl<'a> View<'a> {
@@ -58,6 +61,18 @@ impl<'a> View<'a> {
         Ok(())
     }
 
+    /// Puts several answers into the journal, in the order of their requests.
+    fn recorded(
+        &mut self,
+        lines: Vec<Option<Line>>,
+        results: Vec<Result<Response, EgressError>>,
+    ) -> wasmtime::Result<Vec<Result<wit::http::Response, wit::http::Error>>> {
+        for (line, result) in lines.into_iter().zip(&results) {
+            self.recorder.note(line, result)?;
+        }
+        Ok(results.into_iter().map(answer).collect())
+    }
+
     /// Notes what came back, for the report.
     fn note(&mut self, result: &Result<Response, EgressError>) {
         match result {
@@ -74,23 +89,46 @@ impl<'a> View<'a> {
     }
 }
 
-impl wit::http::Host for View<'_> {
-    async fn send(
+impl View<'_> {
+    /// One request: answered again, refused, sent, or the end of this run.
+    async fn exchange(
         &mut self,
-        request: wit::http::Request,
-    ) -> wasmtime::Result<Result<wit::http::Response, wit::http::Error>> {
-        let outside = self.outside("http.send")?;
-        let result = match self.count_request() {
-            Ok(()) => {
+        outside: &Outside,
+        request: Request,
+    ) -> wasmtime::Result<Result<Response, EgressError>> {
+        if let Err(error) = self.count_request() {
+            let result = Err(error);
+            self.note(&result);
+            return Ok(result);
+        }
+        let (egress, grant) = (&outside.egress, &*outside.grant);
+        let planned = match self.recorder.next(egress, grant, egress.plan(grant, request))? {
+            Step::Again(result) => return Ok(result),
+            Step::Send(planned) => planned,
+        };
+        let line = self.recorder.line(egress, grant, &planned);
+        let result = match planned {
+            Ok(planned) => {
                 let since = self.begin_wait();
-                let result = outside.egress.send(&outside.grant, request_from_guest(request)).await;
+                let result = egress.send_planned(grant, planned).await;
                 self.end_wait(since);
                 result
             }
             Err(error) => Err(error),
         };
         self.note(&result);
-        Ok(answer(result))
+        self.recorder.note(line, &result)?;
+        Ok(result)
+    }
+}
+
+impl wit::http::Host for View<'_> {
+    async fn send(
+        &mut self,
+        request: wit::http::Request,
+    ) -> wasmtime::Result<Result<wit::http::Response, wit::http::Error>> {
+        let outside = self.outside("http.send")?;
+        Ok(answer(self.exchange(outside, request_from_guest(request)).await?))
     }
 
     async fn send_all(
@@ -98,18 +136,31 @@ impl wit::http::Host for View<'_> {
         requests: Vec<wit::http::Request>,
     ) -> wasmtime::Result<Vec<Result<wit::http::Response, wit::http::Error>>> {
         let outside = self.outside("http.send-all")?;
-        let counted: Vec<_> =
-            requests.into_iter().map(|request| self.count_request().map(|()| request_from_guest(request))).collect();
+        let mut requests = requests.into_iter().map(request_from_guest);
+        if self.recorder.is_strict() {
+            // One after the other: each of them may be the one that somebody has to look at.
+            let mut answers = Vec::with_capacity(requests.len());
+            for request in requests.by_ref() {
+                answers.push(answer(self.exchange(outside, request).await?));
+            }
+            return Ok(answers);
+        }
+        let (egress, grant) = (&outside.egress, &*outside.grant);
+        let counted = requests.map(|request| self.count_request().map(|()| egress.plan(grant, request)));
+        let counted: Vec<_> = counted.collect();
+        let lines: Vec<_> =
+            counted.iter().map(|planned| self.recorder.line(egress, grant, planned.as_ref().ok()?)).collect();
+        let planned: Vec<_> = counted.into_iter().map(|counted| counted.flatten()).collect();
         // Sending nothing is not waiting: whoever could wait for free would not be charged for its time.
-        if counted.iter().all(Result::is_err) {
-            let refused = counted.into_iter().filter_map(Result::err).map(Err).inspect(|result| self.note(result));
-            return Ok(refused.map(answer).collect());
+        if planned.iter().all(Result::is_err) {
+            let refused: Vec<_> = planned.into_iter().filter_map(Result::err).map(Err).collect();
+            refused.iter().for_each(|result| self.note(result));
+            return self.recorded(lines, refused);
         }
         let since = self.begin_wait();
-        let send = |request| outside.egress.send(&outside.grant, request);
-        let results = gather(counted, send, |result| self.note(result)).await;
+        let results = gather(planned, |planned| egress.send_planned(grant, planned), |result| self.note(result)).await;
         self.end_wait(since);
-        Ok(results.into_iter().map(answer).collect())
+        self.recorded(lines, results)
     }
 }
 
@@ -149,8 +200,14 @@ impl wit::clock::Host for View<'_> {
 impl wit::random::Host for View<'_> {
     fn bytes(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
         let outside = self.outside("random.bytes")?;
-        let mut bytes = outside.random.bytes::<{ limits::RANDOM_BYTES }>().to_vec();
-        bytes.truncate(count as usize);
+        let count = (count as usize).min(limits::RANDOM_BYTES);
+        let mut bytes = Vec::with_capacity(count.next_multiple_of(32));
+        while bytes.len() < count {
+            let block = Sha256::new().chain_update(b"random").chain_update(outside.seed);
+            bytes.extend_from_slice(&block.chain_update(self.tally.random_blocks.to_le_bytes()).finalize());
+            self.tally.random_blocks += 1;
+        }
+        bytes.truncate(count);
         Ok(bytes)
     }
 }
@@ -187,9 +244,9 @@ fn part_from_guest(part: wit::http::Part) -> Part {
 
 /// Sends some at a time and gives the results in the order of the requests. `note` sees each result as it came; what
 /// is too much for the guest in sum is replaced by an error.
-async fn gather<F>(
-    requests: Vec<Result<Request, EgressError>>,
-    send: impl Fn(Request) -> F,
+async fn gather<T, F>(
+    requests: Vec<Result<T, EgressError>>,
+    send: impl Fn(T) -> F,
     mut note: impl FnMut(&Result<Response, EgressError>),
 ) -> Vec<Result<Response, EgressError>>
 where

@@ -426,7 +426,7 @@ mod tests {
             let slept = format!("(call $block (call $after (i64.const 5000000000))) {body}");
             for body in [&body, &slept] {
                 let wasm = guest(&expect(body, &[&seconds, &nanoseconds]), "");
-                let report = report_of(&wasm, |call| call.now = Timestamp(now)).await;
+                let report = report_of(&wasm, |call| call.journal.now = Timestamp(now)).await;
                 assert_eq!(report.outcome, Ok("{}".into()), "{now}");
             }
         }
@@ -578,9 +578,13 @@ mod tests {
             "{LETTERS} (call $write (call $stdout) (i32.load (i32.const {ANSWER})) (i32.const 24) (i32.const {})) {ECHO}",
             ANSWER + 16
         );
-        let (one, other) = (report(&guest(&print, "")).await, report(&guest(&print, "")).await);
-        assert_eq!((lines(&one)[0].1.len(), lines(&other)[0].1.len()), (24, 24));
-        assert_ne!(lines(&one), lines(&other), "two calls have two seeds");
+        let seeded = async |seed: [u8; 32]| {
+            let report = report_of(&guest(&print, ""), |call| call.journal.seed = seed).await;
+            lines(&report)[0].1.to_owned()
+        };
+        let (one, again, other) = (seeded([1; 32]).await, seeded([1; 32]).await, seeded([2; 32]).await);
+        assert_eq!((one.len(), one == again), (24, true));
+        assert_ne!(one, other, "two calls have two seeds");
         assert_ne!(lines(&one)[0].1, letters, "and neither is that of describe");
     }
 

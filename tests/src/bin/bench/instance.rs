@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gloveport::config::PrivateNetworks;
 use gloveport::egress::{Egress, EgressConfig, Grant, GrantState, Injection};
 use gloveport::model::{Import, Random, Timestamp};
-use gloveport::runtime::{AccountView, Call, Plugin, Runtime, RuntimeConfig};
+use gloveport::runtime::{AccountView, Call, Gate, Journal, Plugin, Runtime, RuntimeConfig};
 use gloveport_tests::programs;
 
 use crate::report::Single;
@@ -50,7 +50,7 @@ async fn on_this_thread() -> Result<Vec<Single>, String> {
 
 /// The mean time of a call.
 async fn run(runtime: &Runtime, plugin: &Plugin, egress: &Arc<Egress>, calls: u32) -> Result<Duration, String> {
-    let (fields, settings) = (Arc::new(BTreeMap::new()), Arc::<str>::from("{}"));
+    let account = AccountView { fields: Arc::new(BTreeMap::new()), settings: Arc::from("{}") };
     let grant = Arc::new(grant()?);
     let started = Instant::now();
     for _ in 0..calls {
@@ -58,11 +58,11 @@ async fn run(runtime: &Runtime, plugin: &Plugin, egress: &Arc<Egress>, calls: u3
             tool: "probe_echo",
             input: "{}",
             binding: None,
-            account: AccountView { fields: Arc::clone(&fields), settings: Arc::clone(&settings) },
+            journal: Journal { now: Timestamp(0), seed: [0; 32], account: account.clone(), entries: Vec::new() },
+            gate: Gate::Open,
+            records: false,
             egress: Arc::clone(egress),
             grant: Arc::clone(&grant),
-            now: Timestamp(0),
-            random: Random::system(),
             timeout: Duration::from_secs(30),
         };
         runtime.call(plugin, call).await.outcome.map_err(|error| error.to_string())?;

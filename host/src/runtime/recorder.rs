@@ -1,0 +1,187 @@
+//! Stands between a guest's request and the way out: answers again what was answered before, stops at a write that
+//! nobody has approved, and writes down the rest.
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use super::journal::{Entry, Journal, Reply};
+use super::limits;
+use crate::egress::{Egress, EgressError, Grant, Planned, Response, Shown};
+use crate::model::Effect;
+
+/// Which writes of a call may leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// All that the tool declared.
+    Open,
+    /// None: the call stops at its first write, to be shown to a person.
+    Ask,
+    /// The one that a person has seen.
+    Approved {
+        /// Its digest.
+        request: [u8; 32],
+        /// Whether the next write has to be asked for again.
+        each: bool,
+    },
+}
+
+/// A write that waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// What [`Gate::Approved`] has to name for it to leave.
+    pub request: [u8; 32],
+    /// The request, exactly as it would leave, without what the host injects.
+    pub shown: Shown,
+}
+
+/// Why a guest does not go on.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(super) enum Stop {
+    #[error("the call waits for the approval of a write")]
+    Waiting(Box<Waiting>),
+    #[error("{0}")]
+    Diverged(String),
+    #[error("more bytes of replies than a journal holds")]
+    Full,
+}
+
+/// What the recorder does with a request.
+pub(super) enum Step {
+    /// It was answered before; nothing leaves.
+    Again(Result<Response, EgressError>),
+    /// It may leave, or is refused.
+    Send(Result<Planned, EgressError>),
+}
+
+/// A request as the journal names it.
+pub(super) struct Line {
+    request: [u8; 32],
+    method: String,
+    url: String,
+}
+
+/// The journal of one call, as it is read and as it grows.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    /// `None` if nothing is to be kept: then the gate is open.
+    journal: Option<Journal>,
+    /// How many entries of the journal were answered in this run.
+    at: usize,
+    /// Where this run's own entries begin.
+    replays: usize,
+    gate: Gate,
+    weight: usize,
+    /// Why the guest was stopped.
+    pub(super) stopped: Option<Stop>,
+}
+
+impl Recorder {
+    /// For a call that may be one that goes on: the entries of its journal are answered again.
+    pub(super) fn new(journal: Option<Journal>, gate: Gate) -> Self {
+        let replays = journal.as_ref().map_or(0, |journal| journal.entries.len());
+        let weight = journal.iter().flat_map(|journal| &journal.entries).map(|entry| entry.reply.weight()).sum();
+        // Without a journal there is no way to go on later: nothing can be asked.
+        let gate = if journal.is_none() { Gate::Open } else { gate };
+        Self { journal, at: 0, replays, gate, weight, stopped: None }
+    }
+
+    /// Whether requests have to come one after the other.
+    pub(super) fn is_strict(&self) -> bool {
+        self.at < self.replays || self.gate != Gate::Open
+    }
+
+    /// How the journal will name a request that is about to leave; nothing if nothing is kept.
+    pub(super) fn line(&self, egress: &Egress, grant: &Grant, planned: &Result<Planned, EgressError>) -> Option<Line> {
+        self.journal.as_ref()?;
+        let shown = planned.as_ref().ok().map(|planned| egress.show_line(grant, planned));
+        let (method, url) = shown.unwrap_or_default();
+        Some(Line { request: digest(planned), method, url })
+    }
+
+    /// What to do with the guest's next request.
+    pub(super) fn next(
+        &mut self,
+        egress: &Egress,
+        grant: &Grant,
+        planned: Result<Planned, EgressError>,
+    ) -> Result<Step, Stop> {
+        if !self.is_strict() {
+            return Ok(Step::Send(planned));
+        }
+        let request = digest(&planned);
+        if let Some(entry) = self.journal.as_ref().and_then(|journal| journal.entries.get(self.at)) {
+            if entry.request != request {
+                let what = format!("request {} is not the one that was answered before", self.at + 1);
+                return Err(self.stop(Stop::Diverged(what)));
+            }
+            self.at += 1;
+            return Ok(Step::Again(entry.reply.again()));
+        }
+        let writes = planned.as_ref().is_ok_and(|planned| planned.effect() != Effect::Read);
+        match (&self.gate, &planned) {
+            (Gate::Approved { request: approved, each }, _) => {
+                if *approved != request {
+                    let what = "the request is not the one that was approved";
+                    return Err(self.stop(Stop::Diverged(what.into())));
+                }
+                self.gate = if *each { Gate::Ask } else { Gate::Open };
+            }
+            (Gate::Ask, Ok(planned)) if writes => {
+                let waiting = Waiting { request, shown: egress.show(grant, planned) };
+                return Err(self.stop(Stop::Waiting(Box::new(waiting))));
+            }
+            _ => {}
+        }
+        Ok(Step::Send(planned))
+    }
+
+    /// Writes down what a request was answered.
+    pub(super) fn note(&mut self, line: Option<Line>, result: &Result<Response, EgressError>) -> Result<(), Stop> {
+        let (Some(journal), Some(Line { request, method, url })) = (&mut self.journal, line) else { return Ok(()) };
+        let reply = Reply::of(result);
+        self.weight += reply.weight();
+        if self.weight > limits::JOURNAL_BYTES {
+            // With an open gate nobody has to go on from here: the call itself need not fail.
+            if self.gate == Gate::Open {
+                self.journal = None;
+                return Ok(());
+            }
+            return Err(self.stop(Stop::Full));
+        }
+        journal.entries.push(Entry { request, method, url, reply });
+        self.at += 1;
+        Ok(())
+    }
+
+    /// What is left at the end of a run in which the guest came to its own end.
+    pub(super) fn unfinished(&self) -> Option<Stop> {
+        if self.at < self.replays {
+            return Some(Stop::Diverged("the call ended before it came to where it was stopped".into()));
+        }
+        match self.gate {
+            Gate::Approved { .. } => Some(Stop::Diverged("the call ended without sending what was approved".into())),
+            Gate::Open | Gate::Ask => None,
+        }
+    }
+
+    /// The journal up to now, and how many of its entries were answered again and not for the first time.
+    pub(super) fn into_journal(self) -> (Option<Journal>, usize) {
+        (self.journal, self.replays)
+    }
+
+    fn stop(&mut self, stop: Stop) -> Stop {
+        self.stopped = Some(stop.clone());
+        stop
+    }
+}
+
+/// Of the request, or of the reason why it cannot leave: the same guest would be told the same again.
+fn digest(planned: &Result<Planned, EgressError>) -> [u8; 32] {
+    match planned {
+        Ok(planned) => planned.digest(),
+        Err(error) => {
+            let (kind, text) = error.parts();
+            Sha256::digest(format!("refused {kind}\n{text}")).into()
+        }
+    }
+}
