@@ -168,14 +168,14 @@ fn wall_clock(to: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime::Resul
 /// Counts only what the guest sleeps, and sleeping takes no time.
 fn monotonic_clock(to: &mut LinkerInstance<'_, State>, name: &str) -> wasmtime::Result<bool> {
     match name {
-        "now" => to.func_wrap(name, |mut store, ()| Ok((store.data_mut().wasi().elapsed(),)))?,
+        "now" => to.func_wrap(name, |mut store, ()| Ok((store.data_mut().wasi().slept(),)))?,
         "resolution" => to.func_wrap(name, |_, ()| Ok((1_u64,)))?,
         "subscribe-instant" => to.func_wrap(name, |mut store, (due,): (u64,)| {
             Ok((Resource::<Pollable>::new_own(store.data_mut().wasi().subscribe(due)),))
         })?,
         "subscribe-duration" => to.func_wrap(name, |mut store, (duration,): (u64,)| {
             let wasi = store.data_mut().wasi();
-            Ok((Resource::<Pollable>::new_own(wasi.subscribe(wasi.elapsed().saturating_add(duration))),))
+            Ok((Resource::<Pollable>::new_own(wasi.subscribe(wasi.slept().saturating_add(duration))),))
         })?,
         _ => return Ok(false),
     }

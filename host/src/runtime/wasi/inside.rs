@@ -55,7 +55,7 @@ impl Inside {
     }
 
     /// Nanoseconds of the monotonic clock.
-    pub(super) fn elapsed(&self) -> u64 {
+    pub(super) fn slept(&self) -> u64 {
         self.slept
     }
 
@@ -145,11 +145,11 @@ mod tests {
         let (late, early) = (inside.subscribe(3_600_000_000_000), inside.subscribe(1_000));
         assert!(!inside.is_ready(early));
         assert_eq!(inside.wait(&[late, early]).expect("something"), [1]);
-        assert_eq!(inside.elapsed(), 1_000);
+        assert_eq!(inside.slept(), 1_000);
         assert_eq!(inside.wait(&[late]).expect("something"), [0]);
-        assert_eq!(inside.elapsed(), 3_600_000_000_000);
+        assert_eq!(inside.slept(), 3_600_000_000_000);
         assert_eq!(inside.wait(&[late, early]).expect("something"), [0, 1], "the clock never goes back");
-        assert_eq!(inside.elapsed(), 3_600_000_000_000);
+        assert_eq!(inside.slept(), 3_600_000_000_000);
         assert!(matches!(inside.wait(&[]), Err(Stopped::EmptyPoll)));
         inside.forget(early);
         inside.next = late;
