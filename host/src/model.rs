@@ -24,7 +24,7 @@ pub use connector::{Connector, Import, TestCall};
 pub use execution::{Execution, ExecutionStatus, Latency};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
-pub use id::{AccountId, ConnectionId, ExecutionId, KeyId, ProjectId, RequestId};
+pub use id::{AccountId, ConnectionId, ExecutionId, KeyId, PolicyId, ProjectId, RequestId};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
 pub use tool::{Effect, Route, Tool};
