@@ -12,6 +12,7 @@ mod host_pattern;
 mod id;
 mod path_template;
 mod secret;
+mod template;
 mod tool;
 mod url_template;
 
@@ -27,5 +28,6 @@ pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{AccountId, ConnectionId, ExecutionId, KeyId, PolicyId, ProjectId, RequestId};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
+pub use template::{Preset, PresetError, RenderError, Variable};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};

@@ -4,6 +4,8 @@ mod calls;
 mod check;
 mod compare;
 mod eval;
+#[cfg(test)]
+mod fuzz;
 mod kinds;
 mod number;
 mod parse;
