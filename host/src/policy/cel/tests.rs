@@ -132,10 +132,19 @@ fn conditions_fail() {
     }
 }
 
+/// Each text is refused at this line and column, with this in the message.
+fn refused(rows: &[(&str, usize, usize, &str)]) {
+    for (text, line, column, message) in rows {
+        let error = Condition::parse(text).err().unwrap_or_else(|| panic!("{text} is accepted"));
+        assert!(error.message.contains(message), "{text}: {error}");
+        assert_eq!((error.line, error.column), (*line, *column), "{text}: {error}");
+    }
+}
+
 /// What can never work is refused when it is stored, with its place.
 #[test]
-fn wrong_conditions_are_refused_with_their_place() {
-    for (text, line, column, message) in [
+fn what_cannot_be_read_is_refused_with_its_place() {
+    refused(&[
         ("", 1, 1, "the end is here, where an operand is needed"),
         ("tool", 1, 1, "a condition is true or false, and this is a text"),
         ("payload.amount + 1", 1, 16, "a condition is true or false, and this is a number"),
@@ -145,6 +154,37 @@ fn wrong_conditions_are_refused_with_their_place() {
         ("true & false", 1, 6, "write `&&`"),
         ("true | false", 1, 6, "write `||`"),
         ("true false", 1, 6, "an operator or the end"),
+        ("{5: 1} == {}", 1, 2, "keys of a map are texts"),
+        ("{'a': 1, 'a': 2} == {}", 1, 10, "there twice"),
+        ("b'abc' == tool", 1, 1, "bytes are not offered"),
+        ("x'abc' == tool", 1, 2, "an operator is missing"),
+        ("'abc == tool", 1, 1, "this text has no end"),
+        ("'a\nb' == tool", 1, 1, "no end on its line"),
+        ("'''abc == tool", 1, 1, "this text has no end"),
+        ("'\\q' == tool", 1, 2, "not an escape"),
+        ("'\\ud800' == tool", 1, 2, "not an escape"),
+        ("'\\u00' == tool", 1, 2, "not an escape"),
+        ("5000EUR == 1", 1, 5, "a number ends here"),
+        ("1.5u == 1", 1, 4, "a number ends here"),
+        ("0x == 1", 1, 1, "not a hexadecimal number"),
+        ("1e9999999999 == 1", 1, 1, "exponent"),
+        ("1. == 1", 1, 4, "the name of a field"),
+        ("(true", 1, 6, "`)` is needed"),
+        ("[1, 2 == [1]", 1, 13, "`]` is needed"),
+        ("true)", 1, 5, "an operator or the end"),
+        ("payload. == 1", 1, 10, "the name of a field"),
+        ("payload.?x == 1", 1, 9, "the name of a field"),
+        ("true ? true", 1, 12, "`:` is needed"),
+        ("in == 1", 1, 1, "an operand"),
+        ("tool == \"x\" # comment", 1, 13, "means nothing here"),
+        ("tool == “x”", 1, 9, "means nothing here"),
+        ("tool\u{0} == 'x'", 1, 5, "means nothing here"),
+    ]);
+}
+
+#[test]
+fn names_and_operands_that_never_fit_are_refused_with_their_place() {
+    refused(&[
         ("tool == refund", 1, 9, "there is no `refund`"),
         ("tool == refund.create", 1, 9, "texts stand in quotes"),
         ("true &&\n  toool == 'x'", 2, 3, "there is no `toool`"),
@@ -181,6 +221,12 @@ fn wrong_conditions_are_refused_with_their_place() {
         ("tool + 1 == 'x'", 1, 6, "`+` cannot be between a text and a number"),
         ("time + time > time", 1, 6, "`+` cannot be between"),
         ("'a' * 2 == 'aa'", 1, 5, "`*` cannot be between"),
+    ]);
+}
+
+#[test]
+fn calls_that_never_fit_are_refused_with_their_place() {
+    refused(&[
         ("nope(1)", 1, 1, "there is no function `nope`"),
         ("tool.nope()", 1, 6, "there is no function `nope`"),
         ("size() == 1", 1, 1, "`size` takes one argument"),
@@ -209,36 +255,7 @@ fn wrong_conditions_are_refused_with_their_place() {
         ("payload.items.all(x, x) && x", 1, 28, "there is no `x`"),
         ("tool.all(x, true)", 1, 1, "`all` needs a list or a map"),
         ("[1].all(x, x.startsWith('a'))", 1, 12, "`startsWith` needs a text"),
-        ("{5: 1} == {}", 1, 2, "keys of a map are texts"),
-        ("{'a': 1, 'a': 2} == {}", 1, 10, "there twice"),
-        ("b'abc' == tool", 1, 1, "bytes are not offered"),
-        ("x'abc' == tool", 1, 2, "an operator is missing"),
-        ("'abc == tool", 1, 1, "this text has no end"),
-        ("'a\nb' == tool", 1, 1, "no end on its line"),
-        ("'''abc == tool", 1, 1, "this text has no end"),
-        ("'\\q' == tool", 1, 2, "not an escape"),
-        ("'\\ud800' == tool", 1, 2, "not an escape"),
-        ("'\\u00' == tool", 1, 2, "not an escape"),
-        ("5000EUR == 1", 1, 5, "a number ends here"),
-        ("1.5u == 1", 1, 4, "a number ends here"),
-        ("0x == 1", 1, 1, "not a hexadecimal number"),
-        ("1e9999999999 == 1", 1, 1, "exponent"),
-        ("1. == 1", 1, 4, "the name of a field"),
-        ("(true", 1, 6, "`)` is needed"),
-        ("[1, 2 == [1]", 1, 13, "`]` is needed"),
-        ("true)", 1, 5, "an operator or the end"),
-        ("payload. == 1", 1, 10, "the name of a field"),
-        ("payload.?x == 1", 1, 9, "the name of a field"),
-        ("true ? true", 1, 12, "`:` is needed"),
-        ("in == 1", 1, 1, "an operand"),
-        ("tool == \"x\" # comment", 1, 13, "means nothing here"),
-        ("tool == “x”", 1, 9, "means nothing here"),
-        ("tool\u{0} == 'x'", 1, 5, "means nothing here"),
-    ] {
-        let error = Condition::parse(text).err().unwrap_or_else(|| panic!("{text} is accepted"));
-        assert!(error.message.contains(message), "{text}: {error}");
-        assert_eq!((error.line, error.column), (line, column), "{text}: {error}");
-    }
+    ]);
 }
 
 /// Nesting is refused before it costs stack, however it is written.
