@@ -1,6 +1,7 @@
 //! The words of the project as types: no I/O, no framework, no wire format.
 
 mod account;
+mod approval;
 mod auth;
 mod caller;
 mod clock;
@@ -12,10 +13,12 @@ mod host_pattern;
 mod id;
 mod path_template;
 mod secret;
+mod template;
 mod tool;
 mod url_template;
 
 pub use account::{Account, AccountState, TransitionError};
+pub use approval::{Approval, ApprovalState};
 pub use auth::{AuthKind, AuthPattern, Field, Placement};
 pub use caller::{Caller, Role};
 pub use clock::{Clock, Random, Timestamp};
@@ -24,8 +27,9 @@ pub use connector::{Connector, Import, TestCall};
 pub use execution::{Execution, ExecutionStatus, Latency};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
-pub use id::{AccountId, ConnectionId, ExecutionId, KeyId, ProjectId, RequestId};
+pub use id::{AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, PolicyId, ProjectId, RequestId};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
+pub use template::{Preset, PresetError, RenderError, Variable};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};

@@ -73,12 +73,30 @@ pub enum ExecutionStatus {
     Succeeded,
     /// Done, without one.
     Failed,
+    /// It waits for a person. Nothing of it runs.
+    Waiting,
+    /// A policy said no. Nothing of it ran.
+    Denied,
+    /// A person said no.
+    Rejected,
+    /// Nobody said yes in time.
+    Expired,
     /// The host ended while it ran: whether a write reached the provider is not known.
     UnknownOutcome,
 }
 
 impl ExecutionStatus {
-    const ALL: [Self; 4] = [Self::Started, Self::Succeeded, Self::Failed, Self::UnknownOutcome];
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Started,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Waiting,
+        Self::Denied,
+        Self::Rejected,
+        Self::Expired,
+        Self::UnknownOutcome,
+    ];
 
     /// As it is written in the API and the database.
     pub fn as_str(self) -> &'static str {
@@ -86,6 +104,10 @@ impl ExecutionStatus {
             Self::Started => "started",
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
+            Self::Waiting => "waiting",
+            Self::Denied => "denied",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
             Self::UnknownOutcome => "unknown_outcome",
         }
     }

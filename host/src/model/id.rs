@@ -51,6 +51,10 @@ ids! {
     ExecutionId = "exec_";
     /// Of an API key.
     KeyId = "key_";
+    /// Of a rule of the policy.
+    PolicyId = "pol_";
+    /// Of an approval.
+    ApprovalId = "appr_";
     /// Of one HTTP request to this host.
     RequestId = "req_";
 }

@@ -35,6 +35,7 @@ struct Kept {
     generation: u64,
     keys: HashMap<String, ApiKey>,
     contexts: HashMap<ContextKey, Vec<Arc<CallContext>>>,
+    revisions: HashMap<ProjectId, i64>,
 }
 
 /// A read under way: what it brings is kept only if nothing has changed since.
@@ -50,6 +51,7 @@ impl Drop for Changing<'_> {
         kept.generation += 1;
         kept.keys.clear();
         kept.contexts.clear();
+        kept.revisions.clear();
     }
 }
 
@@ -106,6 +108,20 @@ impl Cache {
         if kept.still(reading) {
             make_room(&mut kept.contexts);
             kept.contexts.insert(wanted, found.to_vec());
+        }
+    }
+
+    /// The revision of a project's policies if it is kept, or else what keeping it later takes.
+    pub(super) fn revision(&self, project: &ProjectId) -> Result<i64, Reading> {
+        let kept = self.lock();
+        kept.revisions.get(project).copied().ok_or(Reading(kept.generation))
+    }
+
+    pub(super) fn keep_revision(&self, reading: Reading, project: &ProjectId, revision: i64) {
+        let mut kept = self.lock();
+        if kept.still(reading) {
+            make_room(&mut kept.revisions);
+            kept.revisions.insert(project.clone(), revision);
         }
     }
 

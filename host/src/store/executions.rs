@@ -61,7 +61,7 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Writes down that `host` is about to run an execution. When this returns it is on disk: only then may a request
+    /// Writes down that `host` is about to run an execution, or that it will not. When this returns it is on disk: only then may a request
     /// leave. An identifier that is there already is a conflict.
     pub async fn record_start(&self, execution: &Execution, host: &str) -> Result<(), StoreError> {
         self.inner.journal.start(execution, host).await

@@ -28,7 +28,7 @@ pub const MAX_BATCH: usize = 256;
 /// them prepared: two times 32 leaves room for the others.
 const MAX_ROWS: usize = 32;
 
-const INSERT_COLUMNS: usize = 16;
+const INSERT_COLUMNS: usize = 20;
 const OUTCOME_COLUMNS: usize = 12;
 
 /// The way into the queue. The task behind it ends when all of these are gone.
@@ -204,8 +204,22 @@ fn bind_start(query: Query, execution: &Execution, host: &str) -> Query {
         .bind(execution.chat_id.as_deref())
         .bind(execution.trigger_type.as_deref())
         .bind(execution.input_digest.as_str())
-        .bind("started")
+        .bind(execution.status.as_str())
         .bind(execution.started_at.0)
+        .bind(execution.code.map(|code| code.as_str()))
+        .bind(execution.culprit.map(|culprit| culprit.as_str()))
+        .bind(execution.detail.as_deref())
+        .bind(execution.finished_at.map(|at| at.0))
+}
+
+/// Adds one execution as a part of `transaction`.
+pub(super) async fn insert_in(
+    transaction: &mut AnyConnection,
+    execution: &Execution,
+    host: &str,
+) -> Result<(), StoreError> {
+    bind_start(sqlx::query(AssertSqlSafe(insert_sql(1))), execution, host).execute(transaction).await?;
+    Ok(())
 }
 
 fn bind_outcome(query: Query, execution: &ExecutionId, outcome: &Outcome) -> Query {
@@ -232,9 +246,13 @@ fn statements(of_rows: fn(usize) -> String) -> Vec<Arc<str>> {
 fn insert_sql(rows: usize) -> String {
     let mut sql = String::from(
         "INSERT INTO executions (id, project, host, api_key, tool, component, connection, account, identifier, \
-         tool_call_id, parent, chat_id, trigger_type, input_digest, status, started_at) VALUES ",
+         tool_call_id, parent, chat_id, trigger_type, input_digest, status, started_at, code, culprit, detail, \
+         finished_at) VALUES ",
     );
-    push_rows(&mut sql, rows, &[Type::Any; INSERT_COLUMNS]);
+    let mut types = [Type::Any; INSERT_COLUMNS];
+    // PostgreSQL takes a NULL that may be a number for a text.
+    types[INSERT_COLUMNS - 1] = Type::Number;
+    push_rows(&mut sql, rows, &types);
     sql
 }
 

@@ -65,6 +65,16 @@ impl Store {
         Ok(Some(key))
     }
 
+    /// The key with this identifier.
+    pub async fn key(&self, project: &ProjectId, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+        let row = sqlx::query(concat!("SELECT ", columns!(), " FROM api_keys WHERE project = $1 AND id = $2"))
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| read_key(&mut Columns::of(&row))).transpose()
+    }
+
     /// The project's keys, oldest first.
     pub async fn list_keys(&self, project: &ProjectId, request: &PageRequest) -> Result<Page<ApiKey>, StoreError> {
         Listing::of(columns!(), "api_keys", "id", Order::OldestFirst)
