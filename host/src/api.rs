@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 mod accounts;
+mod approvals;
 mod connections;
 mod connectors;
 mod executions;
@@ -17,6 +18,7 @@ mod health;
 mod keys;
 mod openapi;
 mod page;
+mod policies;
 mod problem;
 mod query_names;
 mod state;
@@ -83,6 +85,14 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))
+        .routes(routes!(policies::create, policies::list))
+        .routes(routes!(policies::defaults, policies::set_defaults))
+        .routes(routes!(policies::evaluate))
+        .routes(routes!(policies::show, policies::replace, policies::remove))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::show))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
 }

@@ -111,6 +111,7 @@ impl App {
             host_id,
             records: config.records,
             public_url: config.public_url,
+            policies: call::CompiledPolicies::default(),
             figures: call::Figures::register(),
             running: Default::default(),
         });

@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use tracing::Instrument;
 
-use crate::model::{AccountId, Caller, ExecutionId, Fault, Latency};
+use crate::model::{AccountId, ApprovalId, Caller, ExecutionId, Fault, Latency};
+use crate::policy::At;
+use run::Attempt;
+use verdict::Verdict;
 
 mod connect;
 mod credential;
@@ -15,14 +18,22 @@ mod measure;
 mod outcome;
 mod record;
 mod resolve;
+mod resume;
+mod rules;
 mod run;
 mod to_end;
+mod verdict;
+mod wait;
 
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
 pub use resolve::{Visible, visible_tools};
+pub use resume::{Answer as Decision, Shown, approval, decide};
+pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
+pub use verdict::CompiledPolicies;
+pub use wait::{ShownCall, ShownLine, ShownRequest, output};
 
 /// What a caller asks for.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +71,24 @@ pub struct Answer {
     pub latency: Latency,
 }
 
+/// A call that waits for a person.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Its record.
+    pub execution: ExecutionId,
+    /// What it waits for.
+    pub approval: ApprovalId,
+}
+
+/// What comes of a call that nothing went wrong with.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A result.
+    Done(Answer),
+    /// A person has to look at it first.
+    Waiting(Held),
+}
+
 /// A call that has none.
 #[derive(Clone, Debug)]
 pub struct Failed {
@@ -79,7 +108,7 @@ impl From<Fault> for Failed {
 ///
 /// The steps are those of ARCHITECTURE.md. The call goes on to its recorded end even if whoever asked goes away: what is
 /// left of it then becomes a task, which a stopping host waits for.
-pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<Answer, Failed> {
+pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<Reply, Failed> {
     let started = Instant::now();
     let tool = request.tool.clone();
     let work = {
@@ -87,10 +116,37 @@ pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<
         async move {
             let resolved = resolve::resolve(&host, &caller, &request).instrument(tracing::debug_span!("resolve")).await;
             host.figures.resolve.took(started.elapsed());
-            run::run(&host, &caller, &request, resolved?, started).await
+            governed(&host, &caller, &request, resolved?, started).await
         }
     };
     let result = host.run_to_end(work.in_current_span()).await;
     host.figures.finished(&tool, &result, started.elapsed());
     result
+}
+
+/// Policies decide; then the call runs, waits or ends here.
+async fn governed(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+    resolved: resolve::Resolved,
+    started: Instant,
+) -> Result<Reply, Failed> {
+    let span = tracing::debug_span!("policy");
+    let attempt = match verdict::verdict(host, caller, request, &resolved).instrument(span).await? {
+        Verdict::Run => Attempt::free(),
+        Verdict::Ask(asked) if asked.ask.at == At::AtWrite && verdict::only_reads(&resolved) => Attempt::free(),
+        Verdict::Ask(asked) if asked.ask.at == At::AtWrite => {
+            wait::can_wait(host)?;
+            Attempt::asking(asked)
+        }
+        Verdict::Ask(asked) => {
+            return Ok(Reply::Waiting(wait::before(host, caller, request, &resolved, &asked).await?));
+        }
+        Verdict::Deny(fault) => {
+            let execution = record::deny(host, caller, request, &resolved, &fault).await?;
+            return Err(Failed { execution, fault });
+        }
+    };
+    run::run(host, caller, request, resolved, attempt, started).await
 }

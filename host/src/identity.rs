@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::model::{Caller, Random, Role};
-use crate::store::{Store, StoreError};
+use crate::store::{ApiKey, Store, StoreError};
 
 /// What every API key starts with: so that scanners for leaked keys know it.
 const PREFIX: &str = "gp_";
@@ -54,7 +54,13 @@ impl IdentityError {
 pub async fn authenticate(store: &Store, header: Option<&str>) -> Result<Caller, IdentityError> {
     let hash = hash_key(bearer(header.ok_or(IdentityError::Missing)?)?).ok_or(IdentityError::Malformed)?;
     let key = store.find_key(&hash).await?.ok_or(IdentityError::Unknown)?;
-    Ok(Caller { project: key.project, key: key.id, role: key.role, identifier: key.identifier })
+    Ok(caller(key))
+}
+
+/// The caller that comes with a key.
+pub fn caller(key: ApiKey) -> Caller {
+    let ApiKey { id, project, role, identifier, name, .. } = key;
+    Caller { project, key: id, name, role, identifier }
 }
 
 /// Lets only administrators pass.

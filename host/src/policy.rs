@@ -7,6 +7,7 @@ mod limits;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use cel::{Condition, ConditionError, Failure, NumberError};
 pub use decide::{Decision, Tried, Why, decide, explain};

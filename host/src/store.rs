@@ -11,6 +11,7 @@ use sqlx::{Any, AnyPool, Transaction};
 use crate::config::Database;
 
 mod accounts;
+mod approvals;
 mod cache;
 mod call_context;
 mod connections;
@@ -20,12 +21,14 @@ mod executions;
 mod group_commit;
 mod keys;
 mod page;
+mod policies;
 mod pool;
 mod projects;
 mod row;
 mod sealed;
 
 pub use accounts::AccountFilter;
+pub use approvals::{Bodies, Decided, Wait};
 pub use call_context::CallContext;
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
@@ -34,6 +37,7 @@ pub use executions::{ExecutionFilter, Outcome};
 pub use group_commit::{MAX_BATCH, MAX_QUEUE};
 pub use keys::ApiKey;
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
+pub use policies::{PolicyRow, PolicySet};
 pub use sealed::{SealedCredential, SealedRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.

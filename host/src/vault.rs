@@ -46,6 +46,17 @@ pub struct Binding<'a> {
     pub hosts: &'a [String],
 }
 
+/// What sealed bytes belong to that are no credential: what a call was asked, told and answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Body<'a> {
+    /// The tenant.
+    pub project: &'a ProjectId,
+    /// Identifier of the record that they are kept with.
+    pub record: &'a str,
+    /// Which part of it.
+    pub part: &'a str,
+}
+
 /// The master keys, and what they are for.
 pub struct Vault {
     /// The file of the keys; `None` if they came from the environment and cannot change.
@@ -85,6 +96,23 @@ impl Vault {
         let ring = self.ring.load();
         let key = ring.find(parts.key_id).ok_or_else(|| VaultError::UnknownKey { id: parts.key_id.into() })?;
         seal::open(key, binding, &parts)
+    }
+
+    /// Seals bytes that are no credential with the current key, as text.
+    pub fn seal_body(&self, whose: &Body<'_>, bytes: &[u8]) -> Result<String, VaultError> {
+        self.reload()?;
+        seal::seal_body(self.ring.load().current(), &self.random, whose, bytes)
+    }
+
+    /// Opens what [`Vault::seal_body`] sealed for the same.
+    pub fn open_body(&self, whose: &Body<'_>, sealed: &str) -> Result<Vec<u8>, VaultError> {
+        let parts = seal::Parts::of(sealed)?;
+        if self.ring.load().find(parts.key_id).is_none() {
+            self.reload()?;
+        }
+        let ring = self.ring.load();
+        let key = ring.find(parts.key_id).ok_or_else(|| VaultError::UnknownKey { id: parts.key_id.into() })?;
+        seal::open_body(key, whose, &parts)
     }
 
     /// The identifier of the key that seals now.

@@ -1,13 +1,17 @@
-//! Executions: the record of every call. Inputs and outputs are not in it.
+//! Executions: the record of every call, and what a call that waited for a person answered.
+
+use std::time::Duration;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
-use super::tools::Timing;
+use super::tools::{Timing, raw};
 use super::{ApiState, Problem, time};
+use crate::call;
 use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus, Role};
 use crate::store::ExecutionFilter;
 
@@ -31,7 +35,7 @@ pub(super) struct ExecutionBody {
     trigger_type: Option<String>,
     /// SHA-256 of the input.
     input_digest: String,
-    /// `started`, `succeeded`, `failed` or `unknown_outcome`.
+    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired` or `unknown_outcome`.
     status: &'static str,
     code: Option<&'static str>,
     culprit: Option<&'static str>,
@@ -45,14 +49,37 @@ pub(super) struct ExecutionBody {
     received_bytes: u64,
     /// How often the credential was removed from what came back.
     scrubbed: u32,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_id: Option<String>,
+    /// What it answered, if it had waited: whoever asked got only its id then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    data: Option<Box<RawValue>>,
 }
+
+/// Whether to wait.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WaitQuery {
+    /// Answer only when the call neither runs nor waits for a person any more, or after this many milliseconds: at most
+    /// 60,000.
+    wait_ms: Option<u64>,
+}
+
+/// Longest that a request for an execution is held: what proxies allow an idle connection.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// How often the record is looked at meanwhile: it may change in another process.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Which executions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ExecutionQuery {
-    /// `started`, `succeeded`, `failed` or `unknown_outcome`.
+    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired` or `unknown_outcome`.
     status: Option<String>,
     /// Full name of a tool.
     tool: Option<String>,
@@ -96,20 +123,45 @@ pub(super) async fn list(
 }
 
 /// One call. An agent sees its own.
-#[utoipa::path(get, path = "/v1/executions/{id}", tag = "executions", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/v1/executions/{id}", tag = "executions", params(("id" = String, Path), WaitQuery),
     responses((status = 200, body = ExecutionBody), (status = 404, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn show(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
+    Query(query): Query<WaitQuery>,
 ) -> Result<axum::Json<ExecutionBody>, Problem> {
+    let wait = Duration::from_millis(query.wait_ms.unwrap_or_default());
+    if wait > MAX_WAIT {
+        return Err(Problem::bad_request(format!("`wait_ms` may be at most {}", MAX_WAIT.as_millis())));
+    }
+    let deadline = tokio::time::Instant::now() + wait;
+    loop {
+        let execution = find(&state, &caller, &id).await?;
+        let open = matches!(execution.status, ExecutionStatus::Started | ExecutionStatus::Waiting);
+        if !open || state.host.is_draining() || tokio::time::Instant::now() >= deadline {
+            let mut body = body(&execution);
+            if execution.status == ExecutionStatus::Waiting {
+                let approval = state.host.store.pending_approval(&execution.id).await?;
+                body.approval_id = approval.map(|id| id.to_string());
+            }
+            body.data = call::output(&state.host, &execution).await?.map(raw);
+            return Ok(axum::Json(body));
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
     let missing = || Problem::not_found("there is no such execution");
-    let id = ExecutionId::parse(&id).ok_or_else(missing)?;
-    let execution = state.host.store.find_execution(&caller.project, &id).await?.ok_or_else(missing)?;
-    match own_only(&caller) {
+    let id = ExecutionId::parse(id).ok_or_else(missing)?;
+    let host = &state.host;
+    host.store.expire_approvals(host.clock.now()).await?;
+    let execution = host.store.find_execution(&caller.project, &id).await?.ok_or_else(missing)?;
+    match own_only(caller) {
         Some(key) if key != execution.key => Err(missing()),
-        _ => Ok(axum::Json(body(&execution))),
+        _ => Ok(execution),
     }
 }
 
@@ -121,8 +173,10 @@ fn own_only(caller: &Caller) -> Option<crate::model::KeyId> {
 }
 
 fn status(text: &str) -> Result<ExecutionStatus, Problem> {
-    ExecutionStatus::parse(text)
-        .ok_or_else(|| Problem::bad_request("`status` must be started, succeeded, failed or unknown_outcome"))
+    ExecutionStatus::parse(text).ok_or_else(|| {
+        let all: Vec<_> = ExecutionStatus::ALL.iter().map(|status| status.as_str()).collect();
+        Problem::bad_request(format!("`status` must be one of {}", all.join(", ")))
+    })
 }
 
 fn parent(text: &str) -> Result<ExecutionId, Problem> {
@@ -162,5 +216,7 @@ fn body(execution: &Execution) -> ExecutionBody {
         sent_bytes: execution.bytes.0,
         received_bytes: execution.bytes.1,
         scrubbed: execution.scrubbed,
+        approval_id: None,
+        data: None,
     }
 }

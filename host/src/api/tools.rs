@@ -1,7 +1,8 @@
 //! Tools: what a caller may call, and calling it.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -9,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Authenticated, Json, Path, Query};
 use super::page::{List, page};
 use super::{ApiState, Problem};
-use crate::call::{self, CallRequest, Visible, visible_tools};
+use crate::call::{self, CallRequest, Reply, Visible, visible_tools};
 use crate::catalog::InstalledTool;
 use crate::model::{AccountId, Caller, Connector, ExecutionId};
 
@@ -155,15 +156,15 @@ pub(super) async fn show(
 /// Calls a tool.
 #[utoipa::path(post, path = "/v1/tools/{name}/execute", tag = "tools", params(("name" = String, Path)),
     request_body = ExecuteBody,
-    responses((status = 200, body = ExecuteResult), (status = 422, body = Problem),
-        (status = "default", body = Problem)))]
+    responses((status = 200, body = ExecuteResult), (status = 202, body = ExecuteWaiting),
+        (status = 422, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn execute(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
     Path(tool): Path<String>,
     headers: HeaderMap,
     Json(body): Json<ExecuteBody>,
-) -> Result<axum::Json<ExecuteResult>, Problem> {
+) -> Result<Response, Problem> {
     if headers.contains_key("idempotency-key") {
         // A key that is taken and not honoured would be worse than none.
         return Err(Problem::bad_request("this host does not honour `Idempotency-Key` yet: send the call without it"));
@@ -180,14 +181,34 @@ pub(super) async fn execute(
         trigger_type: name("trigger_type", body.trigger_type)?,
         timeout_ms: body.timeout_ms,
     };
-    let answer = call::call(&state.host, &caller, request).await?;
+    let answer = match call::call(&state.host, &caller, request).await? {
+        Reply::Done(answer) => answer,
+        Reply::Waiting(held) => {
+            let waiting = ExecuteWaiting {
+                execution_id: held.execution.to_string(),
+                status: "waiting",
+                approval_id: held.approval.to_string(),
+            };
+            return Ok((StatusCode::ACCEPTED, axum::Json(waiting)).into_response());
+        }
+    };
     let latency = answer.latency;
-    Ok(axum::Json(ExecuteResult {
+    let result = ExecuteResult {
         execution_id: answer.execution.to_string(),
         status: "succeeded",
         data: raw(answer.data),
         timing: Timing { total_us: latency.total_us, guest_us: latency.guest_us, upstream_us: latency.upstream_us },
-    }))
+    };
+    Ok(axum::Json(result).into_response())
+}
+
+/// A call that waits for a person: `GET /v1/executions/{execution_id}` tells how it ends.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ExecuteWaiting {
+    execution_id: String,
+    /// `waiting`.
+    status: &'static str,
+    approval_id: String,
 }
 
 /// A tool's wire form.
@@ -259,6 +280,6 @@ fn name(what: &str, text: Option<String>) -> Result<Option<String>, Problem> {
 }
 
 /// JSON text that was checked when it came in; null where it was not JSON after all.
-fn raw(text: String) -> Box<RawValue> {
+pub(super) fn raw(text: String) -> Box<RawValue> {
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

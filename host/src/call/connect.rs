@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::resolve::Resolved;
-use super::{Answer, CallRequest, Failed, Host, faults, run};
+use super::run::Attempt;
+use super::{Answer, CallRequest, Failed, Host, Reply, faults, run};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
 use crate::model::{Account, AccountId, AccountState, AuthPattern, Caller, Code, Connection, Culprit, Fault};
@@ -116,10 +117,20 @@ async fn probe(
     let (task_host, caller) = (host.clone(), caller.clone());
     let resolved = Resolved { installed, tool, context };
     let answer = host
-        .run_to_end(async move { run::run(&task_host, &caller, &request, resolved, Instant::now()).await })
+        .run_to_end(async move {
+            // An operator tries an account that calls cannot go through yet: no rule is asked.
+            run::run(&task_host, &caller, &request, resolved, Attempt::free(), Instant::now()).await
+        })
         .await
         .map_err(refused)?;
-    Ok(Some(answer))
+    match answer {
+        Reply::Done(answer) => Ok(Some(answer)),
+        Reply::Waiting(held) => {
+            let detail = "the test call waits, although nobody was to be asked";
+            let fault = Fault::new(Code::Internal, Culprit::Host, detail);
+            Err(Failed { execution: Some(held.execution), fault })
+        }
+    }
 }
 
 /// A refusal by the provider is a mistake in what the user filled in; anything else stays what it is.

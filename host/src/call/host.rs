@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{Failed, Figures};
+use super::{CompiledPolicies, Failed, Figures};
 use crate::catalog::Catalog;
 use crate::config::Records;
 use crate::egress::Egress;
@@ -45,6 +45,8 @@ pub struct Shared {
     pub records: Records,
     /// What links to this host begin with.
     pub public_url: Url,
+    /// What decides on calls.
+    pub policies: CompiledPolicies,
     /// Figures of calls.
     pub figures: Figures,
     /// Calls that run.

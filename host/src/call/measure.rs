@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
-use super::{Answer, Failed};
+use super::{Failed, Reply};
 use crate::runtime::Report;
 
 const PHASES: &str = "gloveport_call_phase_seconds";
@@ -65,10 +65,14 @@ impl Figures {
     }
 
     /// Notes the end of a call, in the figures and in the log. Bodies and arguments are in neither.
-    pub(super) fn finished(&self, tool: &str, result: &Result<Answer, Failed>, took: Duration) {
+    pub(super) fn finished(&self, tool: &str, result: &Result<Reply, Failed>, took: Duration) {
         self.whole.record(took.as_secs_f64());
         match result {
-            Ok(answer) => {
+            Ok(Reply::Waiting(held)) => {
+                metrics::counter!(CALLS, "code" => "waiting", "culprit" => "none").increment(1);
+                tracing::debug!(tool, execution = %held.execution, micros = took.as_micros(), "call waits");
+            }
+            Ok(Reply::Done(answer)) => {
                 self.succeeded.increment(1);
                 tracing::debug!(tool, execution = %answer.execution, micros = took.as_micros(), "call succeeded");
             }

@@ -59,7 +59,9 @@ fn of_error(report: &Report) -> Fault {
             };
             Fault::new(code, culprit, error.to_string())
         }
-        Err(CallError::Waiting(_)) => Fault::new(Code::ApprovalRequired, Culprit::Policy, "the call waits for approval"),
+        Err(CallError::Waiting(_)) => {
+            Fault::new(Code::ApprovalRequired, Culprit::Policy, "the call waits for approval")
+        }
         Err(error @ CallError::Diverged { .. }) => {
             let detail = format!("{error}. Nothing was sent: ask again");
             Fault::new(Code::Diverged, Culprit::Guest, detail)

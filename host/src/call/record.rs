@@ -15,14 +15,43 @@ pub(super) async fn start(
     caller: &Caller,
     request: &CallRequest,
     resolved: &Resolved,
-) -> Result<ExecutionId, Fault> {
-    let id = ExecutionId::new(&host.clock, &host.random);
-    if host.records == Records::Off {
-        return Ok(id);
+) -> Result<Execution, Fault> {
+    let execution = execution(host, caller, request, resolved);
+    if host.records == Records::Durable {
+        host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
     }
-    let account = &resolved.context.account;
+    Ok(execution)
+}
+
+/// Writes down a call that a policy stops: it never starts.
+pub(super) async fn deny(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+    resolved: &Resolved,
+    fault: &Fault,
+) -> Result<Option<ExecutionId>, Fault> {
+    if host.records == Records::Off {
+        return Ok(None);
+    }
+    let execution = execution(host, caller, request, resolved);
     let execution = Execution {
-        id: id.clone(),
+        status: ExecutionStatus::Denied,
+        code: Some(fault.code),
+        culprit: Some(fault.culprit),
+        detail: Some(fault.detail.clone()),
+        finished_at: Some(execution.started_at),
+        ..execution
+    };
+    host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
+    Ok(Some(execution.id))
+}
+
+/// A call as its record begins.
+pub(super) fn execution(host: &Host, caller: &Caller, request: &CallRequest, resolved: &Resolved) -> Execution {
+    let account = &resolved.context.account;
+    Execution {
+        id: ExecutionId::new(&host.clock, &host.random),
         project: caller.project.clone(),
         key: caller.key.clone(),
         tool: resolved.tool().tool.name.clone(),
@@ -45,9 +74,7 @@ pub(super) async fn start(
         requests: 0,
         bytes: (0, 0),
         scrubbed: 0,
-    };
-    host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
-    Ok(id)
+    }
 }
 
 /// Writes the outcome down. If that cannot be done, the caller is told so: the call has happened.
@@ -69,7 +96,8 @@ pub(super) async fn finish(
         detail: fault.map(|fault| fault.detail.clone()),
         finished_at: host.clock.now(),
         latency,
-        requests: report.map_or(0, |report| report.requests),
+        requests: report
+            .map_or(0, |report| report.requests.saturating_add(u32::try_from(report.again).unwrap_or(u32::MAX))),
         bytes: report.map_or((0, 0), |report| (report.sent_bytes, report.received_bytes)),
         scrubbed: report.map_or(0, |report| report.scrubbed),
     };

@@ -7,9 +7,33 @@ use tracing::Instrument;
 
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::resolve::Resolved;
-use super::{Answer, CallRequest, Failed, Host, credential, faults, outcome, record};
-use crate::model::{Caller, Code, Culprit, ExecutionId, Fault, Latency};
-use crate::runtime::{AccountView, Call, Gate, Journal, Report};
+use super::verdict::Asked;
+use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, outcome, record, wait};
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency};
+use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
+
+/// How a call is run: for the first time, or on from where it stopped.
+pub(super) struct Attempt {
+    /// Its record, if it goes on.
+    pub(super) resumed: Option<Execution>,
+    /// What it was told before.
+    pub(super) journal: Option<Journal>,
+    pub(super) gate: Gate,
+    /// Who is to be asked at a write.
+    pub(super) asked: Option<Asked>,
+}
+
+impl Attempt {
+    /// A call that nobody has to be asked about.
+    pub(super) fn free() -> Self {
+        Self { resumed: None, journal: None, gate: Gate::Open, asked: None }
+    }
+
+    /// A call that stops at its first write.
+    pub(super) fn asking(asked: Asked) -> Self {
+        Self { resumed: None, journal: None, gate: Gate::Ask, asked: Some(asked) }
+    }
+}
 
 /// Runs a resolved call.
 pub(super) async fn run(
@@ -17,28 +41,58 @@ pub(super) async fn run(
     caller: &Caller,
     request: &CallRequest,
     resolved: Resolved,
+    attempt: Attempt,
     started: Instant,
-) -> Result<Answer, Failed> {
+) -> Result<Reply, Failed> {
     let timeout = timeout(request)?;
+    let Attempt { resumed, journal, gate, asked } = attempt;
+    let goes_on = resumed.is_some();
     let recording = Instant::now();
-    let span = tracing::debug_span!("record_start");
-    let execution = record::start(host, caller, request, &resolved).instrument(span).await?;
+    let execution = match resumed {
+        Some(execution) => execution,
+        None => {
+            let span = tracing::debug_span!("record_start");
+            record::start(host, caller, request, &resolved).instrument(span).await?
+        }
+    };
     host.figures.record.took(recording.elapsed());
 
-    let (result, report) = match guest(host, request, &resolved, &execution, timeout).await {
+    let guest = guest(host, request, &resolved, &execution.id, journal, gate, timeout).await;
+    if let (Ok(report), Some(asked)) = (&guest, &asked)
+        && let (Err(CallError::Waiting(waiting)), Some(journal)) = (&report.outcome, &report.journal)
+    {
+        let held = wait::at_write(host, request, &execution, asked, journal, waiting).await;
+        return match held {
+            Ok(held) => Ok(Reply::Waiting(held)),
+            Err(fault) => ended(host, &execution.id, Err(fault), Some(report), started).await,
+        };
+    }
+    let (result, report) = match guest {
         Ok(report) => (outcome::of(&report), Some(report)),
         Err(fault) => (Err(fault), None),
     };
-    let latency = latency(started, report.as_ref());
+    if let (true, Ok(data)) = (goes_on, &result) {
+        wait::keep_output(host, &execution, data).await;
+    }
+    ended(host, &execution.id, result, report.as_ref(), started).await
+}
 
+/// Records how a call ended.
+async fn ended(
+    host: &Host,
+    execution: &ExecutionId,
+    result: Result<String, Fault>,
+    report: Option<&Report>,
+    started: Instant,
+) -> Result<Reply, Failed> {
     let recording = Instant::now();
     let span = tracing::debug_span!("record_outcome");
-    let recorded = record::finish(host, &execution, result.as_ref().map(|_| ()), report.as_ref(), latency);
+    let recorded = record::finish(host, execution, result.as_ref().map(|_| ()), report, latency(started, report));
     let recorded = recorded.instrument(span).await;
     host.figures.record.took(recording.elapsed());
-    let latency = self::latency(started, report.as_ref());
+    let (execution, latency) = (execution.clone(), latency(started, report));
     match (recorded, result) {
-        (Ok(()), Ok(data)) => Ok(Answer { execution, data, latency }),
+        (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency })),
         (Ok(()), Err(fault)) | (Err(fault), _) => Err(Failed { execution: Some(execution), fault }),
     }
 }
@@ -49,22 +103,20 @@ async fn guest(
     request: &CallRequest,
     resolved: &Resolved,
     execution: &ExecutionId,
+    journal: Option<Journal>,
+    gate: Gate,
     timeout: Duration,
 ) -> Result<Report, Fault> {
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
     let tool = &resolved.tool().tool;
-    let account = AccountView {
-        fields: Arc::new(resolved.context.account.fields.clone()),
-        settings: resolved.context.connection.settings.as_str().into(),
-    };
     let call = Call {
         tool: &tool.name,
         input: &request.input,
         binding: tool.binding.as_deref(),
-        journal: Journal::begin(account, host.clock.now(), &host.random),
-        gate: Gate::Open,
+        journal: journal.unwrap_or_else(|| Journal::begin(account(resolved), host.clock.now(), &host.random)),
+        gate,
         records: false,
         egress: Arc::clone(&host.egress),
         grant: Arc::new(grant),
@@ -75,6 +127,13 @@ async fn guest(
     host.figures.report(&report);
     outcome::log_lines(&resolved.installed.connector.name, execution, &report);
     Ok(report)
+}
+
+fn account(resolved: &Resolved) -> AccountView {
+    AccountView {
+        fields: Arc::new(resolved.context.account.fields.clone()),
+        settings: resolved.context.connection.settings.as_str().into(),
+    }
 }
 
 fn latency(started: Instant, report: Option<&Report>) -> Latency {

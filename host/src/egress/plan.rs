@@ -112,10 +112,7 @@ impl Planned {
     }
 }
 
-fn sorted<'a>(
-    headers: &'a HeaderMap,
-    idempotency: Option<&'a (HeaderName, HeaderValue)>,
-) -> Vec<(&'a str, &'a [u8])> {
+fn sorted<'a>(headers: &'a HeaderMap, idempotency: Option<&'a (HeaderName, HeaderValue)>) -> Vec<(&'a str, &'a [u8])> {
     let own = headers.iter().chain(idempotency.map(|(name, value)| (name, value)));
     let mut all: Vec<_> = own.map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     // Stable: values of one name keep their order.

@@ -3,9 +3,9 @@
 use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
-use super::plan::Hop;
 use super::header::keep_harmless;
 use super::inject::{injected_parameter, remove_parameter};
+use super::plan::Hop;
 use super::scrub::Scrubber;
 use super::target::{check_host, check_route, redirected, same_origin};
 use super::{EgressError, Grant};

@@ -84,10 +84,11 @@ pub(super) fn check_host(grant: &Grant, url: &Url) -> Result<(), EgressError> {
 pub(super) fn check_route(grant: &Grant, method: &Method, url: &Url) -> Result<Effect, EgressError> {
     let (host, port) = host_and_port(url);
     let below = below_base(&grant.base_url, url);
-    let fitting = grant.routes.iter().filter(|route| route.method == method.as_str()).filter(|route| match &route.host {
-        None => below.is_some_and(|rest| route.path.matches(rest)),
-        Some(pattern) => pattern.matches(host, port) && route.path.matches(url.path()),
-    });
+    let fitting =
+        grant.routes.iter().filter(|route| route.method == method.as_str()).filter(|route| match &route.host {
+            None => below.is_some_and(|rest| route.path.matches(rest)),
+            Some(pattern) => pattern.matches(host, port) && route.path.matches(url.path()),
+        });
     fitting.map(|route| route.effect).max().ok_or_else(|| {
         EgressError::RouteNotAllowed(format!("no route of the tool holds this {method} request to {host}"))
     })

@@ -33,6 +33,8 @@ pub struct Caller {
     pub project: ProjectId,
     /// The key it came with.
     pub key: KeyId,
+    /// What people call the key; may be empty.
+    pub name: String,
     /// What it may do.
     pub role: Role,
     /// The only user it may act for; any user of the project if `None`.

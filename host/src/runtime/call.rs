@@ -123,9 +123,10 @@ impl Runtime {
         let kept = records || gate != Gate::Open || !journal.entries.is_empty();
         let recorder = Recorder::new(kept.then_some(journal), gate);
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);
-        let run = self.run(&plugin.pre, Some((outside, recorder)), limits::GUEST_TICKS, timeout, async |connector, store| {
-            connector.call_call(store, tool, input, binding).await
-        });
+        let run =
+            self.run(&plugin.pre, Some((outside, recorder)), limits::GUEST_TICKS, timeout, async |connector, store| {
+                connector.call_call(store, tool, input, binding).await
+            });
         let run: Run<_> = run.await;
         let report =
             run.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()).and_then(check_output));
@@ -174,7 +175,14 @@ impl Runtime {
         if let Some(since) = tally.waiting_since.take() {
             tally.upstream += since.elapsed();
         }
-        Run { outcome, tally, recorder: Some(recorder), queue: started - begun, instantiate: instantiated - started, run: ended - instantiated }
+        Run {
+            outcome,
+            tally,
+            recorder: Some(recorder),
+            queue: started - begun,
+            instantiate: instantiated - started,
+            run: ended - instantiated,
+        }
     }
 }
 

@@ -121,12 +121,9 @@ impl Journal {
 impl Reply {
     pub(super) fn of(result: &Result<Response, EgressError>) -> Self {
         match result {
-            Ok(Response { status, headers, body, truncated, .. }) => Self::Response {
-                status: *status,
-                headers: headers.clone(),
-                body: body.clone(),
-                truncated: *truncated,
-            },
+            Ok(Response { status, headers, body, truncated, .. }) => {
+                Self::Response { status: *status, headers: headers.clone(), body: body.clone(), truncated: *truncated }
+            }
             Err(error) => Self::Error(error.clone()),
         }
     }
@@ -198,12 +195,7 @@ impl StoredEntry {
                 StoredReply::Error { kind: kind.into(), text }
             }
         };
-        Self {
-            request: hex::encode(entry.request),
-            method: entry.method.clone(),
-            url: entry.url.clone(),
-            reply,
-        }
+        Self { request: hex::encode(entry.request), method: entry.method.clone(), url: entry.url.clone(), reply }
     }
 
     fn into_entry(self) -> Result<Entry, JournalError> {

@@ -117,7 +117,12 @@ pub(super) struct OutOfTime {
 
 impl State {
     /// A store for one run, with all limits set.
-    pub(super) fn store(shared: &Shared, outside: Option<Outside>, recorder: Recorder, ticks_allowed: u32) -> Store<Self> {
+    pub(super) fn store(
+        shared: &Shared,
+        outside: Option<Outside>,
+        recorder: Recorder,
+        ticks_allowed: u32,
+    ) -> Store<Self> {
         let budget = Budget {
             ticks: 0,
             ticks_allowed,
@@ -126,7 +131,8 @@ impl State {
             memory_refused: false,
             table_refused: false,
         };
-        let mut store = Store::new(&shared.engine, Self { outside, tally: Tally::default(), recorder, budget, wasi: None });
+        let mut store =
+            Store::new(&shared.engine, Self { outside, tally: Tally::default(), recorder, budget, wasi: None });
         store.limiter(|state| &mut state.budget);
         store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
         store.set_max_component_handles(limits::HANDLES);
@@ -139,9 +145,7 @@ impl State {
     /// descriptor depends on its component alone.
     pub(super) fn wasi(&mut self) -> &mut Inside {
         let Self { wasi, outside, .. } = self;
-        wasi.get_or_insert_with(|| {
-            Box::new(Inside::new(outside.as_ref().map_or([0; 32], |outside| outside.seed)))
-        })
+        wasi.get_or_insert_with(|| Box::new(Inside::new(outside.as_ref().map_or([0; 32], |outside| outside.seed))))
     }
 
     /// Takes what the guest writes by way of WASI.

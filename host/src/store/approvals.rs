@@ -169,16 +169,30 @@ impl Store {
 
     /// What is kept of a call.
     pub async fn bodies(&self, project: &ProjectId, execution: &ExecutionId) -> Result<Option<Bodies>, StoreError> {
-        let row = sqlx::query("SELECT request, journal, output FROM execution_bodies WHERE project = $1 AND execution = $2")
-            .bind(project.as_str())
-            .bind(execution.as_str())
-            .fetch_optional(self.read())
-            .await?;
+        let row =
+            sqlx::query("SELECT request, journal, output FROM execution_bodies WHERE project = $1 AND execution = $2")
+                .bind(project.as_str())
+                .bind(execution.as_str())
+                .fetch_optional(self.read())
+                .await?;
         row.map(|row| {
             let mut columns = Columns::of(&row);
             Ok(Bodies { request: columns.text()?, journal: columns.maybe_text()?, output: columns.maybe_text()? })
         })
         .transpose()
+    }
+
+    /// The first characters of the different keys' sealed texts, which name the key.
+    pub async fn sealed_body_starts(&self) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT substr(request, 1, 12) FROM execution_bodies \
+             UNION SELECT DISTINCT substr(journal, 1, 12) FROM execution_bodies WHERE journal IS NOT NULL \
+             UNION SELECT DISTINCT substr(output, 1, 12) FROM execution_bodies WHERE output IS NOT NULL \
+             UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals",
+        )
+        .fetch_all(self.read())
+        .await?;
+        rows.iter().map(|row| Columns::of(row).text()).collect()
     }
 
     /// An approval, and what people see of it, sealed.
@@ -250,11 +264,7 @@ async fn change_status(
     }
 }
 
-async fn insert_approval(
-    transaction: &mut AnyConnection,
-    approval: &Approval,
-    shown: &str,
-) -> Result<(), StoreError> {
+async fn insert_approval(transaction: &mut AnyConnection, approval: &Approval, shown: &str) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO approvals (id, project, execution, state, at, tool, asked_by, rule, why, ask, request, shown, \
          created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",

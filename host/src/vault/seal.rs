@@ -10,7 +10,7 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroize as _;
 
 use super::keyring::{Key, Keyring};
-use super::{Binding, VaultError};
+use super::{Binding, Body, VaultError};
 use crate::model::{Random, Secret};
 
 const FORMAT: &str = "v1";
@@ -62,6 +62,21 @@ pub(super) fn open(key: &Key, binding: &Binding<'_>, parts: &Parts<'_>) -> Resul
     }
 }
 
+/// Seals bytes that are no credential with `key`.
+pub(super) fn seal_body(key: &Key, random: &Random, whose: &Body<'_>, bytes: &[u8]) -> Result<String, VaultError> {
+    let nonce: [u8; NONCE] = random.bytes();
+    let payload = Payload { msg: bytes, aad: &associated_body(&key.id, whose) };
+    let ciphertext = cipher(key).encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::TooLong)?;
+    Ok(format!("{FORMAT}.{}.{}", key.id, URL_SAFE_NO_PAD.encode([nonce.as_slice(), &ciphertext].concat())))
+}
+
+/// Opens what [`seal_body`] sealed.
+pub(super) fn open_body(key: &Key, whose: &Body<'_>, parts: &Parts<'_>) -> Result<Vec<u8>, VaultError> {
+    let (nonce, ciphertext) = parts.body.split_first_chunk::<NONCE>().ok_or(VaultError::Malformed)?;
+    let payload = Payload { msg: ciphertext, aad: &associated_body(parts.key_id, whose) };
+    cipher(key).decrypt(&XNonce::from(*nonce), payload).map_err(|_| VaultError::Tampered)
+}
+
 /// The keys in a variable of the environment.
 pub(super) fn keyring_of(text: &Secret) -> Result<Keyring, VaultError> {
     Keyring::parse(text.expose())
@@ -79,6 +94,16 @@ fn associated(key_id: &str, binding: &Binding<'_>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
     let parts = ["gloveport sealed v1", key_id, binding.project.as_str(), binding.account.as_str(), binding.field];
     for part in parts.into_iter().chain(hosts) {
+        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    bytes
+}
+
+/// What is authenticated with a body. Its first part makes sure that a body never opens as a credential.
+fn associated_body(key_id: &str, whose: &Body<'_>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128);
+    for part in ["gloveport body v1", key_id, whose.project.as_str(), whose.record, whose.part] {
         bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
         bytes.extend_from_slice(part.as_bytes());
     }

@@ -1,0 +1,183 @@
+//! A person decides: the call that waited goes on where it stopped, or ends.
+
+use std::time::Instant;
+
+use tracing::Instrument;
+
+use super::resolve::{Resolved, resolve};
+use super::run::Attempt;
+use super::verdict::{Asked, Verdict, verdict};
+use super::wait::{self, KeptRequest, ShownCall, part};
+use super::{CallRequest, Host, faults, record, run};
+use crate::identity;
+use crate::model::{
+    Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, Fault, Latency, ProjectId, Role,
+};
+use crate::policy::Ask;
+use crate::runtime::{Gate, Journal};
+use crate::store::Decided;
+
+/// What a person says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It may go on.
+    Approve,
+    /// It may not, and why; the agent reads that.
+    Reject {
+        /// For the agent.
+        reason: Option<String>,
+    },
+}
+
+/// An approval and what people see of it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The approval.
+    pub approval: Approval,
+    /// The call.
+    pub call: ShownCall,
+}
+
+/// An approval with the exact request that waits.
+pub async fn approval(host: &Host, project: &ProjectId, id: &ApprovalId) -> Result<Option<Shown>, Fault> {
+    host.store.expire_approvals(host.clock.now()).await.map_err(faults::store)?;
+    let Some((approval, sealed)) = host.store.find_approval(project, id).await.map_err(faults::store)? else {
+        return Ok(None);
+    };
+    let bytes = wait::open(host, project, id.as_str(), part::SHOWN, &sealed)?;
+    let call = serde_json::from_slice(&bytes).map_err(|_| wait::unreadable(&approval.execution))?;
+    Ok(Some(Shown { approval, call }))
+}
+
+/// Decides on an approval, once. An approved call goes on in a task of this host; its record says how it ends.
+pub async fn decide(host: &Host, caller: &Caller, id: &ApprovalId, answer: Answer) -> Result<Approval, Fault> {
+    let missing = || Fault::new(Code::NotFound, Culprit::Caller, "there is no such approval");
+    if host.is_draining() {
+        let detail = "this host is stopping: decide on another one, or in a moment";
+        return Err(Fault::new(Code::Unavailable, Culprit::Host, detail));
+    }
+    host.store.expire_approvals(host.clock.now()).await.map_err(faults::store)?;
+    let found = host.store.find_approval(&caller.project, id).await.map_err(faults::store)?;
+    let (approval, _) = found.ok_or_else(missing)?;
+    may_decide(caller, &approval)?;
+    let (state, reason) = match &answer {
+        Answer::Approve => (ApprovalState::Approved, None),
+        Answer::Reject { reason } => (ApprovalState::Rejected, reason.as_deref()),
+    };
+    let decided = Decided { approval: id, state, by: &caller.key, at: host.clock.now(), reason, host: &host.host_id };
+    if !host.store.decide_approval(&decided).await.map_err(faults::store)? {
+        let detail = "this approval was decided already, or its time is over: look at its state";
+        return Err(Fault::new(Code::Conflict, Culprit::Caller, detail));
+    }
+    tracing::info!(approval = %id, state = state.as_str(), by = %caller.key, "a person decided");
+    if state == ApprovalState::Approved {
+        let (host, approval) = (host.clone(), approval.clone());
+        let tracker = host.running.clone();
+        tracker.spawn(async move { go_on(&host, &approval).await }.in_current_span());
+    }
+    let now = host.store.find_approval(&caller.project, id).await.map_err(faults::store)?;
+    now.map(|(approval, _)| approval).ok_or_else(missing)
+}
+
+/// Who asks never decides, and neither does anybody that the rule does not name (lesson 7).
+fn may_decide(caller: &Caller, approval: &Approval) -> Result<(), Fault> {
+    let forbidden = |detail: &str| Err(Fault::new(Code::Forbidden, Culprit::Caller, detail));
+    if approval.asked_by == caller.key {
+        return forbidden("the key that asked cannot approve its own call");
+    }
+    let Ok(ask) = Ask::from_json(&approval.ask) else { return forbidden("who may decide cannot be read") };
+    let admin = caller.role == Role::Admin;
+    if ask.admits(approval.asked_by.as_str(), caller.key.as_str(), &caller.name, admin) {
+        Ok(())
+    } else {
+        forbidden("the rule names others to decide this")
+    }
+}
+
+/// Goes on with a call whose approval this host has just carried out. Nobody else can do the same.
+async fn go_on(host: &Host, approval: &Approval) {
+    let started = Instant::now();
+    let execution = match host.store.find_execution(&approval.project, &approval.execution).await {
+        Ok(Some(execution)) => execution,
+        found => {
+            tracing::error!(execution = %approval.execution, ?found, "a call that was approved cannot be read");
+            return;
+        }
+    };
+    let tool = execution.tool.clone();
+    let result = match prepared(host, approval, &execution).await {
+        Ok((caller, request, resolved, attempt)) => run::run(host, &caller, &request, resolved, attempt, started).await,
+        Err(fault) => {
+            let latency = Latency::default();
+            let recorded = record::finish(host, &execution.id, Err(&fault), None, latency).await;
+            Err(super::Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
+        }
+    };
+    host.figures.finished(&tool, &result, started.elapsed());
+}
+
+/// All that going on takes, checked anew: keys, accounts and policies may have changed while the call waited.
+async fn prepared(
+    host: &Host,
+    approval: &Approval,
+    execution: &Execution,
+) -> Result<(Caller, CallRequest, Resolved, Attempt), Fault> {
+    let caller = asker(host, execution).await?;
+    let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
+    let bodies = bodies.ok_or_else(|| wait::unreadable(&execution.id))?;
+    let open = |part, sealed: &str| wait::open(host, &execution.project, execution.id.as_str(), part, sealed);
+    let kept: KeptRequest =
+        serde_json::from_slice(&open(part::REQUEST, &bodies.request)?).map_err(|_| wait::unreadable(&execution.id))?;
+    let journal = match bodies.journal {
+        None => None,
+        Some(sealed) => {
+            let bytes = open(part::JOURNAL, &sealed)?;
+            Some(Journal::from_bytes(&bytes).map_err(|error| diverged(&error.to_string()))?)
+        }
+    };
+    let request = CallRequest {
+        tool: kept.tool,
+        identifier: caller.identifier.clone(),
+        account: Some(execution.account.clone()),
+        connection: None,
+        input: kept.input,
+        tool_call_id: execution.tool_call_id.clone(),
+        parent: execution.parent.clone(),
+        chat_id: execution.chat_id.clone(),
+        trigger_type: execution.trigger_type.clone(),
+        timeout_ms: kept.timeout_ms,
+    };
+    let resolved = resolve(host, &caller, &request).await?;
+    if resolved.installed.digest != execution.component {
+        return Err(diverged("the connector was updated while the call waited"));
+    }
+    let asked = match verdict(host, &caller, &request, &resolved).await? {
+        Verdict::Deny(fault) => return Err(fault),
+        // What was approved stays approved; of what comes after it, the rule of now tells.
+        Verdict::Ask(asked) => Some(asked),
+        Verdict::Run => None,
+    };
+    let gate = gate(approval, asked.as_ref())?;
+    Ok((caller, request, resolved, Attempt { resumed: Some(execution.clone()), journal, gate, asked }))
+}
+
+/// An approval before the call covers all of it; one at a write covers that write, and further ones if the rule says so.
+fn gate(approval: &Approval, asked: Option<&Asked>) -> Result<Gate, Fault> {
+    let Some(digest) = &approval.request else { return Ok(Gate::Open) };
+    let mut request = [0; 32];
+    hex::decode_to_slice(digest, &mut request).map_err(|_| wait::unreadable(&approval.execution))?;
+    let each = Ask::from_json(&approval.ask).is_ok_and(|ask| ask.each_write) && asked.is_some();
+    Ok(Gate::Approved { request, each })
+}
+
+async fn asker(host: &Host, execution: &Execution) -> Result<Caller, Fault> {
+    let key = host.store.key(&execution.project, &execution.key).await.map_err(faults::store)?;
+    key.map(identity::caller).ok_or_else(|| {
+        let detail = "the key that asked for this call was removed while it waited";
+        Fault::new(Code::Forbidden, Culprit::Caller, detail)
+    })
+}
+
+fn diverged(why: &str) -> Fault {
+    Fault::new(Code::Diverged, Culprit::Host, format!("{why}. Nothing was sent: ask again"))
+}

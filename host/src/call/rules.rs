@@ -1,0 +1,117 @@
+//! A project's policies as operators handle them: checked when they are stored, and tried without running anything.
+
+use super::verdict::rules;
+use super::{Host, faults};
+use crate::model::{Caller, Code, Culprit, Fault, InputError, PolicyId};
+use crate::policy::{CallerFacts, Facts, Fallback, Outcome, Rule, RuleError, Tried, explain};
+
+/// What policies say of a call.
+#[derive(Clone, Debug)]
+pub struct Opinion {
+    /// JSON text of the outcome.
+    pub outcome: String,
+    /// The rule that decided; `None` if it was the outcome for the tool's effect.
+    pub rule: Option<PolicyId>,
+    /// Why, in words.
+    pub why: String,
+    /// Each rule up to the one that decided.
+    pub tried: Vec<TriedRule>,
+}
+
+/// What a rule said.
+#[derive(Clone, Debug)]
+pub struct TriedRule {
+    /// Which.
+    pub rule: PolicyId,
+    /// Whether its condition holds; `None` if that cannot be said.
+    pub held: Option<bool>,
+    /// Why it cannot be said.
+    pub error: Option<String>,
+    /// Steps that it took.
+    pub cost: u64,
+}
+
+/// Checks a rule before it is stored; gives its outcome as it is to be stored.
+pub fn check_rule(id: &PolicyId, name: &str, condition: &str, outcome: &str) -> Result<String, Fault> {
+    let outcome = Outcome::from_json(outcome).map_err(|error| invalid("/outcome", error))?;
+    let stored = outcome.to_json();
+    match Rule::new(id.clone(), name, condition, outcome) {
+        Ok(_) => Ok(stored),
+        Err(error @ RuleError::Condition(_)) => Err(invalid("/condition", error.to_string())),
+        Err(error @ RuleError::Name) => Err(invalid("/name", error.to_string())),
+        Err(error) => Err(invalid("/outcome", error.to_string())),
+    }
+}
+
+/// Checks the outcomes where no rule holds before they are stored; gives them as they are to be stored. `None` gives
+/// those that hold until an operator sets others.
+pub fn check_fallback(fallback: Option<&str>) -> Result<String, Fault> {
+    let Some(text) = fallback else { return Ok(Fallback::standard().to_json()) };
+    let fallback = Fallback::from_json(text).map_err(|error| invalid("", error))?;
+    for (path, outcome) in [("/read", &fallback.read), ("/write", &fallback.write), ("/destroy", &fallback.destroy)] {
+        outcome.check().map_err(|error| invalid(path, error.to_string()))?;
+    }
+    Ok(fallback.to_json())
+}
+
+fn invalid(path: &str, message: String) -> Fault {
+    let errors = vec![InputError { path: path.into(), message }];
+    Fault { errors, ..Fault::new(Code::InvalidInput, Culprit::Caller, "this is not a policy") }
+}
+
+/// A call that is only thought of.
+#[derive(Clone, Debug)]
+pub struct Supposed {
+    /// Name or alias of a tool.
+    pub tool: String,
+    /// Name of the connection.
+    pub connection: Option<String>,
+    /// As which user.
+    pub identifier: Option<String>,
+    /// The user's organization.
+    pub organization: Option<String>,
+    /// JSON.
+    pub input: serde_json::Value,
+    /// The conversation.
+    pub chat_id: Option<String>,
+    /// What set it off.
+    pub trigger_type: Option<String>,
+}
+
+/// What policies would say of a call, and what each rule said up to the one that decided. Nothing runs and nothing is
+/// recorded.
+pub async fn suppose(host: &Host, caller: &Caller, supposed: &Supposed) -> Result<Opinion, Fault> {
+    let found = host.catalog.tool(&caller.project, &supposed.tool);
+    let (installed, tool) = found.ok_or_else(|| {
+        let detail = format!("there is no tool `{}`", faults::quoted(&supposed.tool));
+        Fault::new(Code::NotFound, Culprit::Caller, detail)
+    })?;
+    let tool = &installed.tools[tool].tool;
+    let facts = Facts {
+        tool: &tool.name,
+        action_type: &supposed.tool,
+        connector: Some(&installed.connector.name),
+        connection: supposed.connection.as_deref(),
+        effect: tool.effect,
+        caller: CallerFacts { id: caller.key.as_str(), name: &caller.name, role: caller.role },
+        identifier: supposed.identifier.as_deref(),
+        organization: supposed.organization.as_deref(),
+        payload: &supposed.input,
+        chat_id: supposed.chat_id.as_deref(),
+        trigger_type: supposed.trigger_type.as_deref(),
+        time: host.clock.now(),
+    };
+    let (decision, tried) = explain(&*rules(host, &caller.project).await?, &facts);
+    let tried = tried.into_iter().map(|Tried { rule, held, cost }| TriedRule {
+        rule,
+        held: held.as_ref().ok().copied(),
+        error: held.err().map(|failure| failure.to_string()),
+        cost,
+    });
+    Ok(Opinion {
+        outcome: decision.outcome.to_json(),
+        rule: decision.rule,
+        why: decision.why.to_string(),
+        tried: tried.collect(),
+    })
+}

@@ -1,0 +1,127 @@
+//! What the project's policies say of a call: it runs, it does not, or it waits for a person.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::resolve::Resolved;
+use super::{CallRequest, Host, faults};
+use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId};
+use crate::policy::{Ask, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
+use crate::store::PolicySet;
+
+/// The compiled rules of each project, with the revision that they were compiled from.
+#[derive(Debug, Default)]
+pub struct CompiledPolicies(Mutex<HashMap<ProjectId, (i64, Arc<Rules>)>>);
+
+/// Why a person has to look at a call.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) ask: Ask,
+    pub(super) rule: Option<PolicyId>,
+    /// For the record.
+    pub(super) why: String,
+}
+
+/// What happens to a call.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Run,
+    Ask(Asked),
+    Deny(Fault),
+}
+
+/// What policies say of a call now.
+pub(super) async fn verdict(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+    resolved: &Resolved,
+) -> Result<Verdict, Fault> {
+    let rules = rules(host, &caller.project).await?;
+    let Decision { outcome, rule, why } = decision(host, &rules, caller, request, resolved)?;
+    Ok(match outcome {
+        Outcome::Allow => Verdict::Run,
+        Outcome::Deny { reason } => {
+            let by = rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
+            Verdict::Deny(Fault::new(Code::DeniedByPolicy, Culprit::Policy, format!("a policy{by} says no: {reason}")))
+        }
+        Outcome::Ask(ask) => Verdict::Ask(Asked { ask, rule, why: why.to_string() }),
+    })
+}
+
+fn decision(
+    host: &Host,
+    rules: &Rules,
+    caller: &Caller,
+    request: &CallRequest,
+    resolved: &Resolved,
+) -> Result<Decision, Fault> {
+    let tool = &resolved.tool().tool;
+    let context = &resolved.context;
+    // Without rules the effect decides alone, and nothing needs to be read.
+    let payload = match rules.iter().next() {
+        None => serde_json::Value::Null,
+        Some(_) => serde_json::from_str(&request.input).map_err(|error| {
+            Fault::new(Code::InvalidInput, Culprit::Caller, format!("the input is not JSON: {error}"))
+        })?,
+    };
+    let facts = Facts {
+        tool: &tool.name,
+        action_type: &request.tool,
+        connector: Some(&resolved.installed.connector.name),
+        connection: Some(&context.connection.name),
+        effect: tool.effect,
+        caller: CallerFacts { id: caller.key.as_str(), name: &caller.name, role: caller.role },
+        identifier: Some(&context.account.identifier),
+        organization: Some(context.account.organization.as_str()).filter(|organization| !organization.is_empty()),
+        payload: &payload,
+        chat_id: request.chat_id.as_deref(),
+        trigger_type: request.trigger_type.as_deref(),
+        time: host.clock.now(),
+    };
+    Ok(decide(rules, &facts))
+}
+
+/// The project's rules, compiled when they were changed and not before.
+pub(super) async fn rules(host: &Host, project: &ProjectId) -> Result<Arc<Rules>, Fault> {
+    let revision = host.store.policy_revision(project).await.map_err(faults::store)?;
+    let kept = || host.policies.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((of, rules)) = kept().get(project)
+        && *of == revision
+    {
+        return Ok(Arc::clone(rules));
+    }
+    let set = host.store.policies(project).await.map_err(faults::store)?;
+    let revision = set.revision;
+    let rules = Arc::new(compile(set).map_err(|reason| {
+        tracing::error!(%project, reason, "stored policies cannot be read: every call is refused");
+        let detail = format!("the project's policies cannot be read ({reason}): nothing runs until they are mended");
+        Fault::new(Code::DeniedByPolicy, Culprit::Policy, detail)
+    })?);
+    kept().insert(project.clone(), (revision, Arc::clone(&rules)));
+    Ok(rules)
+}
+
+/// Compiles stored rules.
+///
+/// # Errors
+/// One sentence, naming the rule.
+fn compile(set: PolicySet) -> Result<Rules, String> {
+    let mut rules = Vec::with_capacity(set.rules.len());
+    for row in set.rules {
+        let outcome = Outcome::from_json(&row.outcome).map_err(|error| format!("{}: {error}", row.id))?;
+        let id = row.id.clone();
+        rules.push(Rule::new(row.id, &row.name, &row.condition, outcome).map_err(|error| format!("{id}: {error}"))?);
+    }
+    let fallback = match set.fallback {
+        Some(text) => Fallback::from_json(&text)?,
+        None => Fallback::standard(),
+    };
+    Rules::new(rules, fallback).map_err(|error| error.to_string())
+}
+
+/// Whether nothing but reading can come of a call, so that nobody has to be asked at a write.
+pub(super) fn only_reads(resolved: &Resolved) -> bool {
+    let tool = &resolved.tool().tool;
+    tool.effect == Effect::Read && tool.routes.iter().all(|route| route.effect == Effect::Read)
+}
