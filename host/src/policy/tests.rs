@@ -254,6 +254,13 @@ fn who_asks_does_not_approve() {
     }
 }
 
+/// Rules are compiled once and shared by all calls.
+#[test]
+fn rules_are_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&rules(&[("tool.matches('^a') && time.getHours('Europe/Berlin') > 8", deny())]));
+}
+
 #[test]
 fn places_of_an_approval_read_back() {
     for at in [At::Before, At::AtWrite] {

@@ -10,6 +10,9 @@ use super::plan::{Conversion, Each, Macro, Part, Plan, Search};
 use super::syntax::{Node, Syntax};
 use super::{Problem, time};
 
+/// What to write instead of a regular expression that is too big.
+const TOO_BIG: &str = r"it is too big; repeats of repeats are, and `\w` and `\d` hold all scripts: write `[0-9]`";
+
 /// Checks a call of a function, a method of `target`, or a macro.
 pub(super) fn call<'n>(
     checker: &mut Checker<'n>,
@@ -206,7 +209,7 @@ fn regex(pattern: &Node) -> Result<(Regex, usize), Problem> {
     for (size, weight) in REGEX_SIZES {
         match RegexBuilder::new(text).size_limit(size).build() {
             Ok(regex) => return Ok((regex, weight)),
-            Err(regex::Error::CompiledTooBig(_)) => reason = "it is too big, repeats of repeats perhaps".to_owned(),
+            Err(regex::Error::CompiledTooBig(_)) => reason = TOO_BIG.to_owned(),
             Err(error) => {
                 // The last line says what is wrong; those before it draw the pattern.
                 let error = error.to_string();

@@ -63,6 +63,9 @@ impl fmt::Display for Kinds {
         if *self == Self::ANY {
             return f.write_str("anything");
         }
+        if *self == Self::NONE {
+            return f.write_str("nothing");
+        }
         let names: Vec<_> = Self::NAMES.iter().filter(|(kind, _)| self.meet(*kind)).map(|(_, name)| *name).collect();
         f.write_str(&names.join(" or "))
     }

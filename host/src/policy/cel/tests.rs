@@ -286,6 +286,22 @@ fn deep_and_long_conditions_are_refused() {
     }
     assert_eq!(holds(&deep("(", "true", ")", 60), &json!({})), Ok(true));
     assert_eq!(holds(&deep("!", "true", "", 60), &json!({})), Ok(true));
+    for (open, inner, close, end) in [
+        ("[1].all(x, ", "true", ")", ""),
+        ("[1].map(x, ", "1", ")", " != [2]"),
+        ("1 == 1 ? (", "true", ") : false", ""),
+        ("true && (false || ", "true", ")", ""),
+        ("[", "1", "][0]", " == 1"),
+    ] {
+        // As deep as is read, each of them: evaluation has room for it on the stack of a test, 2 MiB.
+        let deepest = (0..64).rev().find_map(|n| {
+            let text = deep(open, inner, close, n) + end;
+            Condition::parse(&text).is_ok().then_some((n, text))
+        });
+        let (n, text) = deepest.unwrap();
+        assert!(n > 15, "{open}{close}: only {n} levels");
+        assert_eq!(holds(&text, &json!({})), Ok(true), "{open}{close} {n}");
+    }
     let wide = format!("true{}", " && true".repeat(500));
     assert_eq!(holds(&wide, &json!({})), Ok(true));
     let longest = format!("true{}", " ".repeat(CONDITION_MAX - 4));
