@@ -6,6 +6,7 @@ mod calls;
 mod cli;
 mod connectors;
 mod credentials;
+mod demo;
 mod documented;
 mod durability;
 mod install;
