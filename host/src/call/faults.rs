@@ -18,6 +18,13 @@ pub(super) fn invalid_input(errors: Vec<InputError>) -> Fault {
     Fault { errors, ..Fault::new(Code::InvalidInput, Culprit::Caller, "the input does not satisfy the tool's schema") }
 }
 
+/// The output does not satisfy what the tool promises. The call has run, so its caller is told what that means.
+pub(super) fn invalid_output(errors: Vec<InputError>) -> Fault {
+    let detail = "the connector's output does not satisfy the tool's output schema: its author has to mend it. The call \
+                  has run; do not repeat a write before you have looked at the provider";
+    Fault { errors, ..Fault::new(Code::GuestError, Culprit::Guest, detail) }
+}
+
 /// The database failed. Its message is for the log: it may name tables, and nobody outside can act on it.
 pub(super) fn store(error: StoreError) -> Fault {
     tracing::error!(%error, "the database failed");

@@ -125,6 +125,9 @@ fn check(installed: &Installed) -> Result<(), CatalogError> {
         if let Err(reason) = tool.validator() {
             return reject(format!("input schema: {reason}"));
         }
+        if let Some(Err(reason)) = tool.output_validator() {
+            return reject(format!("output schema: {reason}"));
+        }
         for host in tool.tool.routes.iter().filter_map(|route| route.host.as_ref()) {
             if !connector.hosts.contains(&host.to_string()) {
                 return reject(format!("its route goes to `{host}`, which the manifest does not name"));

@@ -35,11 +35,14 @@ pub struct InstalledTool {
     /// Its routes, shared with the grants of its calls.
     pub routes: Arc<[Route]>,
     validator: OnceLock<Result<Validator, String>>,
+    /// `None` inside where the tool promises nothing of its output.
+    output_validator: OnceLock<Option<Result<Validator, String>>>,
 }
 
 impl InstalledTool {
     fn new(tool: Tool) -> Self {
-        Self { routes: tool.routes.as_slice().into(), tool, validator: OnceLock::new() }
+        let (validator, output_validator) = (OnceLock::new(), OnceLock::new());
+        Self { routes: tool.routes.as_slice().into(), tool, validator, output_validator }
     }
 
     /// Compiles the input schema, or says what is wrong with it.
@@ -47,12 +50,24 @@ impl InstalledTool {
         self.validator.get_or_init(|| validation::compile(&self.tool.input_schema)).as_ref().map_err(String::as_str)
     }
 
+    /// Compiles the output schema, if there is one, or says what is wrong with it.
+    pub(super) fn output_validator(&self) -> Option<Result<&Validator, &str>> {
+        let compile = || self.tool.output_schema.as_deref().map(validation::compile_output);
+        let compiled = self.output_validator.get_or_init(compile).as_ref()?;
+        Some(compiled.as_ref().map_err(String::as_str))
+    }
+
     /// Checks an input (JSON text) and lists every error.
     pub fn check_input(&self, input: &str) -> Result<(), Vec<InputError>> {
-        let validator = self.validator().map_err(|reason| {
-            vec![InputError { path: String::new(), message: format!("the tool's schema cannot be used: {reason}") }]
-        })?;
-        validation::check(validator, input)
+        validation::check(self.validator().map_err(unusable)?, input)
+    }
+
+    /// Checks an output (JSON text) against what the tool promises, if it promises anything, and lists every error.
+    pub fn check_output(&self, output: &str) -> Result<(), Vec<InputError>> {
+        match self.output_validator() {
+            Some(validator) => validation::check(validator.map_err(unusable)?, output),
+            None => Ok(()),
+        }
     }
 }
 
@@ -101,4 +116,8 @@ impl Installed {
         })
         .await
     }
+}
+
+fn unusable(reason: &str) -> Vec<InputError> {
+    vec![InputError { path: String::new(), message: format!("the tool's schema cannot be used: {reason}") }]
 }

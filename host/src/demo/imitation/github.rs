@@ -122,9 +122,9 @@ impl GitHub {
                 .collect(),
             "code" if fits(README) => {
                 let repository = visible.iter().find(|found| !found.private).map(|found| found.json(&base));
-                vec![
-                    json!({ "name": "README.md", "path": "README.md", "sha": "3".repeat(40), "repository": repository }),
-                ]
+                let mut file = readme();
+                file["repository"] = json!(repository);
+                vec![file]
             }
             "code" => Vec::new(),
             _ => return problem(404, "Not Found"),
@@ -203,23 +203,28 @@ fn comment_json(issue: &Issue, at: usize) -> Value {
     })
 }
 
-fn contents(request: &Recorded, path: &[&str]) -> Reply {
-    let file = json!({
+/// The only file of each repository.
+fn readme() -> Value {
+    json!({
         "type": "file",
         "name": "README.md",
         "path": "README.md",
         "sha": "3".repeat(40),
         "size": README.len(),
-    });
+        "html_url": "https://github.com/acme/widgets/blob/main/README.md",
+    })
+}
+
+fn contents(request: &Recorded, path: &[&str]) -> Reply {
     match path {
-        [] => Reply::json(200, &json!([file])),
+        [] => Reply::json(200, &json!([readme()])),
         ["README.md"] if request.header("accept").is_some_and(|accept| accept.contains("raw")) => {
             Reply::bytes(200, "application/vnd.github.raw; charset=utf-8", README)
         }
         ["README.md"] => {
             let text = STANDARD.encode(README);
             let lines = text.as_bytes().chunks(CONTENT_LINE).map(String::from_utf8_lossy);
-            let mut file = file;
+            let mut file = readme();
             file["encoding"] = json!("base64");
             file["content"] = json!(lines.map(|line| format!("{line}\n")).collect::<String>());
             Reply::json(200, &file)
