@@ -26,7 +26,7 @@ pub(super) async fn run(
     measure::phase("record", recording.elapsed());
 
     let (result, report) = match guest(host, request, &resolved, &execution, timeout).await {
-        Ok(report) => (outcome::of(&report), Some(report)),
+        Ok(report) => (checked(&resolved, outcome::of(&report)), Some(report)),
         Err(fault) => (Err(fault), None),
     };
     let latency = latency(started, report.as_ref());
@@ -72,8 +72,16 @@ async fn guest(
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);
     let report = host.runtime.call(plugin, call).instrument(span).await;
     measure::report(&report);
-    outcome::log_lines(&resolved.installed.connector.name, execution, &report);
+    outcome::words(&resolved.installed.connector.name, execution, &report);
     Ok(report)
+}
+
+/// Holds the tool to its output schema.
+fn checked(resolved: &Resolved, result: Result<String, Fault>) -> Result<String, Fault> {
+    let data = result?;
+    let check = || resolved.tool().check_output(&data);
+    tracing::debug_span!("output").in_scope(check).map_err(faults::invalid_output)?;
+    Ok(data)
 }
 
 fn latency(started: Instant, report: Option<&Report>) -> Latency {
