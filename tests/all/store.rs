@@ -3,5 +3,6 @@
 mod database;
 mod executions;
 mod fixture;
+mod limits;
 mod rows;
 mod vault;

@@ -7,3 +7,4 @@ pub mod imitation;
 pub mod postgres;
 pub mod programs;
 pub mod upstream;
+pub mod wat_guest;
