@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use jsonschema::Validator;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use super::{CatalogError, manifest, tool_text, validation};
@@ -92,6 +93,13 @@ impl Installed {
         Ok(Self::new(connector, row.digest.clone(), granted, tools, row.installed_at))
     }
 
+    /// Whether it is what this row says.
+    pub(super) fn is_of(&self, row: &ConnectorRow) -> bool {
+        let granted: BTreeSet<_> = row.imports.iter().filter_map(|name| Import::parse(name)).collect();
+        (self.digest.as_str(), self.connector.version.as_str()) == (row.digest.as_str(), row.version.as_str())
+            && self.granted == granted
+    }
+
     pub(super) fn set_plugin(&self, plugin: Plugin) {
         // Losing a race to another initialiser is fine: both linked the same bytes.
         let _ = self.plugin.set(plugin);
@@ -108,11 +116,27 @@ impl Installed {
     }
 
     async fn load(&self, runtime: &Runtime, store: &Store) -> Result<Plugin, CatalogError> {
+        if let Some(plugin) = self.load_compiled(runtime).await? {
+            return Ok(plugin);
+        }
+        // Megabytes, and for nothing as long as the compiled artifact is there.
         let wasm = store.component(&self.digest).await?.ok_or_else(|| CatalogError::Missing(self.digest.clone()))?;
         let (runtime, digest, granted) = (runtime.clone(), self.digest.clone(), self.granted.clone());
         super::install::blocking(move || {
+            if hex::encode(Sha256::digest(&wasm)) != digest {
+                return Err(CatalogError::Altered(digest));
+            }
             let compiled = runtime.compile(&wasm, &digest)?;
             Ok(runtime.link(&compiled, &granted)?)
+        })
+        .await
+    }
+
+    async fn load_compiled(&self, runtime: &Runtime) -> Result<Option<Plugin>, CatalogError> {
+        let (runtime, digest, granted) = (runtime.clone(), self.digest.clone(), self.granted.clone());
+        super::install::blocking(move || match runtime.cached(&digest) {
+            Some(compiled) => Ok(Some(runtime.link(&compiled?, &granted)?)),
+            None => Ok(None),
         })
         .await
     }
