@@ -80,6 +80,11 @@ impl Store {
         }
     }
 
+    /// Whether other hosts may write to it, too.
+    pub fn is_shared(&self) -> bool {
+        self.inner.kind == Kind::Postgres
+    }
+
     /// Looks at a database without changing it: whether it can be reached, and on SQLite whether it is whole.
     ///
     /// Unlike [`Store::open`] it neither makes the database nor brings it up to date.

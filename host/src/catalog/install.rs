@@ -57,6 +57,7 @@ pub async fn install(
     };
     let installed = Arc::new(Installed::new(connector, digest, granted, tools, row.installed_at));
     check(&installed)?;
+    catalog.catch_up(store).await?;
     if let Some(conflict) = catalog.taken(project, &installed.connector.name, &installed.tools) {
         return Err(CatalogError::Conflict(conflict));
     }
