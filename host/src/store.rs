@@ -19,6 +19,7 @@ mod error;
 mod executions;
 mod group_commit;
 mod keys;
+mod master_keys;
 mod page;
 mod pool;
 mod projects;

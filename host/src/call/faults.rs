@@ -34,6 +34,10 @@ pub(super) fn store(error: StoreError) -> Fault {
 /// A secret could not be sealed or opened.
 pub(super) fn vault(error: &VaultError) -> Fault {
     tracing::error!(%error, "the vault failed");
+    if matches!(error, VaultError::UnknownKey { .. }) {
+        let detail = "this host does not have the key that the credential is sealed with: try again, or elsewhere";
+        return Fault::new(Code::Unavailable, Culprit::Host, detail);
+    }
     let detail = "the stored credential cannot be opened on this host: connect the account again, or ask the operator \
                   to look at the log";
     Fault::new(Code::Internal, Culprit::Host, detail)
