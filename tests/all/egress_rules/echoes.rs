@@ -160,6 +160,26 @@ async fn an_echo_of_the_whole_request_is_scrubbed_in_each_pattern() {
     }
 }
 
+/// A user name is no secret: data is full of names. With the password beside it, in any encoding, it is the credential.
+#[tokio::test]
+async fn a_public_user_name_comes_back() {
+    let credentials = |password: &str| json!({ "user": "grace.hopper", "password": password });
+    let case = Case::sealed("basic", Canary::plain(), credentials).await;
+    let token = case.canary.token().to_owned();
+    let pair = STANDARD.encode(format!("grace.hopper:{token}"));
+    case.answer(|_| Reply::text(200, "by grace.hopper, Z3JhY2UuaG9wcGVy"));
+    let outcome = case.call(&json!({ "target": "/x" })).await;
+    let sent = case.only_arrival();
+    assert_eq!(sent.header("authorization"), Some(format!("Basic {pair}").as_str()));
+    assert_eq!((outcome.data()["body"].as_str(), outcome.scrubbed()), (Some("by grace.hopper, Z3JhY2UuaG9wcGVy"), 0));
+    for echo in [pair, format!("grace.hopper:{token}"), token.clone(), STANDARD.encode(&token)] {
+        let body = echo.clone();
+        case.answer(move |_| Reply::text(200, &body));
+        let outcome = case.call(&json!({ "target": "/x" })).await;
+        assert!(outcome.scrubbed() > 0 && !outcome.data()["body"].as_str().unwrap().contains(&echo), "{echo}");
+    }
+}
+
 /// What only resembles it is the provider's data: nothing is touched, nothing noted.
 #[tokio::test]
 async fn what_is_not_the_credential_passes_unchanged() {
