@@ -18,9 +18,11 @@ const COUNTERS: [&str; 7] =
 /// Table, column, and its default as the database has it.
 type Column = (String, String, Option<String>);
 
+/// Asks SQLite for all columns of our tables.
 const OF_SQLITE: &str = "SELECT t.name, c.name, c.dflt_value FROM sqlite_master t, pragma_table_info(t.name) c \
     WHERE t.type = 'table' AND t.name NOT LIKE '%sqlx%' AND t.name NOT LIKE 'sqlite%'";
 
+/// Asks PostgreSQL for them.
 const OF_POSTGRES: &str = "SELECT table_name::text, column_name::text, column_default::text \
     FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '%sqlx%'";
 
