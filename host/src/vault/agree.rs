@@ -6,7 +6,7 @@ use crate::store::Store;
 /// Rows looked at in a database that notes no keys yet: all of them are sealed with a handful of keys.
 const SAMPLE: u32 = 200;
 
-/// Refuses keys of another database before anything is sealed with them, and notes the current one.
+/// Refuses keys of another database before anything is sealed with them, and notes those of this host.
 ///
 /// A host that came with a new key of its own to a database that others share would store credentials which they cannot
 /// open, and could open none of theirs.
@@ -26,7 +26,11 @@ pub async fn agree(store: &Store, vault: &Vault) -> Result<(), VaultError> {
     if !known.iter().any(|id| own.contains(id)) {
         return Err(VaultError::WrongKeys { own: own.join(", "), known: known.join(", ") });
     }
-    Ok(store.note_master_key(&vault.current_key_id()).await?)
+    // The older ones too: a host that has not heard of a new key yet comes with one of these.
+    for id in &own {
+        store.note_master_key(id).await?;
+    }
+    Ok(())
 }
 
 /// The keys of some credentials. One that cannot be read says nothing here; its call will say it.
