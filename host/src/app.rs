@@ -15,7 +15,7 @@ use crate::egress::{Egress, EgressConfig, EgressError};
 use crate::model::{Clock, Random, Secret};
 use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use crate::store::{Store, StoreError};
-use crate::vault::{KeySource, Vault, VaultError};
+use crate::vault::{self, KeySource, Vault, VaultError};
 
 mod figures;
 mod first_key;
@@ -83,6 +83,7 @@ impl App {
         let store = Store::open(&config.database).await?;
         store.claim(&config.database)?;
         let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?);
+        vault::agree(&store, &vault).await?;
         let runtime = Runtime::new(RuntimeConfig {
             cache_dir: Some(data.join("compiled")),
             random,

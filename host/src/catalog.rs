@@ -1,6 +1,7 @@
 //! Installed connectors and their tools: what is on offer, and how something gets there.
 
 mod error;
+mod follow;
 mod install;
 mod installed;
 mod live;

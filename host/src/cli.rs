@@ -2,9 +2,10 @@
 
 mod account;
 mod call;
-mod client;
+pub(crate) mod client;
 mod connection;
 mod connector;
+mod demo;
 mod doctor;
 mod error;
 mod execution;
@@ -34,6 +35,7 @@ pub use session::Session;
 
 const AFTER_HELP: &str = "\
 Examples:
+  gloveport demo
   gloveport serve --data ./gloveport-data
   gloveport connector add github.wasm
   gloveport connection add github --connector github
@@ -60,6 +62,8 @@ pub struct Cli {
 enum Command {
     /// Run a host.
     Serve(serve::Args),
+    /// Show sealed calls against imitated providers, and what each party held of the credential.
+    Demo(demo::Args),
     /// Install and look at connectors.
     Connector(connector::Args),
     /// Configure connectors.
@@ -111,6 +115,7 @@ pub async fn start(arguments: impl IntoIterator<Item = OsString>, session: &mut 
 async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
     match cli.command {
         Command::Serve(args) => serve::run(args, session).await,
+        Command::Demo(args) => demo::run(args, session).await,
         Command::Connector(args) => connector::run(args, session).await,
         Command::Connection(args) => connection::run(args, session).await,
         Command::Account(args) => account::run(args, session).await,
@@ -164,6 +169,7 @@ mod tests {
             "key add --role root",
             "key rotate now",
             "doctor --nonsense",
+            "demo --nonsense",
             "serve --listen nowhere",
             "serve --allow-private-network 10.0.0.0/99",
             "serve --log-format xml",

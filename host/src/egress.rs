@@ -30,7 +30,7 @@ use exchange::exchange;
 use scrub::Scrubber;
 
 pub use error::EgressError;
-pub use grant::{Grant, GrantState, IdempotencyKey, Injection};
+pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Username};
 pub use plan::{Planned, Shown};
 pub use request::{Body, Part, Request, Response};
 pub use resolve::{Resolver, Resolving, SystemResolver};

@@ -21,4 +21,5 @@ pub mod api;
 
 pub mod app;
 pub mod cli;
+pub mod demo;
 pub mod server;

@@ -28,7 +28,10 @@ pub async fn run(
 ) -> Result<(), ServerError> {
     let host = app.state.host.clone();
     let warm = host.clone();
-    tokio::spawn(async move { warm.catalog.warm_up(&warm.runtime, &warm.store).await });
+    let following = tokio::spawn(async move {
+        warm.catalog.warm_up(&warm.runtime, &warm.store).await;
+        warm.catalog.follow(&warm.runtime, &warm.store).await;
+    });
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let router = api::router(app.state);
@@ -46,6 +49,7 @@ pub async fn run(
     if !closed {
         serving.abort();
     }
+    following.abort();
     host.store.close().await;
     if all_ended { Ok(()) } else { Err(ServerError::Unfinished) }
 }

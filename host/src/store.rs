@@ -20,6 +20,7 @@ mod error;
 mod executions;
 mod group_commit;
 mod keys;
+mod master_keys;
 mod page;
 mod policies;
 mod pool;
@@ -82,6 +83,11 @@ impl Store {
             Database::Sqlite(path) => self.inner.cache.claim(path),
             Database::Postgres(_) => Ok(()),
         }
+    }
+
+    /// Whether other hosts may write to it, too.
+    pub fn is_shared(&self) -> bool {
+        self.inner.kind == Kind::Postgres
     }
 
     /// Looks at a database without changing it: whether it can be reached, and on SQLite whether it is whole.

@@ -12,12 +12,14 @@ use arc_swap::ArcSwap;
 
 use crate::model::{AccountId, ProjectId, Random, Secret};
 
+mod agree;
 mod error;
 mod key_file;
 mod keyring;
 mod rotate;
 mod seal;
 
+pub use agree::agree;
 pub use error::VaultError;
 pub use rotate::{Rotated, drop_unused, reseal, rotate};
 

@@ -7,6 +7,7 @@ mod fetch;
 mod memory;
 mod neighbours;
 mod output;
+mod table;
 
 pub(crate) use case::{Case, Outcome, USER};
 

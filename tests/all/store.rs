@@ -1,7 +1,9 @@
 //! The store on both databases: tenancy, conflicts, pages, races, and what is left after an end.
 
+mod agree;
 mod database;
 mod executions;
 mod fixture;
+mod limits;
 mod rows;
 mod vault;

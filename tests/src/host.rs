@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::canary::Canary;
+use crate::canary::{Canary, assert_absent};
 use crate::programs;
 use child::Child;
 
@@ -51,8 +51,13 @@ enum Running {
 impl TestHost {
     /// A host in a process of its own, for tests that kill it.
     pub async fn spawn_child() -> Self {
+        Self::spawn_child_with(&[]).await
+    }
+
+    /// The same with more options of `gloveport serve`.
+    pub async fn spawn_child_with(options: &[&str]) -> Self {
         let data = TempDir::new().expect("there is room for a temporary folder");
-        let child = Child::start(data.path()).await;
+        let child = Child::start(data.path(), options).await;
         Self::new(child.address, data, Running::Child(Box::new(child)))
     }
 
@@ -134,8 +139,36 @@ impl TestHost {
         }
     }
 
+    /// Asks the child to stop, as an operator would, and does not wait for it.
+    pub async fn terminate(&self) {
+        if let Running::Child(child) = &self.running {
+            child.terminate().await;
+        }
+    }
+
+    /// The child's exit code, once it has ended.
+    pub async fn exit_code(&mut self) -> Option<i32> {
+        match &mut self.running {
+            Running::Child(child) => child.exit_code().await,
+            Running::Task { .. } | Running::Stopped => None,
+        }
+    }
+
+    /// What the child wrote to both of its streams so far.
+    pub fn output(&self) -> Vec<u8> {
+        match &self.running {
+            Running::Child(child) => child.output(),
+            Running::Task { .. } | Running::Stopped => Vec::new(),
+        }
+    }
+
     /// Starts a child on the data of the one that ended. Callers made from the old client do not reach it.
     pub async fn restart_child(&mut self) {
+        self.restart_child_with(&[]).await;
+    }
+
+    /// The same with more options of `gloveport serve`.
+    pub async fn restart_child_with(&mut self, options: &[&str]) {
         if let Running::Child(child) = &self.running {
             self.output.extend(child.output());
         }
@@ -143,7 +176,7 @@ impl TestHost {
         for (label, answer) in self.client.answers() {
             self.search_in(&label, [headers(&answer), answer.body.to_vec()].concat());
         }
-        let child = Child::start(self.data.path()).await;
+        let child = Child::start(self.data.path(), options).await;
         self.client = Client::new(&format!("http://{}", child.address), ADMIN_KEY);
         self.running = Running::Child(Box::new(child));
     }
@@ -192,7 +225,7 @@ impl TestHost {
         let traces = self.traces();
         for canary in self.canaries.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             for (label, bytes) in &traces {
-                canary.assert_absent(label, bytes);
+                assert_absent(canary, label, bytes);
             }
         }
     }

@@ -2,9 +2,9 @@
 #![expect(clippy::expect_used, reason = "a harness that cannot go on fails its test")]
 
 pub mod canary;
-pub mod demo;
 pub mod host;
 pub mod imitation;
 pub mod postgres;
 pub mod programs;
 pub mod upstream;
+pub mod wat_guest;

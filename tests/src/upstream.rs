@@ -1,11 +1,10 @@
 //! A recording HTTP server on the loopback: the provider at the other end of a tool call.
 
 mod raw;
-mod recorded;
 mod reply;
 
+pub use gloveport::demo::recorded::Recorded;
 pub use raw::RawUpstream;
-pub use recorded::Recorded;
 pub use reply::{Encoding, Gate, Reply};
 
 use std::collections::VecDeque;

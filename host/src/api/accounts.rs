@@ -106,6 +106,10 @@ pub(super) async fn put(
             return Err(Problem::bad_request(format!("`{what}` is longer than {MAX_NAME} bytes or unprintable")));
         }
     }
+    if matches!(identifier.as_str(), "." | "..") {
+        // Clients and proxies drop such a segment of a URL, so the account could never be named again.
+        return Err(Problem::bad_request("`identifier` must not be `.` or `..`"));
+    }
     let candidate = match (body.credentials, body.fields) {
         (None, None) => None,
         (credentials, fields) => Some(Candidate {

@@ -115,7 +115,8 @@ pub(super) async fn create(
     check_name(&new.name)?;
     let installed = host
         .catalog
-        .connector(&caller.project, &new.connector)
+        .find_connector(&host.store, &caller.project, &new.connector)
+        .await?
         .ok_or_else(|| Problem::not_found("there is no such connector: install it first"))?;
     let now = host.clock.now();
     let connection = Connection {

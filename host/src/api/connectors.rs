@@ -134,7 +134,8 @@ pub(super) async fn show(
     Admin(caller): Admin,
     Path(name): Path<String>,
 ) -> Result<axum::Json<ConnectorBody>, Problem> {
-    let mut shown = match state.host.catalog.connector(&caller.project, &name) {
+    let host = &state.host;
+    let mut shown = match host.catalog.find_connector(&host.store, &caller.project, &name).await? {
         Some(installed) => body(&installed),
         None => match state.host.catalog.broken(&caller.project, &name) {
             Some(reason) => broken(name.clone(), reason),

@@ -50,6 +50,10 @@ pub(super) async fn check(State(names): State<QueryNames>, request: Request, nex
     let query = request.uri().query().unwrap_or_default();
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     if !query.is_empty() && path.starts_with("/v1/") {
+        if percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
+            // Decoded all the same, it would be another text than the one that was sent.
+            return Problem::bad_request("the query has escapes that are not UTF-8").into_response();
+        }
         let found = names.iter().find(|((known, method), _)| known == path && *method == request.method().as_str());
         let unknown = |name: &str| found.is_some_and(|(_, names)| !names.contains(name));
         if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| unknown(&name)) {

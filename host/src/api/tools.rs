@@ -239,7 +239,9 @@ pub(super) fn body(connector: &Connector, tool: &InstalledTool, connections: &[S
 
 /// The tool of this name as the caller sees it: for a key that is bound to a user, only if that user may call it.
 async fn seen(state: &ApiState, caller: &Caller, name: &str) -> Result<Option<Visible>, Problem> {
-    let Some((installed, tool)) = state.host.catalog.tool(&caller.project, name) else { return Ok(None) };
+    let host = &state.host;
+    let found = host.catalog.find_tool(&host.store, &caller.project, name).await?;
+    let Some((installed, tool)) = found else { return Ok(None) };
     let visible = visible_tools(&state.host, caller, None).await?;
     Ok(visible
         .into_iter()

@@ -57,7 +57,7 @@ pub async fn connect(
         let put = host.store.put_account(&account, &Default::default()).await.map_err(faults::store)?;
         return Ok(Connected { account: put.0, created: put.1 });
     };
-    let (installed, pattern) = parts(host, connection)?;
+    let (installed, pattern) = parts(host, connection).await?;
     let prepared = prepare(&host.vault, &host.clock, connection, &installed.connector, &pattern, account, candidate)
         .map_err(fault)?;
     let context = Arc::new(CallContext {
@@ -88,7 +88,7 @@ pub async fn test_account(
     connection: &Connection,
     account: &AccountId,
 ) -> Result<Option<Answer>, Failed> {
-    let (installed, _) = parts(host, connection)?;
+    let (installed, _) = parts(host, connection).await?;
     let found = host
         .store
         .call_contexts(&caller.project, &connection.connector, Some(&connection.name), None, Some(account))
@@ -147,8 +147,9 @@ fn refused(failed: Failed) -> Failed {
     }
 }
 
-fn parts(host: &Host, connection: &Connection) -> Result<(Arc<Installed>, AuthPattern), Fault> {
-    let installed = host.catalog.connector(&connection.project, &connection.connector).ok_or_else(|| {
+async fn parts(host: &Host, connection: &Connection) -> Result<(Arc<Installed>, AuthPattern), Fault> {
+    let found = host.catalog.find_connector(&host.store, &connection.project, &connection.connector);
+    let installed = found.await.map_err(faults::catalog)?.ok_or_else(|| {
         let detail = format!("connector `{}` is not installed or cannot be used", connection.connector);
         Fault::new(Code::Conflict, Culprit::Caller, detail)
     })?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::faults;
 use super::resolve::Resolved;
 use crate::accounts::rendered_base_url;
-use crate::egress::{Grant, GrantState, IdempotencyKey, Injection};
+use crate::egress::{Grant, GrantState, IdempotencyKey, Injection, Username};
 use crate::model::{AuthKind, Code, Culprit, ExecutionId, Fault, HostPattern, Secret};
 use crate::vault::{Binding, Vault};
 
@@ -53,7 +53,11 @@ fn injection(vault: &Vault, resolved: &Resolved) -> Result<Injection, Fault> {
             Injection::ApiKey { placement: *placement, name: name.clone(), prefix: prefix.clone(), key: open(field)? }
         }
         AuthKind::Basic { username, password, filler } => Injection::Basic {
-            username: open(username)?,
+            username: if pattern.field(username).is_some_and(|field| field.secret) {
+                Username::Secret(open(username)?)
+            } else {
+                Username::Public(resolved.context.account.fields.get(username).cloned().unwrap_or_default())
+            },
             password: match password {
                 Some(field) => open(field)?,
                 None => Secret::new(filler.clone()),

@@ -18,6 +18,13 @@ pub(super) fn invalid_input(errors: Vec<InputError>) -> Fault {
     Fault { errors, ..Fault::new(Code::InvalidInput, Culprit::Caller, "the input does not satisfy the tool's schema") }
 }
 
+/// The output does not satisfy what the tool promises. The call has run, so its caller is told what that means.
+pub(super) fn invalid_output(errors: Vec<InputError>) -> Fault {
+    let detail = "the connector's output does not satisfy the tool's output schema: its author has to mend it. The call \
+                  has run; do not repeat a write before you have looked at the provider";
+    Fault { errors, ..Fault::new(Code::GuestError, Culprit::Guest, detail) }
+}
+
 /// The database failed. Its message is for the log: it may name tables, and nobody outside can act on it.
 pub(super) fn store(error: StoreError) -> Fault {
     tracing::error!(%error, "the database failed");
@@ -27,6 +34,10 @@ pub(super) fn store(error: StoreError) -> Fault {
 /// A secret could not be sealed or opened.
 pub(super) fn vault(error: &VaultError) -> Fault {
     tracing::error!(%error, "the vault failed");
+    if matches!(error, VaultError::UnknownKey { .. }) {
+        let detail = "this host does not have the key that the credential is sealed with: try again, or elsewhere";
+        return Fault::new(Code::Unavailable, Culprit::Host, detail);
+    }
     let detail = "the stored credential cannot be opened on this host: connect the account again, or ask the operator \
                   to look at the log";
     Fault::new(Code::Internal, Culprit::Host, detail)

@@ -2,7 +2,7 @@
 
 use crate::egress::EgressError;
 use crate::model::{Code, Culprit, ExecutionId, Fault};
-use crate::runtime::{CallError, Failure, LogLevel, Phase, Report};
+use crate::runtime::{CallError, Failure, LogLevel, Phase, Progress, Report};
 
 use super::faults;
 
@@ -26,8 +26,8 @@ pub(super) fn of(report: &Report) -> Result<String, Fault> {
     }
 }
 
-/// Passes a guest's log lines on, marked as its own.
-pub(super) fn log_lines(connector: &str, execution: &ExecutionId, report: &Report) {
+/// Passes on what a guest said besides its result, marked as its own: its log lines, and how far it came.
+pub(super) fn words(connector: &str, execution: &ExecutionId, report: &Report) {
     for line in &report.logs {
         let message = line.message.as_str();
         match line.level {
@@ -36,6 +36,9 @@ pub(super) fn log_lines(connector: &str, execution: &ExecutionId, report: &Repor
             LogLevel::Warn => tracing::warn!(target: "guest", connector, %execution, "{message}"),
             LogLevel::Error => tracing::error!(target: "guest", connector, %execution, "{message}"),
         }
+    }
+    if let Some(Progress { done, total, message }) = &report.progress {
+        tracing::debug!(target: "guest", connector, %execution, done, total, "progress: {message}");
     }
     if report.dropped_logs > 0 {
         let dropped = report.dropped_logs;

@@ -46,7 +46,7 @@ impl Visible {
 
 /// Finds and checks everything that a call needs. Cheap checks come before the database.
 pub(super) async fn resolve(host: &Host, caller: &Caller, request: &CallRequest) -> Result<Resolved, Fault> {
-    let (installed, tool) = find_tool(host, &caller.project, &request.tool)?;
+    let (installed, tool) = find_tool(host, &caller.project, &request.tool).await?;
     if request.input.len() > MAX_INPUT {
         let detail = format!("the input has {} bytes; at most {MAX_INPUT} are accepted", request.input.len());
         return Err(Fault::new(Code::PayloadTooLarge, Culprit::Caller, detail));
@@ -145,8 +145,9 @@ fn missing_scopes(tool: &InstalledTool, account: &Account) -> Result<(), Fault> 
     Err(Fault { missing_scopes: missing, ..Fault::new(Code::MissingScopes, Culprit::Caller, detail) })
 }
 
-fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<Installed>, usize), Fault> {
-    if let Some(found) = host.catalog.tool(project, name) {
+async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<Installed>, usize), Fault> {
+    let found = host.catalog.find_tool(&host.store, project, name).await.map_err(faults::catalog)?;
+    if let Some(found) = found {
         return Ok(found);
     }
     let connector = name.split('_').next().unwrap_or(name);

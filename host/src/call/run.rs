@@ -68,7 +68,7 @@ pub(super) async fn run(
         };
     }
     let (result, report) = match guest {
-        Ok(report) => (outcome::of(&report), Some(report)),
+        Ok(report) => (checked(&resolved, outcome::of(&report)), Some(report)),
         Err(fault) => (Err(fault), None),
     };
     if let (true, Ok(data)) = (goes_on, &result) {
@@ -125,8 +125,16 @@ async fn guest(
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);
     let report = host.runtime.call(plugin, call).instrument(span).await;
     host.figures.report(&report);
-    outcome::log_lines(&resolved.installed.connector.name, execution, &report);
+    outcome::words(&resolved.installed.connector.name, execution, &report);
     Ok(report)
+}
+
+/// Holds the tool to its output schema.
+fn checked(resolved: &Resolved, result: Result<String, Fault>) -> Result<String, Fault> {
+    let data = result?;
+    let check = || resolved.tool().check_output(&data);
+    tracing::debug_span!("output").in_scope(check).map_err(faults::invalid_output)?;
+    Ok(data)
 }
 
 fn account(resolved: &Resolved) -> AccountView {

@@ -26,6 +26,9 @@ pub enum CatalogError {
     /// The component's bytes are not where they should be.
     #[error("component {0} is missing from the database: install the connector again")]
     Missing(String),
+    /// The component's bytes are not those that were installed (lesson 12).
+    #[error("component {0} was changed in the database: install the connector again")]
+    Altered(String),
 }
 
 impl CatalogError {
@@ -33,7 +36,7 @@ impl CatalogError {
     pub fn is_hosts_own(&self) -> bool {
         use RuntimeError::{Cache, Config, Digest, Engine};
         match self {
-            Self::Store(_) | Self::Missing(_) | Self::Unfinished(_) => true,
+            Self::Store(_) | Self::Missing(_) | Self::Altered(_) | Self::Unfinished(_) => true,
             Self::Runtime(error) => matches!(error, Config { .. } | Engine { .. } | Cache { .. } | Digest { .. }),
             Self::NotAConnector(_) | Self::Conflict(_) => false,
         }

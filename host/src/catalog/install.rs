@@ -57,6 +57,7 @@ pub async fn install(
     };
     let installed = Arc::new(Installed::new(connector, digest, granted, tools, row.installed_at));
     check(&installed)?;
+    catalog.catch_up(store).await?;
     if let Some(conflict) = catalog.taken(project, &installed.connector.name, &installed.tools) {
         return Err(CatalogError::Conflict(conflict));
     }
@@ -124,6 +125,9 @@ fn check(installed: &Installed) -> Result<(), CatalogError> {
         }
         if let Err(reason) = tool.validator() {
             return reject(format!("input schema: {reason}"));
+        }
+        if let Some(Err(reason)) = tool.output_validator() {
+            return reject(format!("output schema: {reason}"));
         }
         for host in tool.tool.routes.iter().filter_map(|route| route.host.as_ref()) {
             if !connector.hosts.contains(&host.to_string()) {

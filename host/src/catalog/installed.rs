@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use jsonschema::Validator;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use super::{CatalogError, manifest, tool_text, validation};
@@ -35,11 +36,14 @@ pub struct InstalledTool {
     /// Its routes, shared with the grants of its calls.
     pub routes: Arc<[Route]>,
     validator: OnceLock<Result<Validator, String>>,
+    /// `None` inside where the tool promises nothing of its output.
+    output_validator: OnceLock<Option<Result<Validator, String>>>,
 }
 
 impl InstalledTool {
     fn new(tool: Tool) -> Self {
-        Self { routes: tool.routes.as_slice().into(), tool, validator: OnceLock::new() }
+        let (validator, output_validator) = (OnceLock::new(), OnceLock::new());
+        Self { routes: tool.routes.as_slice().into(), tool, validator, output_validator }
     }
 
     /// Compiles the input schema, or says what is wrong with it.
@@ -47,12 +51,24 @@ impl InstalledTool {
         self.validator.get_or_init(|| validation::compile(&self.tool.input_schema)).as_ref().map_err(String::as_str)
     }
 
+    /// Compiles the output schema, if there is one, or says what is wrong with it.
+    pub(super) fn output_validator(&self) -> Option<Result<&Validator, &str>> {
+        let compile = || self.tool.output_schema.as_deref().map(validation::compile_output);
+        let compiled = self.output_validator.get_or_init(compile).as_ref()?;
+        Some(compiled.as_ref().map_err(String::as_str))
+    }
+
     /// Checks an input (JSON text) and lists every error.
     pub fn check_input(&self, input: &str) -> Result<(), Vec<InputError>> {
-        let validator = self.validator().map_err(|reason| {
-            vec![InputError { path: String::new(), message: format!("the tool's schema cannot be used: {reason}") }]
-        })?;
-        validation::check(validator, input)
+        validation::check(self.validator().map_err(unusable)?, input)
+    }
+
+    /// Checks an output (JSON text) against what the tool promises, if it promises anything, and lists every error.
+    pub fn check_output(&self, output: &str) -> Result<(), Vec<InputError>> {
+        match self.output_validator() {
+            Some(validator) => validation::check(validator.map_err(unusable)?, output),
+            None => Ok(()),
+        }
     }
 }
 
@@ -77,6 +93,13 @@ impl Installed {
         Ok(Self::new(connector, row.digest.clone(), granted, tools, row.installed_at))
     }
 
+    /// Whether it is what this row says.
+    pub(super) fn is_of(&self, row: &ConnectorRow) -> bool {
+        let granted: BTreeSet<_> = row.imports.iter().filter_map(|name| Import::parse(name)).collect();
+        (self.digest.as_str(), self.connector.version.as_str()) == (row.digest.as_str(), row.version.as_str())
+            && self.granted == granted
+    }
+
     pub(super) fn set_plugin(&self, plugin: Plugin) {
         // Losing a race to another initialiser is fine: both linked the same bytes.
         let _ = self.plugin.set(plugin);
@@ -93,12 +116,32 @@ impl Installed {
     }
 
     async fn load(&self, runtime: &Runtime, store: &Store) -> Result<Plugin, CatalogError> {
+        if let Some(plugin) = self.load_compiled(runtime).await? {
+            return Ok(plugin);
+        }
+        // Megabytes, and for nothing as long as the compiled artifact is there.
         let wasm = store.component(&self.digest).await?.ok_or_else(|| CatalogError::Missing(self.digest.clone()))?;
         let (runtime, digest, granted) = (runtime.clone(), self.digest.clone(), self.granted.clone());
         super::install::blocking(move || {
+            if hex::encode(Sha256::digest(&wasm)) != digest {
+                return Err(CatalogError::Altered(digest));
+            }
             let compiled = runtime.compile(&wasm, &digest)?;
             Ok(runtime.link(&compiled, &granted)?)
         })
         .await
     }
+
+    async fn load_compiled(&self, runtime: &Runtime) -> Result<Option<Plugin>, CatalogError> {
+        let (runtime, digest, granted) = (runtime.clone(), self.digest.clone(), self.granted.clone());
+        super::install::blocking(move || match runtime.cached(&digest) {
+            Some(compiled) => Ok(Some(runtime.link(&compiled?, &granted)?)),
+            None => Ok(None),
+        })
+        .await
+    }
+}
+
+fn unusable(reason: &str) -> Vec<InputError> {
+    vec![InputError { path: String::new(), message: format!("the tool's schema cannot be used: {reason}") }]
 }

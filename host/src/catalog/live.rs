@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 
 use super::{CatalogError, Installed, InstalledTool};
 use crate::model::ProjectId;
@@ -12,8 +13,12 @@ use crate::store::Store;
 /// The installed connectors of all projects.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    snapshot: ArcSwap<HashMap<ProjectId, Arc<ProjectCatalog>>>,
+    snapshot: ArcSwap<Snapshot>,
+    /// The revision that was read last; held while it is read anew, so that many who miss something read it once.
+    pub(super) revision: Mutex<i64>,
 }
+
+pub(super) type Snapshot = HashMap<ProjectId, Arc<ProjectCatalog>>;
 
 /// The installed connectors of one project.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +33,24 @@ pub(super) struct ProjectCatalog {
 impl Catalog {
     /// Reads what is installed. A row that this host cannot read is kept with its reason.
     pub async fn load(store: &Store) -> Result<Self, CatalogError> {
+        // The revision first: what is installed between the two is read again, never missed.
+        let revision = store.connectors_revision().await?;
+        let catalog = Self { snapshot: ArcSwap::default(), revision: Mutex::new(revision) };
+        catalog.read(store).await?;
+        Ok(catalog)
+    }
+
+    /// Takes over all rows. What is as it was stays, with its code.
+    pub(super) async fn read(&self, store: &Store) -> Result<(), CatalogError> {
+        let before = self.snapshot.load_full();
         let mut projects: HashMap<ProjectId, ProjectCatalog> = HashMap::new();
         for row in store.all_connectors().await? {
             let project = projects.entry(row.project.clone()).or_default();
+            let same = before.get(&row.project).and_then(|before| before.connectors.get(&row.name));
+            if let Some(same) = same.filter(|same| same.is_of(&row)) {
+                project.insert(Arc::clone(same));
+                continue;
+            }
             match Installed::from_row(&row) {
                 Ok(installed) => project.insert(Arc::new(installed)),
                 Err(error) => {
@@ -40,7 +60,8 @@ impl Catalog {
             }
         }
         let projects = projects.into_iter().map(|(id, project)| (id, Arc::new(project))).collect();
-        Ok(Self { snapshot: ArcSwap::from_pointee(projects) })
+        self.snapshot.store(Arc::new(projects));
+        Ok(())
     }
 
     /// The connector of this name.

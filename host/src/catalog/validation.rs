@@ -11,25 +11,43 @@ const MAX_ERRORS: usize = 32;
 /// A message quotes the value it is about; the quote of a large value is cut here.
 const MAX_MESSAGE: usize = 300;
 
-/// Compiles a schema. The error says what is wrong with it.
+/// Compiles an input schema. The error says what is wrong with it.
 pub(super) fn compile(schema: &str) -> Result<Validator, String> {
     let schema: Value = serde_json::from_str(schema).map_err(|error| error.to_string())?;
     if schema.get("type").and_then(Value::as_str) != Some("object") {
         return Err("the root of an input schema must have `\"type\": \"object\"`".into());
     }
+    build(&schema, Formats::Checked)
+}
+
+/// Compiles an output schema. Its root may be of any type; formats are remarks there, as JSON Schema has it: an odd
+/// e-mail address is the provider's, and no mistake of the connector.
+pub(super) fn compile_output(schema: &str) -> Result<Validator, String> {
+    let schema: Value = serde_json::from_str(schema).map_err(|error| error.to_string())?;
+    build(&schema, Formats::Remarks)
+}
+
+/// What `format` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Formats {
+    Checked,
+    Remarks,
+}
+
+fn build(schema: &Value, formats: Formats) -> Result<Validator, String> {
     // The engine without backtracking: patterns come from strangers.
     jsonschema::options()
         .with_draft(Draft::Draft202012)
-        .should_validate_formats(true)
+        .should_validate_formats(formats == Formats::Checked)
         .with_pattern_options(PatternOptions::regex())
         .offline()
-        .build(&schema)
+        .build(schema)
         .map_err(|error| error.to_string())
 }
 
-/// Everything that is wrong with `input`, up to a limit.
-pub(super) fn check(validator: &Validator, input: &str) -> Result<(), Vec<InputError>> {
-    let value: Value = serde_json::from_str(input)
+/// Everything that is wrong with a JSON text, up to a limit.
+pub(super) fn check(validator: &Validator, text: &str) -> Result<(), Vec<InputError>> {
+    let value: Value = serde_json::from_str(text)
         .map_err(|error| vec![InputError { path: String::new(), message: error.to_string() }])?;
     if validator.is_valid(&value) {
         return Ok(());
@@ -68,6 +86,27 @@ mod tests {
         let validator = compile(r#"{"type":"object","properties":{"n":{"maximum":9007199254740992}}}"#).unwrap();
         assert!(check(&validator, r#"{"n":9007199254740992}"#).is_ok());
         assert!(check(&validator, r#"{"n":9007199254740993}"#).is_err());
+    }
+
+    #[test]
+    fn outputs_are_of_any_type_and_formats_are_no_promise() {
+        for (schema, good, bad) in [
+            (r#"{"type":"array","items":{"type":"integer"}}"#, "[1,2]", r#"[1,"2"]"#),
+            (r#"{"type":["string","null"]}"#, "null", "1"),
+            (
+                r#"{"type":"object","properties":{"m":{"type":"string","format":"email"}}}"#,
+                r#"{"m":"odd"}"#,
+                r#"{"m":1}"#,
+            ),
+            ("false", "", "null"),
+        ] {
+            let validator = compile_output(schema).unwrap();
+            assert!(good.is_empty() || check(&validator, good).is_ok(), "{schema}: {good}");
+            assert!(check(&validator, bad).is_err(), "{schema}: {bad}");
+        }
+        for schema in ["nonsense", r#"{"type":"strin"}"#, r#"{"$ref":"https://example.com/schema.json"}"#] {
+            assert!(compile_output(schema).is_err(), "{schema}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::RequestBuilder;
 use reqwest::redirect::Policy;
 
@@ -21,7 +21,7 @@ use super::problem::Problem;
 use super::remote::is_loopback;
 
 /// A request's body, for whoever streams one.
-pub(super) use reqwest::Body;
+pub(crate) use reqwest::Body;
 
 /// Longest wait for a connection: a host that is there answers a handshake at once, even across the world.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,10 +32,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
 
 /// Names and values of query parameters; those without a value are left out.
-pub(super) type Query<'a> = &'a [(&'a str, Option<&'a str>)];
+pub(crate) type Query<'a> = &'a [(&'a str, Option<&'a str>)];
 
 /// A connection to one host, as one caller.
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     server: Url,
     key: Option<HeaderValue>,
@@ -43,7 +43,9 @@ pub(super) struct Client {
 
 /// What the host answered to a request that it did.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
+    /// Its headers, one a line.
+    pub head: String,
     /// The body as it came.
     pub text: String,
     /// The body read; null for none.
@@ -56,18 +58,18 @@ impl Client {
     /// # Errors
     ///
     /// When the key cannot stand in a header, or TLS has nothing to trust.
-    pub(super) fn new(server: Url, key: Option<&str>) -> Result<Self, CliError> {
+    pub(crate) fn new(server: Url, key: Option<&str>) -> Result<Self, CliError> {
         let http = transport(&server).map_err(|error| unreachable(&server, &error))?;
         Ok(Self { http, server, key: key.map(bearer).transpose()? })
     }
 
     /// Reads something.
-    pub(super) async fn get(&self, path: &[&str], query: Query<'_>) -> Result<Answer, CliError> {
+    pub(crate) async fn get(&self, path: &[&str], query: Query<'_>) -> Result<Answer, CliError> {
         self.answer(self.request(Method::GET, path, query)?).await
     }
 
     /// The status and the `Date` header of whatever the host answers, for looking at its health.
-    pub(super) async fn ping(&self, path: &[&str]) -> Result<(u16, Option<String>), CliError> {
+    pub(crate) async fn ping(&self, path: &[&str]) -> Result<(u16, Option<String>), CliError> {
         let response = self.request(Method::GET, path, &[])?.timeout(CONNECT_TIMEOUT).send().await;
         let response = response.map_err(|error| unreachable(&self.server, &error))?;
         let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
@@ -75,12 +77,12 @@ impl Client {
     }
 
     /// Removes something.
-    pub(super) async fn delete(&self, path: &[&str], query: Query<'_>) -> Result<Answer, CliError> {
+    pub(crate) async fn delete(&self, path: &[&str], query: Query<'_>) -> Result<Answer, CliError> {
         self.answer(self.request(Method::DELETE, path, query)?).await
     }
 
     /// Sends JSON.
-    pub(super) async fn send<T: Serialize>(
+    pub(crate) async fn send<T: Serialize>(
         &self,
         method: Method,
         path: &[&str],
@@ -91,7 +93,7 @@ impl Client {
     }
 
     /// Sends JSON of which the host does the same only once.
-    pub(super) async fn send_once<T: Serialize>(
+    pub(crate) async fn send_once<T: Serialize>(
         &self,
         path: &[&str],
         idempotency_key: Option<&str>,
@@ -107,7 +109,7 @@ impl Client {
     }
 
     /// Uploads a component of `length` bytes.
-    pub(super) async fn upload(
+    pub(crate) async fn upload(
         &self,
         path: &[&str],
         query: Query<'_>,
@@ -120,7 +122,7 @@ impl Client {
     }
 
     /// The host's address, for messages.
-    pub(super) fn server(&self) -> &Url {
+    pub(crate) fn server(&self) -> &Url {
         &self.server
     }
 
@@ -154,7 +156,7 @@ impl Client {
 
     async fn answer(&self, request: RequestBuilder) -> Result<Answer, CliError> {
         let mut response = request.send().await.map_err(|error| unreachable(&self.server, &error))?;
-        let status = response.status();
+        let (status, head) = (response.status(), head(response.headers()));
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&self.server, &error))? {
             if bytes.len() + chunk.len() > MAX_ANSWER {
@@ -170,7 +172,7 @@ impl Client {
             "" => Value::Null,
             text => serde_json::from_str(text).map_err(|_| self.strange(status, "it is not JSON"))?,
         };
-        Ok(Answer { text, value })
+        Ok(Answer { head, text, value })
     }
 
     fn refusal(&self, status: StatusCode, text: &str) -> CliError {
@@ -185,6 +187,10 @@ impl Client {
     fn strange(&self, status: StatusCode, reason: &str) -> CliError {
         CliError::Answer { server: self.server.to_string(), reason: format!("HTTP {}, {reason}", status.as_u16()) }
     }
+}
+
+fn head(headers: &HeaderMap) -> String {
+    headers.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))).collect()
 }
 
 fn json<T: Serialize>(request: RequestBuilder, body: &T) -> Result<RequestBuilder, CliError> {

@@ -99,7 +99,7 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
 }
 
 /// Resolves at the first interrupt or termination signal.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, CliError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

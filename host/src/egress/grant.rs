@@ -75,10 +75,19 @@ pub enum Injection {
     /// `Authorization: Basic …`.
     Basic {
         /// User name, or a key in its place.
-        username: Secret,
+        username: Username,
         /// Password, or a filler in its place.
         password: Secret,
     },
+}
+
+/// The user name of `Basic`.
+#[derive(Debug)]
+pub enum Username {
+    /// A name, which a provider may well write into its answers.
+    Public(String),
+    /// A key in the place of a name: it must not come back.
+    Secret(Secret),
 }
 
 /// A header that makes a write happen once at providers that know it: the same for the same write of the same call.

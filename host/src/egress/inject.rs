@@ -8,7 +8,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::target::UNRESERVED;
-use super::{EgressError, Injection};
+use super::{EgressError, Injection, Username};
 use crate::model::Placement;
 
 /// The header that carries the credential, if one does: no guest may set it.
@@ -43,7 +43,7 @@ pub(super) fn inject(injection: &Injection, url: &mut Url, headers: &mut HeaderM
             set(headers, AUTHORIZATION, &format!("Bearer {token}"))
         }
         Injection::Basic { username, password } => {
-            let (username, password) = (username.expose(), password.expose());
+            let (username, password) = (name_of(username), password.expose());
             if username.is_empty() || username.contains(':') {
                 return Err(unusable("the user name is empty or has a colon"));
             }
@@ -112,6 +112,13 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), Egr
     Ok(())
 }
 
+fn name_of(username: &Username) -> &str {
+    match username {
+        Username::Public(name) => name,
+        Username::Secret(key) => key.expose(),
+    }
+}
+
 fn visible<'a>(secret: &'a str, what: &str) -> Result<&'a str, EgressError> {
     if secret.is_empty() {
         return Err(unusable(&format!("{what} is empty")));
@@ -142,7 +149,7 @@ mod tests {
     }
 
     fn basic(username: &str, password: &str) -> Injection {
-        Injection::Basic { username: secret(username), password: secret(password) }
+        Injection::Basic { username: Username::Secret(secret(username)), password: secret(password) }
     }
 
     fn apply(injection: &Injection) -> Result<(String, Vec<(String, String)>), EgressError> {

@@ -11,8 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::Injection;
 use super::limits::{SCRUB_DEPTH, SCRUB_MIN_BYTES};
+use super::{Injection, Username};
 use view::{Alphabet, View};
 
 /// What stands where the credential stood.
@@ -182,8 +182,15 @@ fn secrets(injection: &Injection) -> Vec<Zeroizing<String>> {
             }
         }
         Injection::Basic { username, password } => {
-            let (username, password) = (username.expose(), password.expose());
-            vec![own(&format!("{username}:{password}")), own(username), own(password)]
+            let password = password.expose();
+            match username {
+                // A provider's data is full of names; with the password beside it, it is the credential.
+                Username::Public(name) => vec![own(&format!("{name}:{password}")), own(password)],
+                Username::Secret(key) => {
+                    let key = key.expose();
+                    vec![own(&format!("{key}:{password}")), own(key), own(password)]
+                }
+            }
         }
     };
     texts.into_iter().filter(|text| text.len() >= SCRUB_MIN_BYTES).collect()
@@ -321,15 +328,21 @@ mod tests {
     #[test]
     fn what_is_sent_together_is_found_together() {
         let secret = |text: &str| Secret::new(text.into());
-        let pair = |username, password| Injection::Basic { username: secret(username), password: secret(password) };
+        let basic = |username, password| Injection::Basic { username, password: secret(password) };
+        let pair = |name: &str, password| basic(Username::Public(name.into()), password);
+        let keyed = |key, password| basic(Username::Secret(secret(key)), password);
         for (injection, text) in [
             (pair("admin", "abc"), "Basic YWRtaW46YWJj"),
             (pair("admin", "abc"), "admin:abc"),
-            (pair("fd-api-key-1", "X"), "user=fd-api-key-1"),
+            (pair("grace.hopper", "X"), "Basic Z3JhY2UuaG9wcGVyOlg="),
+            (keyed("fd-api-key-1", "X"), "user=fd-api-key-1"),
             (pair("joe", "correct horse"), "password=correct+horse"),
             (pair("joe", "correct horse"), "am9lOmNvcnJlY3QgaG9yc2U"),
         ] {
             assert!(Scrubber::new(&injection).finds(text.as_bytes()), "{text}");
+        }
+        for text in ["grace.hopper", "by grace.hopper@example.com", "Z3JhY2UuaG9wcGVy", "grace.hopper: hello"] {
+            assert!(!Scrubber::new(&pair("grace.hopper", "correct horse")).finds(text.as_bytes()), "{text}");
         }
         let key = |prefix: &str, key| Injection::ApiKey {
             placement: Placement::Header,

@@ -9,7 +9,7 @@ pub struct Fault {
     pub culprit: Culprit,
     /// What happened and what to do next, for people. Never a secret, never a body.
     pub detail: String,
-    /// Each thing wrong with the input.
+    /// Each thing wrong with the input, or with the output.
     pub errors: Vec<InputError>,
     /// How long to wait before trying again.
     pub retry_after_ms: Option<u64>,
@@ -31,7 +31,7 @@ impl Fault {
     }
 }
 
-/// One thing wrong with an input.
+/// One thing wrong with an input or an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputError {
     /// A JSON Pointer (RFC 6901); empty for the whole.

@@ -136,6 +136,10 @@ pub(super) fn normalise_host(text: &str) -> Result<String, &'static str> {
         Host::Domain(name) => check_name(&name).map(|()| name),
         Host::Ipv4(address) if address.to_string() == text => Ok(address.to_string()),
         Host::Ipv4(_) => Err("an IPv4 address is written as four decimal numbers without leading zeros"),
+        // The kernel connects to it as IPv4, so it would be one address under two names.
+        Host::Ipv6(address) if address.to_ipv4_mapped().is_some() => {
+            Err("an IPv4 address is written as such, not as IPv6")
+        }
         Host::Ipv6(address) => Ok(format!("[{address}]")),
     }
 }
@@ -266,6 +270,8 @@ mod tests {
             "[::1",
             "[::1]x",
             "[::1%25eth0]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]:80",
             "[fe80::1%eth0]",
             "*.[::1]",
             "[]",

@@ -48,12 +48,10 @@ impl Runtime {
         if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(RuntimeError::Digest { digest: bounded(digest, 80) });
         }
-        let engine = &self.0.engine;
-        if let Some(cache) = &self.0.cache
-            && let Some(component) = cache.load(engine, digest)
-        {
-            return check_world(engine, component);
+        if let Some(compiled) = self.cached(digest) {
+            return compiled;
         }
+        let engine = &self.0.engine;
         let component = Component::new(engine, wasm).map_err(|error| refusal(wasm, &error))?;
         let compiled = check_world(engine, component)?;
         // A full disk makes the next start slower, and nothing else.
@@ -63,6 +61,13 @@ impl Runtime {
             tracing::warn!(digest, %error, "a compiled component was not kept");
         }
         Ok(compiled)
+    }
+
+    /// Takes a component from the cache by the digest alone, without its bytes; `None` if it is not there as this host
+    /// wrote it. Blocks for as long as reading it takes: some milliseconds.
+    pub fn cached(&self, digest: &str) -> Option<Result<Compiled, RuntimeError>> {
+        let component = self.0.cache.as_ref()?.load(&self.0.engine, digest)?;
+        Some(check_world(&self.0.engine, component))
     }
 
     /// The interfaces that it imports.

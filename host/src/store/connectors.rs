@@ -60,6 +60,7 @@ impl Store {
         if !created {
             check_same(&mut transaction, connector).await?;
         }
+        count_change(&mut transaction).await?;
         transaction.commit().await?;
         Ok(created)
     }
@@ -79,6 +80,13 @@ impl Store {
             .fetch_all(self.read())
             .await?;
         rows.iter().map(read_connector).collect()
+    }
+
+    /// How often connectors were installed or removed: another number means that there is something to read anew.
+    pub async fn connectors_revision(&self) -> Result<i64, StoreError> {
+        let row =
+            sqlx::query("SELECT revision FROM revisions WHERE subject = 'connectors'").fetch_one(self.read()).await?;
+        Columns::of(&row).number()
     }
 
     /// All versions of a connector, in the order of their installation.
@@ -126,6 +134,7 @@ impl Store {
             .execute(&mut *transaction)
             .await
             .map_err(|error| or_conflict(error, in_use))?;
+        count_change(&mut transaction).await?;
         transaction.commit().await?;
         if done.rows_affected() > 0 {
             self.sweep_components().await?;
@@ -148,6 +157,14 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Tells the other hosts, once the transaction is committed.
+async fn count_change(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE revisions SET revision = revision + 1 WHERE subject = 'connectors'")
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// The update that changes nothing takes the row's lock, so that no sweep takes the bytes away before the commit.

@@ -16,6 +16,19 @@ pub enum VaultError {
         /// Which key.
         id: String,
     },
+    /// None of this host's keys is one that the database's credentials are sealed with.
+    #[error(
+        "the credentials in this database are sealed with {known}, and this host only has {own}: put the file \
+         `master.key` of the host that sealed them into this host's data folder in place of its own, or give its keys in \
+         GLOVEPORT_MASTER_KEY. If they are lost, `gloveport key rotate` makes a new key known to the database; every \
+         account has to be connected again then"
+    )]
+    WrongKeys {
+        /// Identifiers of this host's keys.
+        own: String,
+        /// Identifiers of those that the database knows.
+        known: String,
+    },
     /// It was changed, or it belongs to another project, account or field, or its allowed hosts were changed.
     #[error("a sealed value was changed, or belongs to something else")]
     Tampered,

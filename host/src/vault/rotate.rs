@@ -32,6 +32,7 @@ pub struct Rotated {
 /// they need no restart. `progress` is called after each page.
 pub async fn rotate(store: &Store, vault: &Vault, progress: impl FnMut(&Rotated)) -> Result<Rotated, VaultError> {
     vault.change_file(|ring| ring.with_current(Key::new(&vault.random)))?;
+    store.note_master_key(&vault.current_key_id()).await?;
     reseal(store, vault, progress).await
 }
 
@@ -76,7 +77,11 @@ pub async fn drop_unused(store: &Store, vault: &Vault) -> Result<Vec<String>, Va
         Ok(ring.retain(|id| in_use.contains(id) || !older.contains(id)))
     })?;
     let left = vault.key_ids();
-    Ok(before.into_iter().filter(|id| !left.contains(id)).collect())
+    let dropped: Vec<String> = before.into_iter().filter(|id| !left.contains(id)).collect();
+    for id in &dropped {
+        store.forget_master_key(id).await?;
+    }
+    Ok(dropped)
 }
 
 async fn reseal_row(store: &Store, vault: &Vault, row: SealedRow, rotated: &mut Rotated) -> Result<(), VaultError> {

@@ -117,6 +117,33 @@ async fn a_stopping_host_ends_what_it_began() {
     assert_eq!(upstream.requests().len(), 2);
 }
 
+/// The same as an operator does it, to a process of its own: SIGTERM while a call runs. New calls are refused, the running
+/// one ends, its caller gets the answer, the exit code is 0, and the outcome is on disk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminated_host_ends_what_it_began() {
+    let (gate, upstream) = gated().await;
+    let mut host = TestHost::spawn_child().await;
+    connected(&host, &upstream).await;
+    let caller = write(&host);
+    upstream.wait_for(2).await;
+    host.terminate().await;
+    while host.client().get("/readyz").await.status == 200 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..3 {
+        let refused = host.execute("probe_say_nothing", "ada", &json!({})).await;
+        assert_eq!(refused.problem(503), "unavailable");
+    }
+    assert!(!caller.is_finished());
+    gate.open();
+    assert_eq!(caller.await.unwrap(), Some(200));
+    assert_eq!(host.exit_code().await, Some(0));
+    assert_eq!(recorded(&host).await, [ExecutionStatus::Succeeded]);
+    assert_eq!(upstream.requests().len(), 2, "what was refused did not leave");
+    let said = String::from_utf8(host.output()).unwrap();
+    assert!(said.contains("new calls are refused"), "{said}");
+}
+
 /// An outcome that cannot be written is told to the caller, with what to do; the execution still reads `started`, and
 /// `unknown_outcome` once the host has started again. Nothing is lost, and nothing runs without a record.
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gloveport_tests::programs;
+use gloveport_tests::{programs, wat_guest};
 use serde_json::Value;
 
 const SECTION: &[u8] = b"gloveport:manifest";
@@ -36,12 +36,7 @@ pub(super) fn in_version(version: &str) -> Vec<u8> {
 
 /// These bytes with one more manifest at the end.
 pub(super) fn with_section(mut bytes: Vec<u8>, manifest: &[u8]) -> Vec<u8> {
-    let mut content = leb128(SECTION.len());
-    content.extend_from_slice(SECTION);
-    content.extend_from_slice(manifest);
-    bytes.push(0);
-    bytes.extend(leb128(content.len()));
-    bytes.extend(content);
+    wat_guest::append_section(&mut bytes, manifest);
     bytes
 }
 
@@ -61,17 +56,4 @@ fn section_at(bytes: &[u8]) -> usize {
     let mut places = (0..bytes.len() - SECTION.len()).filter(|at| bytes[*at..].starts_with(SECTION));
     // The name may stand in data as well; the section has JSON behind it.
     places.rfind(|at| bytes[at + SECTION.len()] == b'{').unwrap()
-}
-
-fn leb128(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = u8::try_from(value & 0x7f).unwrap();
-        value >>= 7;
-        if value == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use gloveport_tests::canary::Canary;
+use gloveport_tests::canary::{Canary, assert_absent};
 use gloveport_tests::upstream::{Encoding, Reply};
 use serde_json::json;
 
@@ -156,7 +156,27 @@ async fn an_echo_of_the_whole_request_is_scrubbed_in_each_pattern() {
         let data = outcome.requests(1).data();
         assert!(data["body"].as_str().unwrap().contains(MARK), "{data}");
         assert!(outcome.scrubbed() >= 2, "{data}");
-        case.canary.assert_absent("the answer", data.to_string().as_bytes());
+        assert_absent(&case.canary, "the answer", data.to_string().as_bytes());
+    }
+}
+
+/// A user name is no secret: data is full of names. With the password beside it, in any encoding, it is the credential.
+#[tokio::test]
+async fn a_public_user_name_comes_back() {
+    let credentials = |password: &str| json!({ "user": "grace.hopper", "password": password });
+    let case = Case::sealed("basic", Canary::plain(), credentials).await;
+    let token = case.canary.token().to_owned();
+    let pair = STANDARD.encode(format!("grace.hopper:{token}"));
+    case.answer(|_| Reply::text(200, "by grace.hopper, Z3JhY2UuaG9wcGVy"));
+    let outcome = case.call(&json!({ "target": "/x" })).await;
+    let sent = case.only_arrival();
+    assert_eq!(sent.header("authorization"), Some(format!("Basic {pair}").as_str()));
+    assert_eq!((outcome.data()["body"].as_str(), outcome.scrubbed()), (Some("by grace.hopper, Z3JhY2UuaG9wcGVy"), 0));
+    for echo in [pair, format!("grace.hopper:{token}"), token.clone(), STANDARD.encode(&token)] {
+        let body = echo.clone();
+        case.answer(move |_| Reply::text(200, &body));
+        let outcome = case.call(&json!({ "target": "/x" })).await;
+        assert!(outcome.scrubbed() > 0 && !outcome.data()["body"].as_str().unwrap().contains(&echo), "{echo}");
     }
 }
 

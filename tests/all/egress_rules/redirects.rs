@@ -1,6 +1,7 @@
 //! Lesson 2: redirects are followed by hand: at most five, each checked, and the credential stays where it was sent.
 
 use gloveport_probe::Probe;
+use gloveport_tests::canary::assert_absent;
 use gloveport_tests::host::TestHost;
 use gloveport_tests::programs;
 use gloveport_tests::upstream::{Recorded, Reply, Upstream};
@@ -69,7 +70,7 @@ async fn another_origin_gets_the_request_without_the_credential() {
     }
     assert_eq!((case.arrived().len(), second.requests().len()), (5, 5));
     for request in second.requests() {
-        case.canary.assert_absent("the second origin", request.wire().as_bytes());
+        assert_absent(&case.canary, "the second origin", request.wire().as_bytes());
         assert_eq!((request.header("authorization"), request.header("x-private")), (None, None));
         assert_eq!(request.header("accept"), Some("text/plain"));
     }

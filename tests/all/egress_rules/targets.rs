@@ -1,6 +1,7 @@
 //! Lessons 1 and 4: whatever a guest writes for a target, it reaches the granted origin on a declared route, or nothing.
 
 use gloveport_probe::Probe;
+use gloveport_tests::canary::Canary;
 use serde_json::json;
 
 use crate::probes::Case;
@@ -57,6 +58,8 @@ const MALFORMED: &[(&str, &str)] = &[
     ("data", "data:text/plain,x"),
     ("a script", "javascript:alert(1)"),
     ("a socket", "unix:/run/docker.sock"),
+    ("IPv4 within IPv6", "http://[::ffff:127.0.0.1]:PORT/x"),
+    ("IPv4 within IPv6 in hex", "http://[::ffff:7f00:1]:PORT/x"),
 ];
 
 /// Refused for their host, whatever way it is written.
@@ -73,7 +76,6 @@ const FOREIGN: &[(&str, &str)] = &[
     ("another loopback address", "http://127.0.0.2:PORT/x"),
     ("another port of the loopback", "http://127.0.0.1:1/x"),
     ("IPv6 loopback", "http://[::1]:PORT/x"),
-    ("IPv4 within IPv6", "http://[::ffff:127.0.0.1]:PORT/x"),
     ("unspecified", "http://0.0.0.0:PORT/x"),
     ("AWS metadata", "http://169.254.169.254/latest/meta-data/"),
     ("AWS metadata over IPv6", "http://[fd00:ec2::254]/latest/"),
@@ -131,12 +133,30 @@ async fn odd_targets_arrive_unbent() {
         ("/%E2%82%AC", "/%E2%82%AC"),
         ("/x?next=../../y&url=http://evil.test/", "/x?next=../../y&url=http://evil.test/"),
         (own.as_str(), "/x?y=1"),
+        // Not UTF-8, and none of our business: bytes in another encoding are the provider's to read.
+        ("/x?a=%ff&b=%C3%28&%fe=1", "/x?a=%ff&b=%C3%28&%fe=1"),
     ];
     for (target, _) in targets {
         case.call(&json!({ "target": target })).await.requests(1).data();
     }
     let arrived: Vec<_> = case.arrived().into_iter().map(|request| request.target).collect();
     assert_eq!(arrived, targets.map(|(_, arrives)| arrives));
+}
+
+/// The same where the credential goes into the query: the guest's part of it is not decoded and written anew.
+#[tokio::test]
+async fn an_odd_query_arrives_unbent_beside_the_credential() {
+    let case = Case::sealed("query", Canary::plain(), |key| json!({ "key": key })).await;
+    let key = case.canary.token().to_owned();
+    for query in ["a=%ff", "%ff=%FE&a=+%2B%20&b", "a=%ed%a0%80"] {
+        case.call(&json!({ "target": format!("/x?{query}") })).await.requests(1).data();
+        let arrived = case.arrived().pop().unwrap().target;
+        assert_eq!(arrived, format!("/x?{query}&api_key={key}"));
+    }
+    // Written as escapes, the parameter's name is still the host's.
+    let outcome = case.call(&json!({ "target": "/x?%61pi_key=mine&a=%ff" })).await;
+    outcome.requests(0);
+    assert_eq!(case.arrived().len(), 3);
 }
 
 /// Methods that make a tunnel, echo the credential, or are none.

@@ -46,8 +46,18 @@ pub(super) async fn setting(case: &Case) {
     }
 }
 
+/// The last report is in the log, as the guest's own word; those before it are over.
 pub(super) async fn progress(case: &Case) {
-    case.call(&json!({ "count": 3 })).await.requests(0).data();
+    let outcome = case.call(&json!({ "count": 3 })).await;
+    outcome.requests(0).data();
+    let id = outcome.record["id"].as_str().unwrap();
+    let log = String::from_utf8_lossy(&gloveport_tests::host::log::lines()).into_owned();
+    let told = log.lines().filter(|line| line.contains(id) && line.contains("progress: "));
+    let told: Vec<serde_json::Value> = told.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let fields = &told[0]["fields"];
+    assert_eq!((&told[0]["target"], &fields["message"]), (&json!("guest"), &json!("progress: step")));
+    assert_eq!((&fields["done"], &fields["total"]), (&json!(3), &json!(3)));
 }
 
 /// A guest cannot forge a line of the host's log, nor move the terminal of who reads it.

@@ -52,9 +52,16 @@ pub(super) async fn bad_json_output(case: &Case) {
     assert!(!detail.contains("half"), "the output itself is not told: {detail}");
 }
 
-/// The output's schema is a promise to models; an output against it is still the provider's answer.
+/// The output's schema is a promise to models: what is against it is the connector's mistake, told by its places, and
+/// on record. That the call has run is said as well.
 pub(super) async fn output_against_schema(case: &Case) {
-    assert_eq!(case.call(&json!({})).await.requests(0).data(), json!({ "id": "seven" }));
+    let outcome = case.call(&json!({})).await;
+    let detail = outcome.requests(0).failed(502, "guest_error", "guest");
+    assert!(detail.contains("output schema") && detail.contains("has run"), "{detail}");
+    let errors = outcome.answer.json()["errors"].clone();
+    let paths: Vec<_> = errors.as_array().unwrap().iter().map(|error| error["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/id"], "{errors}");
+    assert!(!outcome.record["detail"].as_str().unwrap().contains("seven"), "records hold no outputs");
 }
 
 /// Each failure of the contract is told apart, and a failure that is none is the caller's mistake.

@@ -19,11 +19,12 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts the host on a data folder, and waits until it says where it listens.
-    pub(super) async fn start(data: &Path) -> Self {
+    /// Starts the host on a data folder with more options, and waits until it says where it listens.
+    pub(super) async fn start(data: &Path, options: &[&str]) -> Self {
         let mut process = Command::new(programs::gloveport())
             .args(["serve", "--listen", "127.0.0.1:0", "--allow-private-network", "127.0.0.0/8", "--data"])
             .arg(data)
+            .args(options)
             .env("GLOVEPORT_ADMIN_KEY", ADMIN_KEY)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -59,6 +60,18 @@ impl Child {
     /// Ends it at once (SIGKILL), and waits until it is gone.
     pub(super) async fn kill(&mut self) {
         self.process.kill().await.expect("an own child can be killed");
+    }
+
+    /// Asks it to stop (SIGTERM), as an operator would.
+    pub(super) async fn terminate(&self) {
+        let id = self.id().expect("a child that was not waited for has an id");
+        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {id}")]).status().await;
+        assert!(sent.is_ok_and(|status| status.success()), "an own child can be told to stop");
+    }
+
+    /// Its exit code, once it has ended; `None` if a signal ended it.
+    pub(super) async fn exit_code(&mut self) -> Option<i32> {
+        self.process.wait().await.expect("an own child can be waited for").code()
     }
 
     /// Everything that it wrote to both of its streams.

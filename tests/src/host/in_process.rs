@@ -1,6 +1,6 @@
 //! The host as a task of the test's own process: quick to start, and its clock and log are the test's.
 
-use gloveport::app::App;
+use gloveport::app::{App, AppError};
 use gloveport::config::{Config, ConfigFile, Environment, Records};
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;
@@ -14,6 +14,8 @@ use super::{ADMIN_KEY, Running, TestHost, log};
 pub struct Setup {
     /// Where rows are kept: SQLite in the data folder, or a `postgres://` URL.
     pub database: Option<String>,
+    /// The text of `GLOVEPORT_MASTER_KEY`; without it each host makes a key of its own in its data folder.
+    pub master_key: Option<String>,
     /// Whether executions are recorded.
     pub records: Records,
     /// The host's time.
@@ -31,6 +33,7 @@ impl Setup {
     pub fn usual() -> Self {
         Self {
             database: None,
+            master_key: None,
             records: Records::Durable,
             clock: Clock::system(),
             max_concurrent_calls: None,
@@ -52,6 +55,15 @@ impl TestHost {
     ///
     /// When it does not start.
     pub async fn with(setup: Setup) -> Self {
+        Self::try_with(setup).await.expect("the host opens")
+    }
+
+    /// A host in this process, which may refuse to start.
+    ///
+    /// # Errors
+    ///
+    /// With the reason that an operator would read.
+    pub async fn try_with(setup: Setup) -> Result<Self, AppError> {
         if setup.captures_log {
             log::capture();
         }
@@ -66,16 +78,19 @@ impl TestHost {
             max_concurrent_calls: setup.max_concurrent_calls,
             ..ConfigFile::default()
         };
-        let environment = Environment { admin_key: Some(Secret::new(ADMIN_KEY.into())), master_key: None };
+        let environment = Environment {
+            admin_key: Some(Secret::new(ADMIN_KEY.into())),
+            master_key: setup.master_key.map(Secret::new),
+        };
         let mut config = Config::resolve(file, environment).expect("the configuration is sound");
         config.records = setup.records;
-        let app = App::open(config, setup.clock, Random::system()).await.expect("the host opens");
+        let app = App::open(config, setup.clock, Random::system()).await?;
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(async move {
             // A dropped sender is a dropped host: it stops then too.
             let shutdown = async move { stopped.await.unwrap_or(()) };
             gloveport::server::run(listener, app, shutdown).await.map_err(|error| error.to_string())
         });
-        Self::new(address, data, Running::Task { stop, server })
+        Ok(Self::new(address, data, Running::Task { stop, server }))
     }
 }

@@ -6,7 +6,8 @@ use std::sync::{Mutex, Once, PoisonError};
 use tracing_subscriber::EnvFilter;
 
 /// What is listened to: all of the host, and what its HTTP libraries say of requests, which hold the credential.
-const FILTER: &str = "info,gloveport=trace,hyper=debug,hyper_util=debug,h2=debug,reqwest=debug,rustls=debug";
+const FILTER: &str =
+    "info,gloveport=trace,guest=trace,hyper=debug,hyper_util=debug,h2=debug,reqwest=debug,rustls=debug";
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 

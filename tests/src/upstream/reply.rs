@@ -78,9 +78,14 @@ impl Reply {
         Self::of(status, Content::Whole(body.into())).header("content-type", content_type)
     }
 
+    /// Bytes, with no header that says what they are.
+    pub(crate) fn whole(status: u16, body: Bytes) -> Self {
+        Self::of(status, Content::Whole(body))
+    }
+
     /// No body.
     pub fn status(status: u16) -> Self {
-        Self::of(status, Content::Whole(Bytes::new()))
+        Self::whole(status, Bytes::new())
     }
 
     /// JSON.

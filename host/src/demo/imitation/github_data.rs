@@ -67,11 +67,13 @@ impl Repository {
             "url": format!("{base}/repos/{full_name}"),
             "description": null,
             "fork": false,
+            "archived": false,
             "default_branch": "main",
             "open_issues_count": self.issues.iter().filter(|issue| issue.open).count(),
             "stargazers_count": 80,
             "language": "Rust",
             "updated_at": "2026-01-02T03:04:05Z",
+            "pushed_at": "2026-01-02T03:04:05Z",
         })
     }
 }
@@ -127,6 +129,9 @@ impl Issue {
         object["mergeable"] = json!(true);
         object["head"] = json!({ "ref": "special", "sha": "2".repeat(40) });
         object["base"] = json!({ "ref": "main", "sha": "1".repeat(40) });
+        object["merged_at"] = Value::Null;
+        object["review_comments"] = json!(0);
+        object["commits"] = json!(1);
         object["additions"] = json!(1);
         object["deletions"] = json!(1);
         object["changed_files"] = json!(1);

@@ -1,22 +1,19 @@
 //! Stripe's API: charges, refunds, customers, payment intents, with forms going in and idempotency keys.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::super::recorded::Recorded;
 use super::stripe_data::{Charge, charges, customer};
-use super::{Interruptions, User, credential, number};
-use crate::upstream::{Recorded, Reply, Upstream};
+use super::{Reply, User, credential, number};
 
-/// An imitated Stripe with a few accounts.
-pub struct Stripe {
-    upstream: Upstream,
-    interruptions: Arc<Interruptions>,
-    books: Arc<Mutex<HashMap<String, Books>>>,
-}
+/// An imitated Stripe with a few accounts, by secret key.
+#[derive(Debug)]
+pub struct Stripe(HashMap<String, Books>);
 
 /// What one account holds.
+#[derive(Debug)]
 struct Books {
     login: String,
     charges: Vec<Charge>,
@@ -33,47 +30,25 @@ const PAGE: usize = 10;
 
 impl Stripe {
     /// Stripe with these accounts, whose tokens are their secret keys.
-    pub async fn start(users: Vec<User>) -> Self {
+    pub fn new(users: Vec<User>) -> Self {
         let open = |user: User| {
             let books = Books { login: user.login, charges: charges(), refunds: Vec::new(), answered: HashMap::new() };
             (user.token, books)
         };
-        let books = Arc::new(Mutex::new(users.into_iter().map(open).collect::<HashMap<_, _>>()));
-        let interruptions = Arc::new(Interruptions::default());
-        let (shared, before) = (Arc::clone(&books), Arc::clone(&interruptions));
-        let upstream = Upstream::start(move |request| {
-            before.next().unwrap_or_else(|| {
-                let mut books = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let found = credential(request).and_then(|key| books.get_mut(key));
-                let (status, body, replayed) = found.map_or_else(unauthorized, |books| books.answer(request));
-                let reply = Reply::json(status, &body).header("request-id", "req_imitated");
-                if replayed { reply.header("idempotent-replayed", "true") } else { reply }
-            })
-        })
-        .await;
-        Self { upstream, interruptions, books }
+        Self(users.into_iter().map(open).collect())
     }
 
-    /// The server, with what it recorded.
-    pub fn upstream(&self) -> &Upstream {
-        &self.upstream
+    /// What it answers.
+    pub fn answer(&mut self, request: &Recorded) -> Reply {
+        let found = credential(request).and_then(|key| self.0.get_mut(key));
+        let (status, body, replayed) = found.map_or_else(unauthorized, |books| books.answer(request));
+        let reply = Reply::json(status, &body).header("request-id", "req_imitated");
+        if replayed { reply.header("idempotent-replayed", "true") } else { reply }
     }
 
     /// How many refunds were really made for an account: what a retried write must not raise.
     pub fn refunds(&self, token: &str) -> usize {
-        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        books.get(token).map_or(0, |books| books.refunds.len())
-    }
-
-    /// The next request is refused: too many at once.
-    pub fn slow_down(&self) {
-        let (status, body) = error(429, "invalid_request_error", "rate_limit", "Request rate limit exceeded.", None);
-        self.interruptions.push(Reply::json(status, &body).header("stripe-rate-limited-reason", "global-rate"));
-    }
-
-    /// The next request gets this answer.
-    pub fn interrupt(&self, reply: Reply) {
-        self.interruptions.push(reply);
+        self.0.get(token).map_or(0, |books| books.refunds.len())
     }
 }
 
@@ -207,7 +182,8 @@ fn missing(object: &str, id: &str, parameter: &str) -> (u16, Value) {
     error(404, "invalid_request_error", "resource_missing", &message, Some(parameter))
 }
 
-fn error(status: u16, kind: &str, code: &str, message: &str, parameter: Option<&str>) -> (u16, Value) {
+/// An error as Stripe writes it: status and body.
+pub fn error(status: u16, kind: &str, code: &str, message: &str, parameter: Option<&str>) -> (u16, Value) {
     let mut error = json!({
         "type": kind,
         "code": code,

@@ -1,22 +1,16 @@
 //! GitHub's REST API: users, repositories, issues, pull requests, contents, search.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::super::recorded::Recorded;
 use super::github_data::{DIFF, Issue, README, Repository};
-use super::{Interruptions, User, credential, number};
-use crate::upstream::{Recorded, Reply, Upstream};
+use super::{Reply, User, credential, number};
 
 /// An imitated GitHub with a few users.
+#[derive(Debug)]
 pub struct GitHub {
-    upstream: Upstream,
-    interruptions: Arc<Interruptions>,
-}
-
-struct State {
     users: Vec<User>,
     repositories: Vec<Repository>,
 }
@@ -29,50 +23,14 @@ const CONTENT_LINE: usize = 60;
 
 impl GitHub {
     /// GitHub with these users. Each has a private repository `notes`; all see `acme/widgets`.
-    pub async fn start(users: Vec<User>) -> Self {
+    pub fn new(users: Vec<User>) -> Self {
         let repositories =
             users.iter().map(|user| Repository::private_of(&user.login)).chain([Repository::shared()]).collect();
-        let state = Mutex::new(State { users, repositories });
-        let interruptions = Arc::new(Interruptions::default());
-        let before = Arc::clone(&interruptions);
-        let upstream = Upstream::start(move |request| {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            before.next().unwrap_or_else(|| state.answer(request))
-        })
-        .await;
-        Self { upstream, interruptions }
+        Self { users, repositories }
     }
 
-    /// The server, with what it recorded.
-    pub fn upstream(&self) -> &Upstream {
-        &self.upstream
-    }
-
-    /// The next request is refused: the hour's requests are used up, until this time in Unix seconds.
-    pub fn exhaust(&self, reset: u64) {
-        let message = "API rate limit exceeded for user ID 1.";
-        let reply = problem(403, message)
-            .header("x-ratelimit-limit", "5000")
-            .header("x-ratelimit-remaining", "0")
-            .header("x-ratelimit-reset", reset.to_string())
-            .header("x-ratelimit-resource", "core");
-        self.interruptions.push(reply);
-    }
-
-    /// The next request is refused: too many in a short time.
-    pub fn slow_down(&self, status: u16, retry_after: u64) {
-        let message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
-        self.interruptions.push(problem(status, message).header("retry-after", retry_after.to_string()));
-    }
-
-    /// The next request gets this answer.
-    pub fn interrupt(&self, reply: Reply) {
-        self.interruptions.push(reply);
-    }
-}
-
-impl State {
-    fn answer(&mut self, request: &Recorded) -> Reply {
+    /// What it answers.
+    pub fn answer(&mut self, request: &Recorded) -> Reply {
         if request.header("user-agent").is_none_or(str::is_empty) {
             return Reply::text(
                 403,
@@ -164,9 +122,9 @@ impl State {
                 .collect(),
             "code" if fits(README) => {
                 let repository = visible.iter().find(|found| !found.private).map(|found| found.json(&base));
-                vec![
-                    json!({ "name": "README.md", "path": "README.md", "sha": "3".repeat(40), "repository": repository }),
-                ]
+                let mut file = readme();
+                file["repository"] = json!(repository);
+                vec![file]
             }
             "code" => Vec::new(),
             _ => return problem(404, "Not Found"),
@@ -245,23 +203,28 @@ fn comment_json(issue: &Issue, at: usize) -> Value {
     })
 }
 
-fn contents(request: &Recorded, path: &[&str]) -> Reply {
-    let file = json!({
+/// The only file of each repository.
+fn readme() -> Value {
+    json!({
         "type": "file",
         "name": "README.md",
         "path": "README.md",
         "sha": "3".repeat(40),
         "size": README.len(),
-    });
+        "html_url": "https://github.com/acme/widgets/blob/main/README.md",
+    })
+}
+
+fn contents(request: &Recorded, path: &[&str]) -> Reply {
     match path {
-        [] => Reply::json(200, &json!([file])),
+        [] => Reply::json(200, &json!([readme()])),
         ["README.md"] if request.header("accept").is_some_and(|accept| accept.contains("raw")) => {
             Reply::bytes(200, "application/vnd.github.raw; charset=utf-8", README)
         }
         ["README.md"] => {
             let text = STANDARD.encode(README);
             let lines = text.as_bytes().chunks(CONTENT_LINE).map(String::from_utf8_lossy);
-            let mut file = file;
+            let mut file = readme();
             file["encoding"] = json!("base64");
             file["content"] = json!(lines.map(|line| format!("{line}\n")).collect::<String>());
             Reply::json(200, &file)
@@ -305,7 +268,8 @@ fn base(request: &Recorded) -> String {
     format!("http://{}", request.header("host").unwrap_or_default())
 }
 
-fn problem(status: u16, message: &str) -> Reply {
+/// An error as GitHub writes it.
+pub fn problem(status: u16, message: &str) -> Reply {
     let body = json!({
         "message": message,
         "documentation_url": "https://docs.github.com/rest",

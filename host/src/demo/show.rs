@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::canary::Canary;
-use crate::upstream::Recorded;
+use super::canary::Canary;
+use super::recorded::Recorded;
 
 /// Columns of each side of the comparison: two of them fit into a terminal of 120.
 const SIDE: usize = 56;
@@ -13,37 +13,39 @@ const SIDE_LINES: usize = 18;
 
 /// Bytes that one party held, and whether it should have held the credential.
 #[derive(Debug)]
-pub struct Party {
+pub(super) struct Party {
     /// For example `the database`.
-    pub name: String,
+    pub(super) name: String,
     /// Everything that it held.
-    pub held: Vec<(String, Vec<u8>)>,
+    pub(super) held: Vec<(String, Vec<u8>)>,
     /// The upstream must have it; all others must not.
-    pub entitled: bool,
+    pub(super) entitled: bool,
 }
 
 /// Whether everything is as it should be, and the table that shows it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(super) struct Verdict {
     /// Only those who are entitled held the credential, and they did.
-    pub sealed: bool,
+    pub(super) sealed: bool,
     /// For a terminal.
-    pub table: String,
+    pub(super) table: String,
 }
 
 /// Looks for the credential in what each party held.
-pub fn who_saw(canary: &Canary, parties: &[Party]) -> Verdict {
+pub(super) fn who_saw(canary: &Canary, parties: &[Party]) -> Verdict {
     let mut sealed = true;
     let mut table = format!("{:<28} {:<12} {}\n", "who", "credential", "where it was looked for");
     for party in parties {
         let found = party.held.iter().find_map(|(place, bytes)| Some((place, canary.find(bytes)?)));
-        sealed &= found.is_some() == party.entitled;
         let searched: usize = party.held.iter().map(|(_, bytes)| bytes.len()).sum();
+        // Where there was nothing to search, nothing is shown.
+        let right = found.is_some() == party.entitled && searched > 0;
+        sealed &= right;
         let (verdict, place) = match found {
             Some((place, (form, at))) => ("PRESENT", format!("{place}, {form}, at byte {at}")),
             None => ("absent", format!("{} bytes in {} places, in clear and encoded", searched, party.held.len())),
         };
-        let mark = if found.is_some() == party.entitled { "" } else { "   <- wrong" };
+        let mark = if right { "" } else { "   <- wrong" };
         // A String takes all that is written to it.
         let _ = writeln!(table, "{:<28} {verdict:<12} {place}{mark}", party.name);
     }
@@ -51,7 +53,7 @@ pub fn who_saw(canary: &Canary, parties: &[Party]) -> Verdict {
 }
 
 /// Two texts beside each other, each under its title.
-pub fn side_by_side(left: (&str, &str), right: (&str, &str)) -> String {
+pub(super) fn side_by_side(left: (&str, &str), right: (&str, &str)) -> String {
     let columns = [left, right].map(|(title, text)| column(title, text));
     let height = columns.iter().map(Vec::len).max().unwrap_or_default();
     let mut table = String::new();
@@ -65,7 +67,7 @@ pub fn side_by_side(left: (&str, &str), right: (&str, &str)) -> String {
 }
 
 /// A request as the upstream received it, without the headers that every client sends.
-pub fn received(request: &Recorded) -> String {
+pub(super) fn received(request: &Recorded) -> String {
     let told = ["host", "accept-encoding", "content-length"];
     let headers = request.headers.iter().filter(|(name, _)| !told.contains(&name.as_str()));
     let headers: String = headers.map(|(name, value)| format!("{name}: {value}\n")).collect();
@@ -90,8 +92,8 @@ fn column(title: &str, text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::canary::Canary;
     use super::{Party, SIDE_LINES, side_by_side, who_saw};
-    use crate::canary::Canary;
 
     fn party(name: &str, held: &str, entitled: bool) -> Party {
         Party { name: name.into(), held: vec![("request 1".into(), held.into())], entitled }
@@ -104,6 +106,7 @@ mod tests {
             ("Bearer tok_1234", "{}", true),
             ("Bearer tok_1234", "tok_1234", false),
             ("Bearer nothing", "{}", false),
+            ("Bearer tok_1234", "", false),
             ("Bearer nothing", "746f6b5f31323334", false),
         ] {
             let verdict = who_saw(&canary, &[party("upstream", upstream, true), party("caller", caller, false)]);

@@ -1,7 +1,7 @@
 //! A request as it came over the wire.
 
-use axum::http::request::Parts;
 use bytes::Bytes;
+use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -19,7 +19,8 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    pub(super) fn new(parts: &Parts, body: Bytes) -> Self {
+    /// What arrived.
+    pub fn new(parts: &Parts, body: Bytes) -> Self {
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
