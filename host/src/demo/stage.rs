@@ -41,7 +41,10 @@ pub(super) struct Stage<'a> {
     log: Log,
     canary: Canary,
     host: DemoHost,
+    /// The operator.
     client: Client,
+    /// Who calls tools; it can approve nothing.
+    agent: Option<Client>,
     /// In the order of [`CONNECTORS`].
     providers: [Provider; 2],
     /// What the caller got: what it asked for, and all of the answer.
@@ -64,11 +67,14 @@ impl<'a> Stage<'a> {
         writeln!(out, "the host listens on {}, with its data in {}\n", host.url(), host.data().display())?;
         let url = Url::parse(&host.url()).map_err(|error| DemoError::Unexpected(error.to_string()))?;
         let client = Client::new(url, Some(&host.key))?;
-        Ok(Self { out, folder, log, canary, host, client, providers, answers: Vec::new(), guest_memory: None })
+        let (answers, guest_memory) = (Vec::new(), None);
+        Ok(Self { out, folder, log, canary, host, client, agent: None, providers, answers, guest_memory })
     }
 
     /// Everything in order, up to the table of who held the credential.
     pub(super) async fn play(&mut self) -> Result<(), DemoError> {
+        let key = self.send(Method::POST, &["v1", "keys"], &json!({ "role": "agent", "name": "agent" })).await?;
+        self.agent = Some(self.client_of(&key)?);
         for (connector, at) in CONNECTORS.into_iter().zip(0..) {
             let url = self.providers[at].url();
             self.connect(connector, None, &url).await?;
@@ -138,7 +144,10 @@ impl<'a> Stage<'a> {
 
     /// Calls a tool, and shows its request and its answer beside each other.
     async fn show(&mut self, provider: usize, tool: &str, input: &Value) -> Result<(), DemoError> {
-        let answer = self.execute(tool, input).await?;
+        let mut answer = self.execute(tool, input).await?;
+        if answer["status"] == "waiting" {
+            answer = self.approve(provider, tool, input, &answer).await?;
+        }
         let nothing = || DemoError::Unexpected(format!("{tool}: nothing arrived at the provider"));
         let last = self.providers[provider].requests().pop().ok_or_else(nothing)?;
         let body = format!("{answer:#}");
@@ -146,6 +155,41 @@ impl<'a> Stage<'a> {
         let sides = side_by_side(("what the provider received", &received(&last)), ("what the caller got", &body));
         writeln!(self.out, "{sides}")?;
         Ok(self.out.flush()?)
+    }
+
+    /// Shows the request that waits, and lets it leave: once, and as it was shown.
+    async fn approve(
+        &mut self,
+        provider: usize,
+        tool: &str,
+        input: &Value,
+        waiting: &Value,
+    ) -> Result<Value, DemoError> {
+        let id = |name: &str| waiting[name].as_str().unwrap_or_default().to_owned();
+        let (approval, execution) = (id("approval_id"), id("execution_id"));
+        let sent = self.providers[provider].requests().len();
+        let answer = self.client.get(&["v1", "approvals", &approval], &[]).await?;
+        let shown = self.keep("the approval", answer);
+        let name = self.providers[provider].name;
+        writeln!(self.out, "\n== {tool} {input}: asked by an agent, and waiting for a person ({})", id("approval_id"))?;
+        writeln!(self.out, "\nwhat would leave for {name}, without the credential ({sent} requests so far):")?;
+        writeln!(self.out, "{:#}", shown["request"])?;
+        self.out.flush()?;
+        self.send(Method::POST, &["v1", "approvals", &approval, "approve"], &json!({})).await?;
+        let answer = self.client.get(&["v1", "executions", &execution], &[("wait_ms", Some("30000"))]).await?;
+        let ended = self.keep("the approved call", answer);
+        let arrived = self.providers[provider].requests().len() - sent;
+        if ended["status"] != "succeeded" || arrived != 1 {
+            let what = format!("{tool} was approved, and then {arrived} requests arrived: {ended}");
+            return Err(DemoError::Unexpected(what));
+        }
+        writeln!(self.out, "approved: it left once")?;
+        Ok(ended)
+    }
+
+    fn client_of(&self, key: &Value) -> Result<Client, DemoError> {
+        let url = Url::parse(&self.host.url()).map_err(|error| DemoError::Unexpected(error.to_string()))?;
+        Ok(Client::new(url, key["key"].as_str())?)
     }
 
     /// Lets a guest look for the credential in its own memory, after a request of it was sent with the credential.
@@ -195,7 +239,9 @@ impl<'a> Stage<'a> {
 
     async fn execute(&mut self, tool: &str, input: &Value) -> Result<Value, DemoError> {
         let body = json!({ "identifier": USER, "input": input });
-        self.send(Method::POST, &["v1", "tools", tool, "execute"], &body).await
+        let caller = self.agent.as_ref().unwrap_or(&self.client);
+        let answer = caller.send(Method::POST, &["v1", "tools", tool, "execute"], &[], &body).await?;
+        Ok(self.keep(&format!("calling {tool}"), answer))
     }
 
     async fn send(&mut self, method: Method, path: &[&str], body: &Value) -> Result<Value, DemoError> {

@@ -35,6 +35,7 @@ async fn the_demo_shows_who_held_the_credential() {
     }
     let side = |line: &str| line.starts_with("authorization: Bearer cnry_") && line.contains(" | ");
     assert_eq!(out.lines().filter(|line| side(line)).count(), 4, "each call as its provider received it:\n{out}");
+    assert!(out.contains("waiting for a person (appr_") && out.contains("approved: it left once"), "{out}");
     for (who, held) in [
         ("GitHub (the upstream)", "PRESENT"),
         ("Stripe (the upstream)", "PRESENT"),

@@ -108,3 +108,34 @@ async fn until(host: &TestHost, n: u64) {
         tokio::task::yield_now().await;
     }
 }
+
+/// A call waits on one host and is approved through the other; when both hosts decide at once, one of them wins, and the
+/// write leaves once.
+#[tokio::test]
+async fn a_call_that_waits_goes_on_through_another_host_once() {
+    let Some(database) = postgres::new_database() else { return };
+    let bed = Bed::with(beside(&database)).await;
+    let canary = bed.connect("ada").await;
+    let second = TestHost::with(beside(&database)).await;
+    second.search_for(canary);
+    let policy = json!({ "name": "look", "condition": "effect == 'write'", "outcome": { "outcome": "ask" } });
+    bed.client().post("/v1/policies", &policy).await.expect(201);
+    let agent = second.caller("agent", "agent").await;
+    let writes = || bed.upstream.requests().iter().filter(|request| request.method == "POST").count();
+    for round in 1..=8 {
+        let input = json!({ "method": "POST", "target": format!("/write/{round}") });
+        let body = json!({ "identifier": "ada", "input": input });
+        let waiting = agent.post("/v1/tools/probe_fetch/execute", &body).await.expect(202);
+        let path = format!("/v1/approvals/{}/approve", waiting["approval_id"].as_str().unwrap());
+        // The operator's key of the first host is on both.
+        let other = second.client().with_key(gloveport_tests::host::ADMIN_KEY);
+        let empty = json!({});
+        let (one, two) = tokio::join!(bed.client().post(&path, &empty), other.post(&path, &empty));
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "{one:?} {two:?}");
+        let path = format!("/v1/executions/{}?wait_ms=30000", waiting["execution_id"].as_str().unwrap());
+        let ended = agent.get(&path).await.expect(200);
+        assert_eq!((&ended["status"], writes()), (&json!("succeeded"), round), "{ended}");
+    }
+}
