@@ -21,6 +21,7 @@ mod resolve;
 mod resume;
 mod rules;
 mod run;
+mod sweep;
 mod to_end;
 mod verdict;
 mod wait;

@@ -32,6 +32,8 @@ pub async fn run(
         warm.catalog.warm_up(&warm.runtime, &warm.store).await;
         warm.catalog.follow(&warm.runtime, &warm.store).await;
     });
+    let swept = host.clone();
+    let sweeping = tokio::spawn(async move { swept.sweep().await });
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let router = api::router(app.state);
@@ -50,6 +52,7 @@ pub async fn run(
         serving.abort();
     }
     following.abort();
+    sweeping.abort();
     host.store.close().await;
     if all_ended { Ok(()) } else { Err(ServerError::Unfinished) }
 }

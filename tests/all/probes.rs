@@ -7,6 +7,7 @@ mod fetch;
 mod memory;
 mod neighbours;
 mod output;
+mod replay;
 mod table;
 
 pub(crate) use case::{Case, Outcome, USER};
@@ -72,6 +73,7 @@ tested! {
     LogLines = facts::log_lines,
     ScanMemory = memory::scan_memory,
     Remember = memory::remember,
+    Script = replay::script,
 }
 
 #[test]

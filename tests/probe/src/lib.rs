@@ -5,6 +5,7 @@ pub mod facts;
 pub mod fetch;
 pub mod memory;
 pub mod output;
+pub mod script;
 
 /// Lists the tools once: for the connector, and as an enum that the integration tests match exhaustively, so that a
 /// probe without a test does not compile.
@@ -114,6 +115,7 @@ probes! {
     LogLines = facts::log_lines,
     ScanMemory = memory::scan_memory,
     Remember = memory::remember,
+    Script = script::script,
 }
 
 #[cfg(test)]
