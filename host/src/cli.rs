@@ -1,6 +1,7 @@
 //! The command line: `serve` runs a host, `doctor` looks at one, and the rest are clients of its public API.
 
 mod account;
+mod approval;
 mod call;
 pub(crate) mod client;
 mod connection;
@@ -11,6 +12,7 @@ mod error;
 mod execution;
 mod key;
 mod list;
+mod policy;
 mod problem;
 mod remote;
 pub mod rotate;
@@ -74,6 +76,10 @@ enum Command {
     Call(call::Args),
     /// Look at what was executed.
     Execution(execution::Args),
+    /// Look at what waits for a person, and decide.
+    Approval(approval::Args),
+    /// The rules that decide on calls.
+    Policy(policy::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
     /// Check that a host can run here, and say what to do where it cannot.
@@ -121,6 +127,8 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Account(args) => account::run(args, session).await,
         Command::Call(args) => call::run(args, session).await,
         Command::Execution(args) => execution::run(args, session).await,
+        Command::Approval(args) => approval::run(args, session).await,
+        Command::Policy(args) => policy::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
     }

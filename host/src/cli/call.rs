@@ -80,7 +80,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let id = text_at(&answer.value, "/execution_id");
     if str_at(&answer.value, "/status") == "waiting" {
         let approval = text_at(&answer.value, "/approval_id");
-        return Ok(writeln!(session.err, "{id} waits for the approval {approval}.")?);
+        return Ok(writeln!(
+            session.err,
+            "{id} waits for a person: `gloveport approval show {approval}` shows what would leave."
+        )?);
     }
     let data = answer.value.pointer("/data").unwrap_or(&Value::Null);
     let text = serde_json::to_string_pretty(data).map_err(|error| CliError::Failed(error.to_string()))?;
@@ -165,7 +168,8 @@ mod tests {
         let body = r#"{"execution_id": "exec_1", "status": "waiting", "approval_id": "appr_1"}"#;
         let fake = Fake::answering(202, body).await;
         let ran = run_at(&fake, "call t", "").await;
-        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", "exec_1 waits for the approval appr_1.\n"));
+        let waits = "exec_1 waits for a person: `gloveport approval show appr_1` shows what would leave.\n";
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", waits));
 
         let body = r#"{"title": "Invalid input", "status": 422, "code": "invalid_input", "culprit": "caller",
             "errors": [{"path": "/repo", "message": "is missing"}], "execution_id": "exec_2"}"#;

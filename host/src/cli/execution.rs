@@ -75,6 +75,8 @@ const LINES: &[Column] = &[
     ("Code", "/code"),
     ("Culprit", "/culprit"),
     ("Detail", "/detail"),
+    ("Approval", "/approval_id"),
+    ("Answer", "/data"),
     ("Started", "/started_at"),
     ("Finished", "/finished_at"),
     ("Timing", "/timing"),

@@ -78,12 +78,16 @@ async fn bench(options: &Options) -> Result<(), String> {
     let upstream = format!("http://{upstream}");
     let recorded = sealed::start(&upstream, CREDENTIAL, Records::Durable).await?;
     let unrecorded = sealed::start(&upstream, CREDENTIAL, Records::Off).await?;
+    let governed = sealed::start(&upstream, CREDENTIAL, Records::Off).await?;
+    sealed::add_rules(&governed, 100).await?;
     let (tool, tool_unrecorded) = (sealed::shot(&recorded), sealed::shot(&unrecorded));
+    let tool_governed = sealed::shot(&governed);
     let shots = [
         ("null route", &null),
         ("native pass-through", &call),
         ("tool call", &tool),
         ("tool call, records off", &tool_unrecorded),
+        ("tool call, records off, 100 rules", &tool_governed),
     ];
     for connections in CONNECTIONS {
         for (name, shot) in shots.iter().filter(|(name, _)| options.only.as_ref().is_none_or(|only| only == name)) {
@@ -97,6 +101,7 @@ async fn bench(options: &Options) -> Result<(), String> {
     }
     report.compare("tool/native", "tool call", "native pass-through");
     report.compare("tool with records off/native", "tool call, records off", "native pass-through");
+    report.compare("100 rules/no rules", "tool call, records off, 100 rules", "tool call, records off");
     report.compare("native/null", "native pass-through", "null route");
     eprintln!("measuring: one instance, one thread");
     report.single.extend(instance::measure()?);

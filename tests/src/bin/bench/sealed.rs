@@ -33,3 +33,28 @@ pub(crate) fn shot(host: &TestHost) -> Shot {
         body: Some(Bytes::from_static(b"{\"identifier\":\"ada\",\"input\":{}}")),
     }
 }
+
+/// Rules that look at what rules look at, and hold of nothing here.
+const RULES: [&str; 4] = [
+    "connector == 'stripe' && payload.amount > 5000",
+    "effect == 'destroy' && !(identifier in ['root', 'ops'])",
+    "tool.startsWith('slack_') && has(payload.channel)",
+    "time.getHours('UTC') > 23 || chat_id == 'none'",
+];
+
+/// Gives the host a large set of rules, each of which every call is tried against.
+///
+/// # Errors
+///
+/// When a rule is refused.
+pub(crate) async fn add_rules(host: &TestHost, count: usize) -> Result<(), String> {
+    for number in 0..count {
+        let rule = json!({ "name": format!("rule {number}"), "condition": RULES[number % RULES.len()],
+            "outcome": { "outcome": "deny", "reason": "of the benchmark" } });
+        let answer = host.client().post("/v1/policies", &rule).await;
+        if answer.status != 201 {
+            return Err(String::from_utf8_lossy(&answer.body).into_owned());
+        }
+    }
+    Ok(())
+}
