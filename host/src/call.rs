@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tracing::Instrument;
 
+use crate::config::FaultPoint;
 use crate::model::{AccountId, ApprovalId, Caller, ExecutionId, Fault, Latency};
 use crate::policy::At;
 use run::Attempt;
@@ -117,6 +118,7 @@ pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<
         async move {
             let resolved = resolve::resolve(&host, &caller, &request).instrument(tracing::debug_span!("resolve")).await;
             host.figures.resolve.took(started.elapsed());
+            FaultPoint::Resolved.pass();
             governed(&host, &caller, &request, resolved?, started).await
         }
     };
@@ -134,7 +136,9 @@ async fn governed(
     started: Instant,
 ) -> Result<Reply, Failed> {
     let span = tracing::debug_span!("policy");
-    let attempt = match verdict::verdict(host, caller, request, &resolved).instrument(span).await? {
+    let verdict = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;
+    FaultPoint::Decided.pass();
+    let attempt = match verdict {
         Verdict::Run => Attempt::free(),
         Verdict::Ask(asked) if asked.ask.at == At::AtWrite && verdict::only_reads(&resolved) => Attempt::free(),
         Verdict::Ask(asked) if asked.ask.at == At::AtWrite => {

@@ -11,9 +11,11 @@ use url::Url;
 use crate::model::Secret;
 
 mod environment;
+pub mod fault;
 mod file;
 
 pub use environment::Environment;
+pub use fault::FaultPoint;
 pub use file::ConfigFile;
 
 /// How long calls that run may go on after the host was asked to stop: longer than the longest call

@@ -13,6 +13,7 @@ mod documented;
 mod durability;
 mod github;
 mod install;
+mod kill_sweep;
 mod metrics;
 mod openapi;
 mod policies;

@@ -57,7 +57,7 @@ impl TestHost {
     /// The same with more options of `gloveport serve`.
     pub async fn spawn_child_with(options: &[&str]) -> Self {
         let data = TempDir::new().expect("there is room for a temporary folder");
-        let child = Child::start(data.path(), options).await;
+        let child = Child::start(data.path(), options, None).await;
         Self::new(child.address, data, Running::Child(Box::new(child)))
     }
 
@@ -181,6 +181,12 @@ impl TestHost {
 
     /// The same with more options of `gloveport serve`.
     pub async fn restart_child_with(&mut self, options: &[&str]) {
+        self.restart_child_until(options, None).await;
+    }
+
+    /// The same with a point of a call at which the child is to end, as in
+    /// [`gloveport::config::fault::VARIABLE`].
+    pub async fn restart_child_until(&mut self, options: &[&str], fault: Option<&str>) {
         if let Running::Child(child) = &self.running {
             self.output.extend(child.output());
         }
@@ -188,7 +194,7 @@ impl TestHost {
         for (label, answer) in self.client.answers() {
             self.search_in(&label, [headers(&answer), answer.body.to_vec()].concat());
         }
-        let child = Child::start(self.data.path(), options).await;
+        let child = Child::start(self.data.path(), options, fault).await;
         self.client = Client::new(&format!("http://{}", child.address), ADMIN_KEY);
         self.running = Running::Child(Box::new(child));
     }

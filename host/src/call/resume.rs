@@ -9,6 +9,7 @@ use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
 use super::wait::{self, KeptRequest, ShownCall, part};
 use super::{CallRequest, Host, faults, record, run};
+use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, Fault, Latency, ProjectId, Role,
@@ -69,6 +70,7 @@ pub async fn decide(host: &Host, caller: &Caller, id: &ApprovalId, answer: Answe
         let detail = "this approval was decided already, or its time is over: look at its state";
         return Err(Fault::new(Code::Conflict, Culprit::Caller, detail));
     }
+    FaultPoint::DecisionKept.pass();
     tracing::info!(approval = %id, state = state.as_str(), by = %caller.key, "a person decided");
     if state == ApprovalState::Approved {
         let (host, approval) = (host.clone(), approval.clone());
@@ -106,7 +108,10 @@ async fn go_on(host: &Host, approval: &Approval) {
     };
     let tool = execution.tool.clone();
     let result = match prepared(host, approval, &execution).await {
-        Ok((caller, request, resolved, attempt)) => run::run(host, &caller, &request, resolved, attempt, started).await,
+        Ok((caller, request, resolved, attempt)) => {
+            FaultPoint::GoingOn.pass();
+            run::run(host, &caller, &request, resolved, attempt, started).await
+        }
         Err(fault) => {
             let latency = Latency::default();
             let recorded = record::finish(host, &execution.id, Err(&fault), None, latency).await;

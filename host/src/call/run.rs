@@ -9,6 +9,7 @@ use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, outcome, record, wait};
+use crate::config::FaultPoint;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
 
@@ -56,11 +57,13 @@ pub(super) async fn run(
         }
     };
     host.figures.record.took(recording.elapsed());
+    FaultPoint::Recorded.pass();
 
     let guest = guest(host, request, &resolved, &execution.id, journal, gate, timeout).await;
     if let (Ok(report), Some(asked)) = (&guest, &asked)
         && let (Err(CallError::Waiting(waiting)), Some(journal)) = (&report.outcome, &report.journal)
     {
+        FaultPoint::Stopped.pass();
         let held = wait::at_write(host, request, &execution, asked, journal, waiting).await;
         return match held {
             Ok(held) => Ok(Reply::Waiting(held)),
@@ -85,10 +88,12 @@ async fn ended(
     report: Option<&Report>,
     started: Instant,
 ) -> Result<Reply, Failed> {
+    FaultPoint::Ended.pass();
     let recording = Instant::now();
     let span = tracing::debug_span!("record_outcome");
     let recorded = record::finish(host, execution, result.as_ref().map(|_| ()), report, latency(started, report));
     let recorded = recorded.instrument(span).await;
+    FaultPoint::OutcomeKept.pass();
     host.figures.record.took(recording.elapsed());
     let (execution, latency) = (execution.clone(), latency(started, report));
     match (recorded, result) {
@@ -110,6 +115,7 @@ async fn guest(
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
+    FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
     let call = Call {
         tool: &tool.name,

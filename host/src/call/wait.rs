@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{CallRequest, Held, Host, faults, record};
-use crate::config::Records;
+use crate::config::{FaultPoint, Records};
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault,
 };
@@ -164,6 +164,7 @@ async fn hold(
     let sealed = seal(host, &approval, approval.id.as_str(), part::SHOWN, &written(&shown))?;
     let kept_until = approval.expires_at.plus(BODIES_KEPT);
     host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await.map_err(faults::store)?;
+    FaultPoint::Waiting.pass();
     tracing::info!(execution = %execution.id, approval = %approval.id, tool = execution.tool, "a call waits for a person");
     Ok(Held { execution: execution.id.clone(), approval: approval.id })
 }

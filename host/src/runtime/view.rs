@@ -13,6 +13,7 @@ use super::error::bounded;
 use super::limits;
 use super::recorder::{Line, Recorder, Step};
 use super::state::{LogLevel, Outside, Progress, State, Tally};
+use crate::config::FaultPoint;
 use crate::egress::{Body, EgressError, Part, Request, Response};
 
 /// What the imports of one call may touch: not the limits, not the store.
@@ -109,6 +110,7 @@ impl View<'_> {
         let line = self.recorder.line(egress, grant, &planned);
         let result = match planned {
             Ok(planned) => {
+                FaultPoint::Leaving.pass();
                 let since = self.begin_wait();
                 let result = egress.send_planned(grant, planned).await;
                 self.end_wait(since);
@@ -116,6 +118,7 @@ impl View<'_> {
             }
             Err(error) => Err(error),
         };
+        FaultPoint::Answered.pass();
         self.note(&result);
         self.recorder.note(line, &result)?;
         Ok(result)

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::or_conflict;
 use super::row::stored;
 use super::{Kind, Outcome, StoreError, pool};
+use crate::config::FaultPoint;
 use crate::model::{Execution, ExecutionId};
 
 /// Jobs that wait. Each is about a kilobyte, and each belongs to a call that waits too: beyond this, callers wait for
@@ -123,6 +124,7 @@ impl Writer {
                 Job::Outcome { execution, outcome, .. } => outcomes.push((execution, &**outcome)),
             }
         }
+        FaultPoint::Committing.pass();
         let mut updated = HashSet::with_capacity(outcomes.len());
         if starts.len().div_ceil(MAX_ROWS) + outcomes.len().div_ceil(MAX_ROWS) == 1 {
             // A statement alone is its own transaction: two trips to the database less.
@@ -133,6 +135,7 @@ impl Writer {
             self.run(&mut transaction, &starts, &outcomes, &mut updated).await?;
             transaction.commit().await?;
         }
+        FaultPoint::Committed.pass();
         Ok(updated)
     }
 

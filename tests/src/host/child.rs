@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 use tokio::sync::watch;
 
+use gloveport::config::fault::VARIABLE;
+
 use super::ADMIN_KEY;
 use crate::programs;
 
@@ -20,12 +22,13 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts the host on a data folder with more options, and waits until it says where it listens.
-    pub(super) async fn start(data: &Path, options: &[&str]) -> Self {
+    pub(super) async fn start(data: &Path, options: &[&str], fault: Option<&str>) -> Self {
         let mut process = Command::new(programs::gloveport())
             .args(["serve", "--listen", "127.0.0.1:0", "--allow-private-network", "127.0.0.0/8", "--data"])
             .arg(data)
             .args(options)
             .env("GLOVEPORT_ADMIN_KEY", ADMIN_KEY)
+            .envs(fault.map(|fault| (VARIABLE, fault)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
