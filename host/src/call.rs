@@ -12,6 +12,7 @@ use verdict::Verdict;
 
 mod connect;
 mod credential;
+mod edit;
 mod faults;
 mod host;
 mod limits;

@@ -29,7 +29,7 @@ mod row;
 mod sealed;
 
 pub use accounts::AccountFilter;
-pub use approvals::{Bodies, Decided, Wait};
+pub use approvals::{Bodies, Decided, Edited, Wait};
 pub use call_context::CallContext;
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;

@@ -43,6 +43,7 @@ enum Running {
     Task {
         stop: oneshot::Sender<()>,
         server: JoinHandle<Result<(), String>>,
+        host: Box<gloveport::call::Host>,
     },
     Child(Box<Child>),
     Stopped,
@@ -75,6 +76,18 @@ impl TestHost {
     /// Its caller with the admin key. Others are made from it, so that their answers are searched too.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Does now what the host does from time to time: the clock of a test does not make that time come.
+    ///
+    /// # Panics
+    ///
+    /// When the host is not a task of this process.
+    pub async fn sweep(&self) {
+        match &self.running {
+            Running::Task { host, .. } => host.sweep_once().await,
+            Running::Child(_) | Running::Stopped => panic!("the host is not in this process"),
+        }
     }
 
     /// The folder of all that it keeps.
@@ -206,7 +219,7 @@ impl TestHost {
     /// When it ends with an error.
     pub async fn stop(&mut self) {
         match std::mem::replace(&mut self.running, Running::Stopped) {
-            Running::Task { stop, server } => {
+            Running::Task { stop, server, .. } => {
                 // A server that has ended by itself no longer listens to this; its result says why.
                 let _ = stop.send(());
                 server.await.expect("the server does not panic").expect("the server ends well");

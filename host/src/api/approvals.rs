@@ -48,9 +48,9 @@ pub(super) struct ApprovalBody {
 pub(super) struct ApprovalDetail {
     #[serde(flatten)]
     approval: ApprovalBody,
-    /// The tool's input.
-    #[schema(value_type = Object)]
-    input: Box<RawValue>,
+    /// The tool's input; null once the call ended some time ago.
+    #[schema(value_type = Option<Object>)]
+    input: Option<Box<RawValue>>,
     /// The request that waits; null where nothing of the call has run.
     request: Option<OutgoingRequest>,
     /// Requests of the call that were answered before.
@@ -104,10 +104,19 @@ pub(super) struct ApprovalQuery {
     cursor: Option<String>,
 }
 
-/// What a person says with a decision.
+/// What a person says with a yes.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DecisionBody {
+pub(super) struct ApproveBody {
+    /// Another input for the tool: the call starts over with it, and policies decide on it anew.
+    #[schema(value_type = Option<Object>)]
+    input: Option<Box<RawValue>>,
+}
+
+/// What a person says with a no.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RejectBody {
     /// For the agent, when the answer is no.
     reason: Option<String>,
 }
@@ -148,44 +157,45 @@ pub(super) async fn show(
 ) -> Result<axum::Json<ApprovalDetail>, Problem> {
     let Shown { approval, call } =
         call::approval(&state.host, &caller.project, &parse(&id)?).await?.ok_or_else(missing)?;
+    let (input, request, before) = match call {
+        Some(call) => (Some(call.input), call.request, call.before),
+        None => (None, None, Vec::new()),
+    };
     let before =
-        call.before.into_iter().map(|line| AnsweredRequest { method: line.method, url: line.url, status: line.status });
-    Ok(axum::Json(ApprovalDetail {
-        approval: body(&approval),
-        input: call.input,
-        request: call.request.map(outgoing),
-        before: before.collect(),
-    }))
+        before.into_iter().map(|line| AnsweredRequest { method: line.method, url: line.url, status: line.status });
+    let (approval, request) = (body(&approval), request.map(outgoing));
+    Ok(axum::Json(ApprovalDetail { approval, input, request, before: before.collect() }))
 }
 
 /// Lets the call go on, once. Its record tells how it ends.
 #[utoipa::path(post, path = "/v1/approvals/{id}/approve", tag = "approvals", params(("id" = String, Path)),
-    request_body = Option<DecisionBody>,
+    request_body = Option<ApproveBody>,
     responses((status = 200, body = ApprovalBody), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn approve(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path(id): Path<String>,
-    body: Option<Json<DecisionBody>>,
+    body: Option<Json<ApproveBody>>,
 ) -> Result<axum::Json<ApprovalBody>, Problem> {
-    if body.is_some_and(|Json(body)| body.reason.is_some()) {
-        return Err(Problem::bad_request("a `reason` is given when the answer is no"));
-    }
-    let approval = call::decide(&state.host, &caller, &parse(&id)?, Decision::Approve).await?;
+    let decision = match body.and_then(|Json(body)| body.input) {
+        Some(input) => Decision::Edit { input: input.get().to_owned() },
+        None => Decision::Approve,
+    };
+    let approval = call::decide(&state.host, &caller, &parse(&id)?, decision).await?;
     Ok(axum::Json(self::body(&approval)))
 }
 
 /// Ends the call; the agent reads the reason.
 #[utoipa::path(post, path = "/v1/approvals/{id}/reject", tag = "approvals", params(("id" = String, Path)),
-    request_body = Option<DecisionBody>,
+    request_body = Option<RejectBody>,
     responses((status = 200, body = ApprovalBody), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn reject(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path(id): Path<String>,
-    body: Option<Json<DecisionBody>>,
+    body: Option<Json<RejectBody>>,
 ) -> Result<axum::Json<ApprovalBody>, Problem> {
     let reason = body.and_then(|Json(body)| body.reason);
     if reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON) {

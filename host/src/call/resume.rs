@@ -8,21 +8,26 @@ use super::resolve::{Resolved, resolve};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
 use super::wait::{self, KeptRequest, ShownCall, part};
-use super::{CallRequest, Host, faults, record, run};
+use super::{CallRequest, Failed, Host, Reply, edit, faults, record, run};
 use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, Fault, Latency, ProjectId, Role,
 };
-use crate::policy::Ask;
+use crate::policy::{Ask, At};
 use crate::runtime::{Gate, Journal};
 use crate::store::Decided;
 
 /// What a person says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It may go on.
+    /// It may go on as it was shown.
     Approve,
+    /// It may go on with another input: policies decide on that anew.
+    Edit {
+        /// JSON text.
+        input: String,
+    },
     /// It may not, and why; the agent reads that.
     Reject {
         /// For the agent.
@@ -35,8 +40,8 @@ pub enum Answer {
 pub struct Shown {
     /// The approval.
     pub approval: Approval,
-    /// The call.
-    pub call: ShownCall,
+    /// The call; `None` once that is no longer kept.
+    pub call: Option<ShownCall>,
 }
 
 /// An approval with the exact request that waits.
@@ -45,9 +50,12 @@ pub async fn approval(host: &Host, project: &ProjectId, id: &ApprovalId) -> Resu
     let Some((approval, sealed)) = host.store.find_approval(project, id).await.map_err(faults::store)? else {
         return Ok(None);
     };
+    if sealed.is_empty() {
+        return Ok(Some(Shown { approval, call: None }));
+    }
     let bytes = wait::open(host, project, id.as_str(), part::SHOWN, &sealed)?;
     let call = serde_json::from_slice(&bytes).map_err(|_| wait::unreadable(&approval.execution))?;
-    Ok(Some(Shown { approval, call }))
+    Ok(Some(Shown { approval, call: Some(call) }))
 }
 
 /// Decides on an approval, once. An approved call goes on in a task of this host; its record says how it ends.
@@ -63,9 +71,16 @@ pub async fn decide(host: &Host, caller: &Caller, id: &ApprovalId, answer: Answe
     may_decide(caller, &approval)?;
     let (state, reason) = match &answer {
         Answer::Approve => (ApprovalState::Approved, None),
+        Answer::Edit { .. } => (ApprovalState::Approved, Some("with another input")),
         Answer::Reject { reason } => (ApprovalState::Rejected, reason.as_deref()),
     };
-    let decided = Decided { approval: id, state, by: &caller.key, at: host.clock.now(), reason, host: &host.host_id };
+    let edited = match &answer {
+        Answer::Edit { input } => Some(edit::edited(host, &approval, input).await?),
+        Answer::Approve | Answer::Reject { .. } => None,
+    };
+    let starts_over = edited.is_some();
+    let (by, at) = (&caller.key, host.clock.now());
+    let decided = Decided { approval: id, state, by, at, reason, host: &host.host_id, edited };
     if !host.store.decide_approval(&decided).await.map_err(faults::store)? {
         let detail = "this approval was decided already, or its time is over: look at its state";
         return Err(Fault::new(Code::Conflict, Culprit::Caller, detail));
@@ -75,7 +90,7 @@ pub async fn decide(host: &Host, caller: &Caller, id: &ApprovalId, answer: Answe
     if state == ApprovalState::Approved {
         let (host, approval) = (host.clone(), approval.clone());
         let tracker = host.running.clone();
-        tracker.spawn(async move { go_on(&host, &approval).await }.in_current_span());
+        tracker.spawn(async move { go_on(&host, &approval, starts_over).await }.in_current_span());
     }
     let now = host.store.find_approval(&caller.project, id).await.map_err(faults::store)?;
     now.map(|(approval, _)| approval).ok_or_else(missing)
@@ -97,7 +112,7 @@ fn may_decide(caller: &Caller, approval: &Approval) -> Result<(), Fault> {
 }
 
 /// Goes on with a call whose approval this host has just carried out. Nobody else can do the same.
-async fn go_on(host: &Host, approval: &Approval) {
+async fn go_on(host: &Host, approval: &Approval, starts_over: bool) {
     let started = Instant::now();
     let execution = match host.store.find_execution(&approval.project, &approval.execution).await {
         Ok(Some(execution)) => execution,
@@ -107,26 +122,52 @@ async fn go_on(host: &Host, approval: &Approval) {
         }
     };
     let tool = execution.tool.clone();
-    let result = match prepared(host, approval, &execution).await {
-        Ok((caller, request, resolved, attempt)) => {
-            FaultPoint::GoingOn.pass();
-            run::run(host, &caller, &request, resolved, attempt, started).await
+    let result = match on(host, approval, &execution, starts_over, started).await {
+        // Before anything ran: the record does not know yet.
+        Err(Failed { execution: None, fault }) => {
+            let recorded = record::finish(host, &execution.id, Err(&fault), None, Latency::default()).await;
+            Err(Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
         }
-        Err(fault) => {
-            let latency = Latency::default();
-            let recorded = record::finish(host, &execution.id, Err(&fault), None, latency).await;
-            Err(super::Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
-        }
+        result => result,
     };
     host.figures.finished(&tool, &result, started.elapsed());
 }
 
-/// All that going on takes, checked anew: keys, accounts and policies may have changed while the call waited.
-async fn prepared(
+async fn on(
     host: &Host,
     approval: &Approval,
     execution: &Execution,
-) -> Result<(Caller, CallRequest, Resolved, Attempt), Fault> {
+    starts_over: bool,
+    started: Instant,
+) -> Result<Reply, Failed> {
+    let Revived { caller, request, resolved, journal } = revived(host, execution).await?;
+    let verdict = verdict(host, &caller, &request, &resolved).await?;
+    FaultPoint::GoingOn.pass();
+    let resumed = Some(execution.clone());
+    let attempt = match verdict {
+        Verdict::Deny(fault) => return Err(fault.into()),
+        Verdict::Ask(asked) if starts_over && asked.ask.at == At::Before => {
+            return Ok(Reply::Waiting(wait::again(host, &request, execution, &asked).await?));
+        }
+        Verdict::Ask(asked) if starts_over => Attempt { resumed, ..Attempt::asking(asked) },
+        Verdict::Run if starts_over => Attempt { resumed, ..Attempt::free() },
+        // What was approved stays approved; of what comes after it, the rule of now tells.
+        Verdict::Ask(asked) => Attempt { gate: gate(approval, Some(&asked))?, resumed, journal, asked: Some(asked) },
+        Verdict::Run => Attempt { gate: gate(approval, None)?, resumed, journal, asked: None },
+    };
+    run::run(host, &caller, &request, resolved, attempt, started).await
+}
+
+/// A call as it was asked for, and what it was told.
+struct Revived {
+    caller: Caller,
+    request: CallRequest,
+    resolved: Resolved,
+    journal: Option<Journal>,
+}
+
+/// All that going on takes, checked anew: keys and accounts may have changed while the call waited.
+async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
     let caller = asker(host, execution).await?;
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
     let bodies = bodies.ok_or_else(|| wait::unreadable(&execution.id))?;
@@ -156,14 +197,7 @@ async fn prepared(
     if resolved.installed.digest != execution.component {
         return Err(diverged("the connector was updated while the call waited"));
     }
-    let asked = match verdict(host, &caller, &request, &resolved).await? {
-        Verdict::Deny(fault) => return Err(fault),
-        // What was approved stays approved; of what comes after it, the rule of now tells.
-        Verdict::Ask(asked) => Some(asked),
-        Verdict::Run => None,
-    };
-    let gate = gate(approval, asked.as_ref())?;
-    Ok((caller, request, resolved, Attempt { resumed: Some(execution.clone()), journal, gate, asked }))
+    Ok(Revived { caller, request, resolved, journal })
 }
 
 /// An approval before the call covers all of it; one at a write covers that write, and further ones if the rule says so.

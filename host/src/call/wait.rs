@@ -86,6 +86,17 @@ pub(super) async fn before(
     hold(host, request, &execution, asked, wait, None, (shown, None)).await
 }
 
+/// Lets a call that was to start over wait before anything of it runs.
+pub(super) async fn again(
+    host: &Host,
+    request: &CallRequest,
+    execution: &Execution,
+    asked: &Asked,
+) -> Result<Held, Fault> {
+    let shown = ShownCall { input: input(request), request: None, before: Vec::new() };
+    hold(host, request, execution, asked, Wait::AtWrite(&execution.id), None, (shown, None)).await
+}
+
 /// Lets a call wait at a write that it has come to.
 pub(super) async fn at_write(
     host: &Host,

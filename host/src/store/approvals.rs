@@ -31,7 +31,7 @@ pub enum Wait<'a> {
 }
 
 /// What a person decided.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Decided<'a> {
     /// On what.
     pub approval: &'a ApprovalId,
@@ -45,6 +45,17 @@ pub struct Decided<'a> {
     pub reason: Option<&'a str>,
     /// The host that goes on with the call, if it does.
     pub host: &'a str,
+    /// With which input it starts over, if it does.
+    pub edited: Option<Edited>,
+}
+
+/// Another input for a call that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// In place of [`Bodies::request`].
+    pub request: String,
+    /// In place of the execution's.
+    pub input_digest: String,
 }
 
 macro_rules! columns {
@@ -110,6 +121,9 @@ impl Store {
                 .bind(decided.host)
                 .execute(&mut *transaction)
                 .await?;
+            if let Some(edited) = &decided.edited {
+                start_over(&mut transaction, &execution, edited).await?;
+            }
         } else {
             let detail = decided.reason.unwrap_or("no reason was given");
             let end = Some((decided.at, detail));
@@ -154,6 +168,13 @@ impl Store {
         .bind(now.0)
         .execute(self.write())
         .await?;
+        // What people saw of them goes as well; that they decided, and on what, stays.
+        sqlx::query(
+            "UPDATE approvals SET shown = '' WHERE state <> 'pending' AND shown <> '' AND NOT EXISTS \
+                     (SELECT 1 FROM execution_bodies b WHERE b.execution = approvals.execution)",
+        )
+        .execute(self.write())
+        .await?;
         Ok(done.rows_affected())
     }
 
@@ -188,7 +209,7 @@ impl Store {
             "SELECT DISTINCT substr(request, 1, 12) FROM execution_bodies \
              UNION SELECT DISTINCT substr(journal, 1, 12) FROM execution_bodies WHERE journal IS NOT NULL \
              UNION SELECT DISTINCT substr(output, 1, 12) FROM execution_bodies WHERE output IS NOT NULL \
-             UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals",
+             UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals WHERE shown <> ''",
         )
         .fetch_all(self.read())
         .await?;
@@ -235,6 +256,24 @@ impl Store {
             .page(self.read(), request, |text| ApprovalId::parse(text).is_some(), read_approval)
             .await
     }
+}
+
+async fn start_over(
+    transaction: &mut AnyConnection,
+    execution: &ExecutionId,
+    edited: &Edited,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE execution_bodies SET request = $2, journal = NULL WHERE execution = $1")
+        .bind(execution.as_str())
+        .bind(edited.request.as_str())
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("UPDATE executions SET input_digest = $2 WHERE id = $1")
+        .bind(execution.as_str())
+        .bind(edited.input_digest.as_str())
+        .execute(transaction)
+        .await?;
+    Ok(())
 }
 
 async fn change_status(

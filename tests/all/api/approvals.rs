@@ -251,3 +251,77 @@ async fn without_records_nothing_waits() {
     assert_eq!(answer.problem(403), "approval_required");
     assert_eq!(governed.upstream.requests().len(), before);
 }
+
+/// KO-06: the person approves with another input; policies decide on it anew, and what leaves is of the new one alone.
+#[tokio::test]
+async fn an_edited_input_starts_over_from_policy() {
+    for at in ["at_write", "before"] {
+        let governed = Governed::with(TestHost::start().await, &json!({ "outcome": "ask", "at": at })).await;
+        let (execution, approval) = governed.waits().await;
+        let edit = async |input: Value| {
+            let path = format!("/v1/approvals/{approval}/approve");
+            governed.host.client().post(&path, &json!({ "input": input })).await
+        };
+        assert_eq!(edit(json!({ "target": 7 })).await.problem(422), "invalid_input");
+        edit(json!({ "target": "/other" })).await.expect(200);
+        // The rule holds of the new input, too: somebody looks again, at what would leave now.
+        let again = loop {
+            let now = governed.agent.get(&format!("/v1/executions/{execution}")).await.expect(200);
+            if let Some(again) = now["approval_id"].as_str() {
+                break again.to_owned();
+            }
+            assert_eq!(now["status"], "started", "{now}");
+        };
+        assert_ne!(again, approval);
+        let shown = governed.host.client().get(&format!("/v1/approvals/{again}")).await.expect(200);
+        assert_eq!(shown["input"], json!({ "target": "/other" }));
+        assert_eq!(governed.sent("POST"), 0);
+        governed.approve(&again).await.expect(200);
+        let ended = governed.ended(&execution).await;
+        assert_eq!((&ended["status"], &ended["data"]["body"]), (&json!("succeeded"), &json!("POST /other")), "{ended}");
+        let posts: Vec<_> = governed.upstream.requests().into_iter().filter(|sent| sent.method == "POST").collect();
+        assert_eq!((posts.len(), posts[0].path()), (1, "/other"));
+    }
+}
+
+/// A call of which a write has left cannot start over.
+#[tokio::test]
+async fn what_has_written_cannot_be_edited() {
+    let governed = Governed::at_write().await;
+    let write = |path: &str| json!({ "method": "POST", "target": path });
+    let input = json!({ "requests": [write("/a"), write("/b")] });
+    let first = governed.execute("probe_fetch_all", &input).await.expect(202);
+    let execution = first["execution_id"].as_str().unwrap();
+    governed.approve(first["approval_id"].as_str().unwrap()).await.expect(200);
+    let second = loop {
+        let now = governed.agent.get(&format!("/v1/executions/{execution}")).await.expect(200);
+        if let Some(id) = now["approval_id"].as_str() {
+            break id.to_owned();
+        }
+    };
+    let path = format!("/v1/approvals/{second}/approve");
+    let edit = json!({ "input": { "requests": [write("/c")] } });
+    assert_eq!(governed.host.client().post(&path, &edit).await.problem(409), "conflict");
+    governed.approve(&second).await.expect(200);
+    assert_eq!(governed.ended(execution).await["status"], "succeeded");
+    assert_eq!(governed.sent("POST"), 2);
+}
+
+/// What was kept of a call that waited is gone after a while; that somebody decided stays.
+#[tokio::test]
+async fn what_was_kept_goes_after_a_while() {
+    let clock = Clock::manual(Timestamp(1_800_000_000_000));
+    let host = TestHost::with(Setup { clock: clock.clone(), ..Setup::usual() }).await;
+    let governed = Governed::with(host, &json!({ "outcome": "ask", "expires_after_ms": 60_000 })).await;
+    let (execution, approval) = governed.waits().await;
+    governed.approve(&approval).await.expect(200);
+    assert_eq!(governed.ended(&execution).await["data"]["body"], "POST /thing");
+    clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+    governed.host.sweep().await;
+    assert_eq!(governed.ended(&execution).await["data"], Value::Null);
+    let shown = governed.host.client().get(&format!("/v1/approvals/{approval}")).await.expect(200);
+    assert_eq!(
+        (&shown["status"], &shown["input"], &shown["request"]),
+        (&json!("approved"), &Value::Null, &Value::Null)
+    );
+}

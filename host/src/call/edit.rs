@@ -1,0 +1,49 @@
+//! A person approves a call with another input than the one that was asked for (KO-06).
+
+use sha2::{Digest as _, Sha256};
+
+use super::wait::{self, KeptRequest, part};
+use super::{Host, MAX_INPUT, faults};
+use crate::model::Effect;
+use crate::model::{Approval, Code, Culprit, Fault, Route};
+use crate::runtime::{Journal, Reply};
+use crate::store::Edited;
+use crate::vault::Body;
+
+/// What is to be kept of a call with its new input, if it may be edited.
+///
+/// A call of which a write has left cannot start over: that write would leave again.
+pub(super) async fn edited(host: &Host, approval: &Approval, input: &str) -> Result<Edited, Fault> {
+    if input.len() > MAX_INPUT {
+        let detail = format!("the input has {} bytes; at most {MAX_INPUT} are accepted", input.len());
+        return Err(Fault::new(Code::PayloadTooLarge, Culprit::Caller, detail));
+    }
+    let bodies = host.store.bodies(&approval.project, &approval.execution).await.map_err(faults::store)?;
+    let bodies = bodies.ok_or_else(|| wait::unreadable(&approval.execution))?;
+    let record = approval.execution.as_str();
+    let unreadable = || wait::unreadable(&approval.execution);
+    if let Some(sealed) = &bodies.journal {
+        let bytes = wait::open(host, &approval.project, record, part::JOURNAL, sealed)?;
+        let journal = Journal::from_bytes(&bytes).map_err(|_| unreadable())?;
+        if journal.entries.iter().any(|entry| {
+            Route::effect_of_method(&entry.method) != Effect::Read && matches!(entry.reply, Reply::Response { .. })
+        }) {
+            let detail = "a write of this call has left already: it cannot start over with another input";
+            return Err(Fault::new(Code::Conflict, Culprit::Caller, detail));
+        }
+    }
+    let found = host.catalog.tool(&approval.project, &approval.tool);
+    let (installed, tool) = found.ok_or_else(|| {
+        Fault::new(Code::NotFound, Culprit::Caller, format!("there is no tool `{}` any more", approval.tool))
+    })?;
+    installed.tools[tool].check_input(input).map_err(faults::invalid_input)?;
+    let request = wait::open(host, &approval.project, record, part::REQUEST, &bodies.request)?;
+    let request: KeptRequest = serde_json::from_slice(&request).map_err(|_| unreadable())?;
+    let request = KeptRequest { input: input.to_owned(), ..request };
+    let whose = Body { project: &approval.project, record, part: part::REQUEST };
+    let bytes = serde_json::to_vec(&request).map_err(|_| unreadable())?;
+    Ok(Edited {
+        request: host.vault.seal_body(&whose, &bytes).map_err(|error| faults::vault(&error))?,
+        input_digest: hex::encode(Sha256::digest(input.as_bytes())),
+    })
+}
