@@ -101,6 +101,7 @@ impl App {
         if lost > 0 {
             tracing::warn!(lost, "calls were running when this host last ended: their outcome is unknown");
         }
+        let pace = call::Pace::new(&config.limits, &clock);
         let host = Host::new(call::Shared {
             store,
             vault,
@@ -112,6 +113,7 @@ impl App {
             host_id,
             records: config.records,
             public_url: config.public_url,
+            pace,
             policies: call::CompiledPolicies::default(),
             figures: call::Figures::register(),
             running: Default::default(),

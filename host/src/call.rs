@@ -18,6 +18,7 @@ mod host;
 mod limits;
 mod measure;
 mod outcome;
+mod pace;
 mod record;
 mod resolve;
 mod resume;
@@ -32,6 +33,7 @@ pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
+pub use pace::Pace;
 pub use resolve::{Visible, visible_tools};
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
@@ -136,6 +138,7 @@ async fn governed(
     resolved: resolve::Resolved,
     started: Instant,
 ) -> Result<Reply, Failed> {
+    host.pace.count(caller, &resolved)?;
     let span = tracing::debug_span!("policy");
     let verdict = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;
     FaultPoint::Decided.pass();
@@ -154,5 +157,6 @@ async fn governed(
             return Err(Failed { execution, fault });
         }
     };
+    let _places = host.pace.places(&resolved, run::timeout(request)?).await?;
     run::run(host, caller, request, resolved, attempt, started).await
 }

@@ -13,10 +13,12 @@ use crate::model::Secret;
 mod environment;
 pub mod fault;
 mod file;
+mod limits;
 
 pub use environment::Environment;
 pub use fault::FaultPoint;
 pub use file::ConfigFile;
+pub use limits::NeighbourLimits;
 
 /// How long calls that run may go on after the host was asked to stop: longer than the longest call
 /// ([`crate::call::MAX_TIMEOUT`] is 120 s), so that a stop never makes an outcome unknown.
@@ -45,6 +47,8 @@ pub struct Config {
     pub records: Records,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: u32,
+    /// What one caller may take from its neighbours.
+    pub limits: NeighbourLimits,
     /// How long calls that run may go on after the host was asked to stop.
     pub stop_grace: Duration,
 }
@@ -153,6 +157,7 @@ impl Config {
             admin_key: environment.admin_key,
             master_key: environment.master_key,
             records: Records::Durable,
+            limits: file.limits.unwrap_or(NeighbourLimits::NONE),
             max_concurrent_calls: file.max_concurrent_calls.unwrap_or(DEFAULT_MAX_CONCURRENT_CALLS).max(1),
             stop_grace: STOP_GRACE,
         })

@@ -15,6 +15,7 @@ mod github;
 mod install;
 mod kill_sweep;
 mod metrics;
+mod neighbours;
 mod openapi;
 mod policies;
 mod postgres;

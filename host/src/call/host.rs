@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledPolicies, Failed, Figures};
+use super::{CompiledPolicies, Failed, Figures, Pace};
 use crate::catalog::Catalog;
 use crate::config::Records;
 use crate::egress::Egress;
@@ -47,6 +47,8 @@ pub struct Shared {
     pub public_url: Url,
     /// What decides on calls.
     pub policies: CompiledPolicies,
+    /// Limits between callers.
+    pub pace: Pace,
     /// Figures of calls.
     pub figures: Figures,
     /// Calls that run.

@@ -158,7 +158,7 @@ fn latency(started: Instant, report: Option<&Report>) -> Latency {
     }
 }
 
-fn timeout(request: &CallRequest) -> Result<Duration, Fault> {
+pub(super) fn timeout(request: &CallRequest) -> Result<Duration, Fault> {
     let Some(millis) = request.timeout_ms else { return Ok(DEFAULT_TIMEOUT) };
     let timeout = Duration::from_millis(millis);
     if timeout.is_zero() || timeout > MAX_TIMEOUT {

@@ -21,6 +21,7 @@ impl Host {
 
     /// One turn.
     pub async fn sweep_once(&self) {
+        self.pace.forget();
         let now = self.clock.now();
         match self.store.expire_approvals(now).await {
             Ok(0) => {}

@@ -67,6 +67,8 @@ impl Args {
             allow_private_network: if networks.is_empty() { None } else { Some(networks) },
             extra_ca: self.extra_ca,
             max_concurrent_calls: self.max_concurrent_calls,
+            // Too much for a line: only in the file.
+            limits: None,
         }
     }
 }

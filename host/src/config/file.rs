@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, NeighbourLimits};
 
 /// What an operator wrote. Unknown keys are errors: a misspelt limit must not pass for a set one.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct ConfigFile {
     pub extra_ca: Option<PathBuf>,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: Option<u32>,
+    /// What one caller may take from its neighbours; only in the file.
+    pub limits: Option<NeighbourLimits>,
 }
 
 impl ConfigFile {
@@ -46,6 +48,7 @@ impl ConfigFile {
             allow_private_network: over.allow_private_network.or(self.allow_private_network),
             extra_ca: over.extra_ca.or(self.extra_ca),
             max_concurrent_calls: over.max_concurrent_calls.or(self.max_concurrent_calls),
+            limits: over.limits.or(self.limits),
         }
     }
 }

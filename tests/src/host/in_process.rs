@@ -1,7 +1,7 @@
 //! The host as a task of the test's own process: quick to start, and its clock and log are the test's.
 
 use gloveport::app::{App, AppError};
-use gloveport::config::{Config, ConfigFile, Environment, Records};
+use gloveport::config::{Config, ConfigFile, Environment, NeighbourLimits, Records};
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -22,6 +22,8 @@ pub struct Setup {
     pub clock: Clock,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: Option<u32>,
+    /// What one caller may take from its neighbours.
+    pub limits: NeighbourLimits,
     /// Networks that are not public and may be reached: the loopback, where the upstreams of tests are.
     pub private_networks: Vec<String>,
     /// Whether its log is kept, down to the last detail, and searched. Only the bench does without.
@@ -37,6 +39,7 @@ impl Setup {
             records: Records::Durable,
             clock: Clock::system(),
             max_concurrent_calls: None,
+            limits: NeighbourLimits::NONE,
             private_networks: vec!["127.0.0.0/8".into()],
             captures_log: true,
         }
@@ -76,6 +79,7 @@ impl TestHost {
             database: setup.database,
             allow_private_network: Some(setup.private_networks),
             max_concurrent_calls: setup.max_concurrent_calls,
+            limits: Some(setup.limits),
             ..ConfigFile::default()
         };
         let environment = Environment {
