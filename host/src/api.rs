@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 mod accounts;
+mod audit;
 mod connections;
 mod connectors;
 mod executions;
@@ -85,4 +86,5 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::list))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
+        .routes(routes!(audit::list))
 }

@@ -1,6 +1,7 @@
 //! The command line: `serve` runs a host, `doctor` looks at one, and the rest are clients of its public API.
 
 mod account;
+mod audit;
 mod call;
 mod client;
 mod connection;
@@ -72,6 +73,8 @@ enum Command {
     Execution(execution::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
+    /// Verify the chain of audit rows, and keep copies of it.
+    Audit(audit::Args),
     /// Check that a host can run here, and say what to do where it cannot.
     Doctor(doctor::Args),
 }
@@ -117,6 +120,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Call(args) => call::run(args, session).await,
         Command::Execution(args) => execution::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Audit(args) => audit::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
     }
 }
@@ -164,6 +168,10 @@ mod tests {
             "key add --role root",
             "key rotate now",
             "doctor --nonsense",
+            "audit",
+            "audit export",
+            "audit verify --head nonsense",
+            "audit verify --file a --data b",
             "serve --listen nowhere",
             "serve --allow-private-network 10.0.0.0/99",
             "serve --log-format xml",

@@ -1,8 +1,10 @@
 //! The words of the project as types: no I/O, no framework, no wire format.
 
 mod account;
+mod audit;
 mod auth;
 mod caller;
+mod chain;
 mod clock;
 mod connection;
 mod connector;
@@ -16,8 +18,10 @@ mod tool;
 mod url_template;
 
 pub use account::{Account, AccountState, TransitionError};
+pub use audit::{Action, Actor, By};
 pub use auth::{AuthKind, AuthPattern, Field, Placement};
 pub use caller::{Caller, Role};
+pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
 pub use connection::Connection;
 pub use connector::{Connector, Import, TestCall};

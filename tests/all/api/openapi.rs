@@ -48,6 +48,7 @@ async fn the_document_is_complete() {
     GET /metrics
     GET /readyz
     GET /v1/accounts
+    GET /v1/audit
     GET /v1/connections
     GET /v1/connections/{name}
     GET /v1/connections/{name}/accounts/{identifier}
