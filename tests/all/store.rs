@@ -1,5 +1,6 @@
 //! The store on both databases: tenancy, conflicts, pages, races, and what is left after an end.
 
+mod audit;
 mod database;
 mod executions;
 mod fixture;

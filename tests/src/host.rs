@@ -33,6 +33,8 @@ pub struct TestHost {
     canaries: Mutex<Vec<Canary>>,
     /// What else to search at the end, besides answers, log and data folder.
     held: Mutex<Vec<(String, Vec<u8>)>>,
+    /// Where a child's database is, if it is not in its folder.
+    database: Option<String>,
     /// What earlier children of this data folder said.
     output: Vec<u8>,
 }
@@ -51,9 +53,16 @@ enum Running {
 impl TestHost {
     /// A host in a process of its own, for tests that kill it.
     pub async fn spawn_child() -> Self {
+        Self::spawn_child_on(None).await
+    }
+
+    /// The same on a database of the test's choice.
+    pub async fn spawn_child_on(database: Option<String>) -> Self {
         let data = TempDir::new().expect("there is room for a temporary folder");
-        let child = Child::start(data.path()).await;
-        Self::new(child.address, data, Running::Child(Box::new(child)))
+        let child = Child::start(data.path(), database.as_deref()).await;
+        let mut host = Self::new(child.address, data, Running::Child(Box::new(child)));
+        host.database = database;
+        host
     }
 
     fn new(address: SocketAddr, data: TempDir, running: Running) -> Self {
@@ -63,6 +72,7 @@ impl TestHost {
             running,
             canaries: Mutex::default(),
             held: Mutex::default(),
+            database: None,
             output: Vec::new(),
         }
     }
@@ -143,7 +153,7 @@ impl TestHost {
         for (label, answer) in self.client.answers() {
             self.search_in(&label, [headers(&answer), answer.body.to_vec()].concat());
         }
-        let child = Child::start(self.data.path()).await;
+        let child = Child::start(self.data.path(), self.database.as_deref()).await;
         self.client = Client::new(&format!("http://{}", child.address), ADMIN_KEY);
         self.running = Running::Child(Box::new(child));
     }

@@ -255,7 +255,7 @@ async fn a_restart_keeps_all_and_hides_nothing() {
         imports: Vec::new(),
         installed_at: Timestamp(0),
     };
-    let by = By::host(clock.now());
+    let by = By::host(Timestamp(0));
     store.install_connector(&by, &row("broken", "{\"manifest\": 99}"), b"\0asm").await.unwrap();
     store.close().await;
     host.restart_child().await;

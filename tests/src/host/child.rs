@@ -19,11 +19,12 @@ pub(super) struct Child {
 }
 
 impl Child {
-    /// Starts the host on a data folder, and waits until it says where it listens.
-    pub(super) async fn start(data: &Path) -> Self {
+    /// Starts the host on a data folder, or on a database beside it, and waits until it says where it listens.
+    pub(super) async fn start(data: &Path, database: Option<&str>) -> Self {
         let mut process = Command::new(programs::gloveport())
             .args(["serve", "--listen", "127.0.0.1:0", "--allow-private-network", "127.0.0.0/8", "--data"])
             .arg(data)
+            .args(database.into_iter().flat_map(|url| ["--database", url]))
             .env("GLOVEPORT_ADMIN_KEY", ADMIN_KEY)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
