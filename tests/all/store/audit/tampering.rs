@@ -37,9 +37,11 @@ async fn six_rows(f: &Fixture) {
 }
 
 /// What is done to the chain, the row that is named, and why.
-fn attacks() -> Vec<(&'static str, String, i64, Flaw)> {
-    let of = |column: &str| format!("UPDATE audit SET {column} WHERE project = '$project' AND seq = 4");
-    let mut attacks: Vec<_> = [
+type Attack = (&'static str, String, i64, Flaw);
+
+/// Each column of a row, changed.
+fn changes() -> Vec<Attack> {
+    let columns = [
         "at = at + 1",
         "actor = 'cli'",
         "action = 'key.deleted'",
@@ -50,68 +52,73 @@ fn attacks() -> Vec<(&'static str, String, i64, Flaw)> {
         "approver = 'host'",
         "detail = '{}'",
         "hash = previous",
-    ]
-    .into_iter()
-    .map(|column| (column, of(column), 4, Flaw::Changed))
-    .collect();
-    let copy = "INSERT INTO audit (project, seq, at, actor, action, subject, detail, previous, hash) \
-                SELECT project, seq + 3, at, actor, action, subject, detail, previous, hash FROM audit \
-                WHERE project = '$project' AND seq = 4";
-    let others = [
-        (
-            "another previous hash",
-            "UPDATE audit SET previous = hash WHERE project = '$project' AND seq = 4",
-            4,
-            Flaw::Unlinked,
-        ),
-        ("the first deleted", "DELETE FROM audit WHERE project = '$project' AND seq = 1", 1, Flaw::Missing { next: 2 }),
-        ("deleted", "DELETE FROM audit WHERE project = '$project' AND seq = 4", 4, Flaw::Missing { next: 5 }),
-        ("the last deleted", "DELETE FROM audit WHERE project = '$project' AND seq = 6", 6, Flaw::Cut { rows: 6 }),
-        ("all deleted", "DELETE FROM audit WHERE project = '$project'", 1, Flaw::Cut { rows: 6 }),
-        (
-            "deleted, and the rest moved up",
-            "DELETE FROM audit WHERE project = '$project' AND seq = 4; \
-             UPDATE audit SET seq = -seq WHERE project = '$project' AND seq > 4; \
-             UPDATE audit SET seq = -seq - 1 WHERE project = '$project' AND seq < 0",
-            4,
-            Flaw::Unlinked,
-        ),
-        (
-            "reordered",
-            "UPDATE audit SET seq = -3 WHERE project = '$project' AND seq = 3; \
-             UPDATE audit SET seq = 3 WHERE project = '$project' AND seq = 4; \
-             UPDATE audit SET seq = 4 WHERE project = '$project' AND seq = -3",
-            3,
-            Flaw::Unlinked,
-        ),
-        ("inserted at the end", copy, 7, Flaw::Unlinked),
-        (
-            "inserted between",
-            "UPDATE audit SET seq = -seq WHERE project = '$project' AND seq > 4; \
-             INSERT INTO audit SELECT project, 5, at, actor, action, subject, component, rule, approver, detail, \
-             hash, hash FROM audit WHERE project = '$project' AND seq = 4; \
-             UPDATE audit SET seq = 1 - seq WHERE project = '$project' AND seq < 0",
-            5,
-            Flaw::Changed,
-        ),
-        (
-            "inserted before the first",
-            "INSERT INTO audit SELECT project, 0, at, actor, action, subject, component, rule, approver, detail, \
-             previous, hash FROM audit WHERE project = '$project' AND seq = 1",
-            0,
-            Flaw::OutOfPlace { after: 0 },
-        ),
-        ("the head deleted", "DELETE FROM audit_heads WHERE project = '$project'", 1, Flaw::BehindHead { rows: 0 }),
-        (
-            "the head moved back",
-            "UPDATE audit_heads SET seq = 5 WHERE project = '$project'",
-            6,
-            Flaw::BehindHead { rows: 5 },
-        ),
-        ("another head", "UPDATE audit_heads SET hash = 'x' WHERE project = '$project'", 6, Flaw::NotTheHead),
     ];
-    attacks.extend(others.map(|(what, sql, row, flaw)| (what, sql.to_owned(), row, flaw)));
-    attacks
+    let change = |column: &str| format!("UPDATE audit SET {column} WHERE project = '$project' AND seq = 4");
+    columns.into_iter().map(|column| (column, change(column), 4, Flaw::Changed)).collect()
+}
+
+/// `UP` moves the rows from the fifth on out of the way.
+const MOVES: [(&str, &str, i64, Flaw); 11] = [
+    ("another previous hash", "UPDATE audit SET previous = hash WHERE ROW = 4", 4, Flaw::Unlinked),
+    ("the first deleted", "DELETE FROM audit WHERE ROW = 1", 1, Flaw::Missing { next: 2 }),
+    ("deleted", "DELETE FROM audit WHERE ROW = 4", 4, Flaw::Missing { next: 5 }),
+    ("the last deleted", "DELETE FROM audit WHERE ROW = 6", 6, Flaw::Cut { rows: 6 }),
+    ("all deleted", "DELETE FROM audit WHERE ROW > 0", 1, Flaw::Cut { rows: 6 }),
+    (
+        "deleted, and the rest moved up",
+        "DELETE FROM audit WHERE ROW = 4; UP; UPDATE audit SET seq = -seq - 1 WHERE ROW < 0",
+        4,
+        Flaw::Unlinked,
+    ),
+    (
+        "reordered",
+        "UPDATE audit SET seq = -3 WHERE ROW = 3; UPDATE audit SET seq = 3 WHERE ROW = 4; \
+         UPDATE audit SET seq = 4 WHERE ROW = -3",
+        3,
+        Flaw::Unlinked,
+    ),
+    (
+        "inserted at the end",
+        "INSERT INTO audit COPY 7, FIELDS, previous, hash FROM audit WHERE ROW = 4",
+        7,
+        Flaw::Unlinked,
+    ),
+    (
+        "inserted between",
+        "UP; INSERT INTO audit COPY 5, FIELDS, hash, hash FROM audit WHERE ROW = 4; \
+         UPDATE audit SET seq = 1 - seq WHERE ROW < 0",
+        5,
+        Flaw::Changed,
+    ),
+    (
+        "inserted before the first",
+        "INSERT INTO audit COPY 0, FIELDS, previous, hash FROM audit WHERE ROW = 1",
+        0,
+        Flaw::OutOfPlace { after: 0 },
+    ),
+    ("of another project", "UPDATE audit SET project = 'proj_z' WHERE ROW = 4", 4, Flaw::Missing { next: 5 }),
+];
+
+const HEADS: [(&str, &str, i64, Flaw); 3] = [
+    ("the head deleted", "DELETE FROM audit_heads WHERE project = '$project'", 1, Flaw::BehindHead { rows: 0 }),
+    (
+        "the head moved back",
+        "UPDATE audit_heads SET seq = 5 WHERE project = '$project'",
+        6,
+        Flaw::BehindHead { rows: 5 },
+    ),
+    ("another head", "UPDATE audit_heads SET hash = 'x' WHERE project = '$project'", 6, Flaw::NotTheHead),
+];
+
+fn attacks() -> Vec<Attack> {
+    let full = |sql: &str| {
+        sql.replace("UP;", "UPDATE audit SET seq = -seq WHERE ROW > 4;")
+            .replace("ROW", "project = '$project' AND seq")
+            .replace("COPY", "SELECT project,")
+            .replace("FIELDS", "at, actor, action, subject, component, rule, approver, detail")
+    };
+    let others = MOVES.into_iter().chain(HEADS).map(|(what, sql, row, flaw)| (what, full(sql), row, flaw));
+    changes().into_iter().chain(others).collect()
 }
 
 #[tokio::test]
