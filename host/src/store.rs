@@ -68,7 +68,7 @@ impl Store {
     /// clone of the store.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         let (kind, read, write) = pool::open(database).await?;
-        let ledger = Arc::new(audit::Ledger::new());
+        let ledger = Arc::new(audit::Ledger::new(kind));
         let journal = group_commit::start(kind, write.clone(), Arc::clone(&ledger));
         Ok(Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache: cache::Cache::default() }) })
     }

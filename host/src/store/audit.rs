@@ -5,13 +5,14 @@
 //! many hosts write. See decisions/0013-audit-chain.md.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-use super::group_commit::{Type, push_rows};
-use super::row::Columns;
-use super::{Store, StoreError};
+use super::group_commit::{Type, push_rows, push_rows_from};
+use super::row::{Columns, stored};
+use super::{Kind, Store, StoreError};
 use crate::model::{Action, Actor, By, Entry, Head, ProjectId};
 
 mod detail;
@@ -24,8 +25,9 @@ pub use read::{AuditFilter, AuditWalkError};
 
 const COLUMNS: usize = 12;
 
-/// Sizes of statements, in rows. A batch is put together from them, so that they are few statements to prepare.
-const SIZES: [usize; 6] = [32, 16, 8, 4, 2, 1];
+/// Rows in one statement. What is more is put together from whole ones and one for the rest, so that there are not too
+/// many statements for sqlx to keep prepared (a hundred, of which executions have 64).
+const MAX_ROWS: usize = 16;
 
 /// The most chains whose heads are remembered. Each is some hundred bytes; a head that is not is read again.
 const MAX_HEADS: usize = 4_096;
@@ -58,6 +60,11 @@ impl Act {
         }
     }
 
+    /// The tenant.
+    pub(super) fn project(&self) -> &ProjectId {
+        &self.project
+    }
+
     /// With the digest of the component that was concerned.
     pub fn component(self, digest: &str) -> Self {
         Self { component: Some(digest.into()), ..self }
@@ -84,13 +91,17 @@ pub(super) struct Ledger {
     /// The heads as this process left them. Wrong ones (another process wrote, a transaction was not kept) cost two
     /// statements: the database compares before it appends.
     heads: Mutex<HashMap<ProjectId, Head>>,
-    /// The statement for `SIZES[n]` rows at `n`.
+    kind: Kind,
+    /// The statement for `n` rows at `n - 1`.
     inserts: Vec<Arc<str>>,
+    /// For SQLite: moves the head and adds `n` rows, at `n - 1`.
+    moves: Vec<Arc<str>>,
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
-        Self { heads: Mutex::default(), inserts: SIZES.iter().map(|rows| insert_sql(*rows).into()).collect() }
+    pub(super) fn new(kind: Kind) -> Self {
+        let statements = |of_rows: fn(usize) -> String| (1..=MAX_ROWS).map(|rows| of_rows(rows).into()).collect();
+        Self { heads: Mutex::default(), kind, inserts: statements(insert_sql), moves: statements(move_sql) }
     }
 
     /// Appends what was done, in this order, within the transaction that does it; as its last statements, because all
@@ -102,10 +113,52 @@ impl Ledger {
             chains.entry(&act.project).or_default().push(act);
         }
         for (project, acts) in chains {
-            let entries = self.reserve(connection, project, &acts).await?;
-            self.insert(connection, &entries).await?;
+            if !self.append_at_once(connection, project, &acts).await? {
+                let entries = self.reserve(connection, project, &acts).await?;
+                self.insert(connection, &entries).await?;
+            }
         }
         Ok(())
+    }
+
+    /// The rows that acts of one project become, if they are, and the remembered head of its chain.
+    pub(super) fn planned(&self, acts: &[Act]) -> Option<(Head, Vec<Entry>)> {
+        let project = &acts.first()?.project;
+        if acts.iter().any(|act| act.project != *project) {
+            return None;
+        }
+        let head = self.remembered(project)?;
+        let entries = chained(&acts.iter().collect::<Vec<_>>(), &head);
+        Some((head, entries))
+    }
+
+    /// On SQLite, where each statement is a trip to another thread: moves the remembered head and adds the rows in one.
+    /// `false` if the head is elsewhere, or this cannot be done so; then nothing was written.
+    async fn append_at_once(
+        &self,
+        connection: &mut AnyConnection,
+        project: &ProjectId,
+        acts: &[&Act],
+    ) -> Result<bool, StoreError> {
+        let (Kind::Sqlite, Some(head), Some(sql)) =
+            (self.kind, self.remembered(project), self.moves.get(acts.len().wrapping_sub(1)))
+        else {
+            return Ok(false);
+        };
+        let entries = chained(acts, &head);
+        let Some(last) = entries.last() else { return Ok(true) };
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)))
+            .bind(last.seq)
+            .bind(last.hash.clone())
+            .bind(last.project.clone())
+            .bind(head.seq)
+            .bind(head.hash);
+        let done = entries.iter().fold(query, bind).execute(connection).await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.remember(project, &entries);
+        Ok(true)
     }
 
     /// Moves the head of a chain over new rows, which locks it, and gives the rows.
@@ -132,13 +185,9 @@ impl Ledger {
     }
 
     async fn insert(&self, connection: &mut AnyConnection, entries: &[Entry]) -> Result<(), StoreError> {
-        let mut rest = entries;
-        for (rows, sql) in SIZES.iter().zip(&self.inserts) {
-            while let Some((now, later)) = rest.split_at_checked(*rows) {
-                rest = later;
-                let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
-                now.iter().fold(query, bind).execute(&mut *connection).await?;
-            }
+        for rows in entries.chunks(MAX_ROWS) {
+            let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.inserts[rows.len() - 1])));
+            rows.iter().fold(query, bind).execute(&mut *connection).await?;
         }
         Ok(())
     }
@@ -147,7 +196,7 @@ impl Ledger {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner).get(project).cloned()
     }
 
-    fn remember(&self, project: &ProjectId, entries: &[Entry]) {
+    pub(super) fn remember(&self, project: &ProjectId, entries: &[Entry]) {
         let Some(last) = entries.last() else { return };
         let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
         if heads.len() >= MAX_HEADS {
@@ -195,6 +244,8 @@ fn chained(acts: &[&Act], head: &Head) -> Vec<Entry> {
     entries
 }
 
+const MOVE: &str = "UPDATE audit_heads SET seq = $1, hash = $2 WHERE project = $3 AND seq = $4 AND hash = $5";
+
 /// Moves the head if it is still where it was; it stays locked until the commit.
 async fn move_head(
     connection: &mut AnyConnection,
@@ -203,7 +254,7 @@ async fn move_head(
     entries: &[Entry],
 ) -> Result<bool, StoreError> {
     let Some(last) = entries.last() else { return Ok(true) };
-    let done = sqlx::query("UPDATE audit_heads SET seq = $1, hash = $2 WHERE project = $3 AND seq = $4 AND hash = $5")
+    let done = sqlx::query(MOVE)
         .bind(last.seq)
         .bind(last.hash.as_str())
         .bind(project.as_str())
@@ -248,11 +299,47 @@ fn bind(query: Query, entry: &Entry) -> Query {
         .bind(entry.hash.clone())
 }
 
+/// What every statement that adds rows begins with.
+const INSERT: &str = "INSERT INTO audit (project, seq, at, actor, action, subject, component, rule, approver, detail, \
+                      previous, hash) ";
+
 fn insert_sql(rows: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO audit (project, seq, at, actor, action, subject, component, rule, approver, detail, previous, \
-         hash) VALUES ",
-    );
+    let mut sql = format!("{INSERT}VALUES ");
     push_rows(&mut sql, rows, &[Type::Any; COLUMNS]);
     sql
+}
+
+/// `changes()` is what the statement before it changed: no row is added if the head is not where it was.
+fn move_sql(rows: usize) -> String {
+    let mut sql = format!("{MOVE}; {INSERT}SELECT * FROM (VALUES ");
+    push_rows_from(&mut sql, 5, rows, &[Type::Any; COLUMNS]);
+    sql.push_str(") WHERE changes() = 1");
+    sql
+}
+
+/// The end of a transaction of SQLite's, after the statement that changed as many rows as its parameter `first` says:
+/// moves the head, adds `rows` rows and commits. An error, and no commit, if it did not change so many rows, or the head
+/// is not where it was: the head's number must not be NULL.
+pub(super) fn push_end(sql: &mut String, first: usize, rows: usize) {
+    let [count, seq, hash, to, last, project] = std::array::from_fn(|at| first + at);
+    let _ = write!(
+        sql,
+        "; UPDATE audit_heads SET seq = CASE WHEN changes() = ${count} AND seq = ${seq} AND hash = ${hash} \
+         THEN ${to} END, hash = ${last} WHERE project = ${project}; {INSERT}VALUES "
+    );
+    push_rows_from(sql, first + 5, rows, &[Type::Any; COLUMNS]);
+    sql.push_str("; COMMIT");
+}
+
+/// The parameters of [`push_end`].
+pub(super) fn bind_end(query: Query, changed: usize, head: Head, entries: &[Entry]) -> Query {
+    let Some(last) = entries.last() else { return query };
+    let query = query
+        .bind(stored(changed as u64))
+        .bind(head.seq)
+        .bind(head.hash)
+        .bind(last.seq)
+        .bind(last.hash.clone())
+        .bind(last.project.clone());
+    entries.iter().fold(query, bind)
 }

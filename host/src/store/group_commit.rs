@@ -18,6 +18,8 @@ use super::row::{Columns, stored};
 use super::{Kind, Outcome, StoreError, pool};
 use crate::model::{Execution, ExecutionId, ProjectId};
 
+mod one_trip;
+
 /// Jobs that wait. Each is about a kilobyte, and each belongs to a call that waits too: beyond this, callers wait for
 /// room, which slows them down to what the disk can take.
 pub const MAX_QUEUE: usize = 4_096;
@@ -86,7 +88,14 @@ impl Journal {
 /// Starts the task that writes.
 pub(super) fn start(kind: Kind, pool: AnyPool, ledger: Arc<Ledger>) -> Journal {
     let (sender, mut receiver) = mpsc::channel(MAX_QUEUE);
-    let writer = Writer { kind, pool, ledger, inserts: statements(insert_sql), outcomes: statements(outcome_sql) };
+    let writer = Writer {
+        kind,
+        pool,
+        ledger,
+        inserts: statements(insert_sql),
+        outcomes: statements(outcome_sql),
+        small: one_trip::Small::new(kind),
+    };
     tokio::spawn(async move {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         while receiver.recv_many(&mut batch, MAX_BATCH).await > 0 {
@@ -103,6 +112,7 @@ struct Writer {
     /// The statement for `n` rows at `n - 1`.
     inserts: Vec<Arc<str>>,
     outcomes: Vec<Arc<str>>,
+    small: one_trip::Small,
 }
 
 impl Writer {
@@ -136,6 +146,9 @@ impl Writer {
 
     /// Writes a batch and its audit rows in one transaction; gives the executions whose outcome was written.
     async fn commit(&self, batch: &[Job]) -> Result<Updated, StoreError> {
+        if let Some(updated) = self.in_one_trip(batch).await {
+            return Ok(updated);
+        }
         let mut starts = Vec::new();
         let mut outcomes = Vec::new();
         let mut ending = HashSet::new();
@@ -154,6 +167,7 @@ impl Writer {
         self.run(&mut transaction, &starts, &outcomes, &mut updated).await?;
         self.ledger.append(&mut transaction, &acts(batch, &updated)).await?;
         transaction.commit().await?;
+        self.small.committed(batch);
         Ok(updated)
     }
 
@@ -307,11 +321,16 @@ pub(super) enum Type {
 }
 
 pub(super) fn push_rows(sql: &mut String, rows: usize, types: &[Type]) {
+    push_rows_from(sql, 0, rows, types);
+}
+
+/// The same after so many parameters.
+pub(super) fn push_rows_from(sql: &mut String, before: usize, rows: usize, types: &[Type]) {
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ", (" });
         for (column, of_type) in types.iter().enumerate() {
             let comma = if column == 0 { "" } else { ", " };
-            let number = row * types.len() + column + 1;
+            let number = before + row * types.len() + column + 1;
             // Writing to a string cannot fail.
             let _ = match of_type {
                 Type::Any => write!(sql, "{comma}${number}"),

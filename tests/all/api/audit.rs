@@ -155,14 +155,16 @@ fn writers(host: &TestHost, done: &Arc<AtomicUsize>) -> Vec<tokio::task::JoinHan
             let mut acknowledged = Vec::new();
             let headers = [("content-type", "application/json")];
             loop {
-                let (path, body) = match number % 2 {
-                    0 => ("/v1/keys", json!({ "role": "agent" })),
-                    _ => ("/v1/tools/probe_say_nothing/execute", json!({ "identifier": "ada", "input": {} })),
+                let (path, id, body) = match number % 2 {
+                    0 => ("/v1/keys", "id", json!({ "role": "agent" })),
+                    _ => {
+                        let body = json!({ "identifier": "ada", "input": {} });
+                        ("/v1/tools/probe_say_nothing/execute", "execution_id", body)
+                    }
                 };
                 let Ok(answer) = client.try_send("POST", path, &headers, body.to_string()).await else {
                     return acknowledged;
                 };
-                let id = if number % 2 == 0 { "id" } else { "execution_id" };
                 acknowledged.push(answer.json()[id].as_str().unwrap().to_owned());
                 done.fetch_add(1, Ordering::SeqCst);
             }

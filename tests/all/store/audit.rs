@@ -241,7 +241,8 @@ async fn a_decision_is_appended_by_itself() {
         let act = Act::new(&f.project, &by, action, "exec_1").rule("pol_1").approver(&approver).detail(detail);
         let execution = f.execution();
         let (recorded, started) = tokio::join!(f.store.record_act(act), f.store.record_start(&execution, "host-1"));
-        (recorded.unwrap(), started.unwrap());
+        recorded.unwrap();
+        started.unwrap();
         let rows = rows(&f).await;
         assert_eq!(rows.len(), 3);
         let row = rows.iter().find(|row| row.subject == "exec_1").unwrap();
@@ -271,6 +272,31 @@ async fn what_is_refused_is_not_told_of() {
         assert_eq!(rows.len(), 1 + 1 + 40 + 1);
         let subjects: BTreeSet<_> = rows.iter().map(|row| (&row.subject, &row.action)).collect();
         assert_eq!(subjects.len(), rows.len(), "something was told of twice");
+    })
+    .await;
+}
+
+/// What this host takes for running was ended by another one: the outcome is refused, and neither it nor a row of it is
+/// kept; and what comes after is written.
+#[tokio::test]
+async fn an_end_that_another_host_told_of_stays() {
+    on_both(async |f: Fixture| {
+        let second = Store::open(&f.database).await.unwrap();
+        let (execution, next) = (f.execution(), f.execution());
+        f.store.record_start(&execution, "host-1").await.unwrap();
+        let other = Outcome { status: ExecutionStatus::Failed, ..f.outcome() };
+        second.record_outcome(&execution.id, &other).await.unwrap();
+        for _ in 0..2 {
+            let refused = f.store.record_outcome(&execution.id, &f.outcome()).await;
+            assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+        }
+        f.store.record_start(&next, "host-1").await.unwrap();
+        f.store.record_outcome(&next.id, &f.outcome()).await.unwrap();
+        let stored = f.store.find_execution(&f.project, &execution.id).await.unwrap().unwrap();
+        assert_eq!(stored.status, ExecutionStatus::Failed);
+        let rows = rows(&f).await;
+        let told: Vec<_> = rows[1..].iter().map(|row| row.action.as_str()).collect();
+        assert_eq!(told, ["execution.started", "execution.failed", "execution.started", "execution.succeeded"]);
     })
     .await;
 }
