@@ -33,9 +33,9 @@ pub(super) struct Small {
 
 impl Small {
     pub(super) fn new(kind: Kind) -> Self {
-        let sizes = || match kind {
-            Kind::Sqlite => 1..=MAX_JOBS,
-            Kind::Postgres => 1..=0,
+        let most = match kind {
+            Kind::Sqlite => MAX_JOBS,
+            Kind::Postgres => 0,
         };
         let texts = |of_rows: fn(usize) -> String, columns: usize| {
             let text = |rows| {
@@ -43,7 +43,7 @@ impl Small {
                 push_end(&mut sql, rows * columns + 1, rows);
                 sql.into()
             };
-            sizes().map(text).collect()
+            (1..=most).map(text).collect()
         };
         Self {
             starts: texts(insert_sql, INSERT_COLUMNS),
