@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 
 mod accounts;
 mod approvals;
+mod audit;
 mod connections;
 mod connectors;
 mod executions;
@@ -95,4 +96,5 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(approvals::reject))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
+        .routes(routes!(audit::list))
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod approval;
+mod audit;
 mod call;
 pub(crate) mod client;
 mod connection;
@@ -82,6 +83,8 @@ enum Command {
     Policy(policy::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
+    /// Verify the chain of audit rows, and keep copies of it.
+    Audit(audit::Args),
     /// Check that a host can run here, and say what to do where it cannot.
     Doctor(doctor::Args),
 }
@@ -130,6 +133,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Approval(args) => approval::run(args, session).await,
         Command::Policy(args) => policy::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Audit(args) => audit::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
     }
 }
@@ -178,6 +182,10 @@ mod tests {
             "key rotate now",
             "doctor --nonsense",
             "demo --nonsense",
+            "audit",
+            "audit export",
+            "audit verify --head nonsense",
+            "audit verify --file a --data b",
             "serve --listen nowhere",
             "serve --allow-private-network 10.0.0.0/99",
             "serve --log-format xml",

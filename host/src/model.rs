@@ -2,8 +2,10 @@
 
 mod account;
 mod approval;
+mod audit;
 mod auth;
 mod caller;
+mod chain;
 mod clock;
 mod connection;
 mod connector;
@@ -19,8 +21,10 @@ mod url_template;
 
 pub use account::{Account, AccountState, TransitionError};
 pub use approval::{Approval, ApprovalState};
+pub use audit::{Action, Actor, By};
 pub use auth::{AuthKind, AuthPattern, Field, Placement};
 pub use caller::{Caller, Role};
+pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
 pub use connection::Connection;
 pub use connector::{Connector, Import, TestCall};

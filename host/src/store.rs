@@ -12,6 +12,7 @@ use crate::config::Database;
 
 mod accounts;
 mod approvals;
+mod audit;
 mod cache;
 mod call_context;
 mod connections;
@@ -30,6 +31,7 @@ mod sealed;
 
 pub use accounts::AccountFilter;
 pub use approvals::{Bodies, Decided, Edited, Wait};
+pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
 pub use call_context::CallContext;
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
@@ -54,6 +56,7 @@ struct Inner {
     /// On SQLite one connection: a second writer could only wait for the first, and might be told that it is busy.
     write: AnyPool,
     journal: group_commit::Journal,
+    ledger: Arc<audit::Ledger>,
     cache: cache::Cache,
 }
 
@@ -70,8 +73,9 @@ impl Store {
     /// clone of the store.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         let (kind, read, write) = pool::open(database).await?;
-        let journal = group_commit::start(kind, write.clone());
-        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal, cache: cache::Cache::default() }) })
+        let ledger = Arc::new(audit::Ledger::new(kind));
+        let journal = group_commit::start(kind, write.clone(), Arc::clone(&ledger));
+        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache: cache::Cache::default() }) })
     }
 
     /// Makes sure that no other host runs on this SQLite file, and from then on keeps in memory what every call reads.

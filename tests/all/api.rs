@@ -1,6 +1,7 @@
 //! The real server over HTTP: what it promises, and what it refuses.
 
 mod approvals;
+mod audit;
 mod bad_input;
 mod bed;
 mod calls;

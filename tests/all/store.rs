@@ -1,6 +1,7 @@
 //! The store on both databases: tenancy, conflicts, pages, races, and what is left after an end.
 
 mod agree;
+mod audit;
 mod database;
 mod executions;
 mod fixture;

@@ -33,6 +33,8 @@ pub struct TestHost {
     canaries: Mutex<Vec<Canary>>,
     /// What else to search at the end, besides answers, log and data folder.
     held: Mutex<Vec<(String, Vec<u8>)>>,
+    /// Where a child's database is, if it is not in its folder.
+    database: Option<String>,
     /// What earlier children of this data folder said.
     output: Vec<u8>,
 }
@@ -55,11 +57,22 @@ impl TestHost {
         Self::spawn_child_with(&[]).await
     }
 
+    /// The same on a database of the test's choice.
+    pub async fn spawn_child_on(database: Option<String>) -> Self {
+        Self::spawn(database, &[]).await
+    }
+
     /// The same with more options of `gloveport serve`.
     pub async fn spawn_child_with(options: &[&str]) -> Self {
+        Self::spawn(None, options).await
+    }
+
+    async fn spawn(database: Option<String>, options: &[&str]) -> Self {
         let data = TempDir::new().expect("there is room for a temporary folder");
-        let child = Child::start(data.path(), options, None).await;
-        Self::new(child.address, data, Running::Child(Box::new(child)))
+        let child = Child::start(data.path(), &on(database.as_deref(), options), None).await;
+        let mut host = Self::new(child.address, data, Running::Child(Box::new(child)));
+        host.database = database;
+        host
     }
 
     fn new(address: SocketAddr, data: TempDir, running: Running) -> Self {
@@ -69,6 +82,7 @@ impl TestHost {
             running,
             canaries: Mutex::default(),
             held: Mutex::default(),
+            database: None,
             output: Vec::new(),
         }
     }
@@ -207,7 +221,8 @@ impl TestHost {
         for (label, answer) in self.client.answers() {
             self.search_in(&label, [headers(&answer), answer.body.to_vec()].concat());
         }
-        let child = Child::start(self.data.path(), options, fault).await;
+        let options = on(self.database.as_deref(), options);
+        let child = Child::start(self.data.path(), &options, fault).await;
         self.client = Client::new(&format!("http://{}", child.address), ADMIN_KEY);
         self.running = Running::Child(Box::new(child));
     }
@@ -269,6 +284,11 @@ impl Drop for TestHost {
             self.assert_sealed();
         }
     }
+}
+
+/// Options of a child on this database.
+fn on<'a>(database: Option<&'a str>, options: &[&'a str]) -> Vec<&'a str> {
+    database.into_iter().flat_map(|url| ["--database", url]).chain(options.iter().copied()).collect()
 }
 
 fn headers(answer: &Answer) -> Vec<u8> {

@@ -149,7 +149,8 @@ pub(super) async fn remove(
     Query(which): Query<WhichAccount>,
 ) -> Result<StatusCode, Problem> {
     let (_, account) = find(&state, &caller, &name, &identifier, &which).await?;
-    if state.host.store.delete_account(&caller.project, &account.id).await? {
+    let by = caller.by(state.host.clock.now());
+    if state.host.store.delete_account(&by, &caller.project, &account.id).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Problem::not_found("there is no such account"))
@@ -167,7 +168,7 @@ pub(super) async fn disable(
     Query(which): Query<WhichAccount>,
 ) -> Result<axum::Json<AccountBody>, Problem> {
     let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
-    switch(&state, &connection, account, true).await
+    switch(&state, &caller, &connection, account, true).await
 }
 
 /// Takes calls as this account again.
@@ -182,7 +183,7 @@ pub(super) async fn enable(
     Query(which): Query<WhichAccount>,
 ) -> Result<axum::Json<AccountBody>, Problem> {
     let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
-    switch(&state, &connection, account, false).await
+    switch(&state, &caller, &connection, account, false).await
 }
 
 /// Accounts of all connections.
@@ -216,12 +217,14 @@ fn state_of(text: &str) -> Result<AccountState, Problem> {
 
 async fn switch(
     state: &ApiState,
+    caller: &Caller,
     connection: &Connection,
     account: Account,
     disabled: bool,
 ) -> Result<axum::Json<AccountBody>, Problem> {
-    let updated_at = state.host.clock.now();
-    state.host.store.set_account_disabled(&account.project, &account.id, disabled, updated_at).await?;
+    let by = caller.by(state.host.clock.now());
+    let updated_at = by.at;
+    state.host.store.set_account_disabled(&by, &account.project, &account.id, disabled).await?;
     Ok(axum::Json(account_body(&connection.name, &Account { disabled, updated_at, ..account })))
 }
 

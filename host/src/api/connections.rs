@@ -119,6 +119,7 @@ pub(super) async fn create(
         .await?
         .ok_or_else(|| Problem::not_found("there is no such connector: install it first"))?;
     let now = host.clock.now();
+    let by = caller.by(now);
     let connection = Connection {
         id: ConnectionId::new(&host.clock, &host.random),
         project: caller.project,
@@ -131,7 +132,7 @@ pub(super) async fn create(
         created_at: now,
         updated_at: now,
     };
-    host.store.insert_connection(&connection).await.map_err(|error| {
+    host.store.insert_connection(&by, &connection).await.map_err(|error| {
         if matches!(error, StoreError::Conflict(_)) {
             Problem::conflict("there is a connection of this name")
         } else {
@@ -196,7 +197,8 @@ pub(super) async fn change(
         connection.disabled = disabled;
     }
     connection.updated_at = state.host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));
-    if !state.host.store.update_connection(&connection, before.updated_at).await? {
+    let by = caller.by(state.host.clock.now());
+    if !state.host.store.update_connection(&by, &connection, before.updated_at).await? {
         return Err(Problem::conflict("somebody else changed the connection at the same time: try again"));
     }
     answer(&state, &connection).await
@@ -211,7 +213,8 @@ pub(super) async fn remove(
     Admin(caller): Admin,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let removed = state.host.store.delete_connection(&caller.project, &name).await.map_err(|error| {
+    let by = caller.by(state.host.clock.now());
+    let removed = state.host.store.delete_connection(&by, &caller.project, &name).await.map_err(|error| {
         if matches!(error, StoreError::Conflict(_)) {
             Problem::conflict("accounts are connected through it: delete them first")
         } else {

@@ -94,8 +94,8 @@ pub(super) async fn install(
 ) -> Result<Response, Problem> {
     let granted = query.imports.as_deref().map(imports).transpose()?;
     let host = &state.host;
-    let done = catalog::install(&host.catalog, &host.store, &host.runtime, &host.clock, &caller.project, wasm, granted)
-        .await?;
+    let by = caller.by(host.clock.now());
+    let done = catalog::install(&host.catalog, &host.store, &host.runtime, &by, &caller.project, wasm, granted).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(body(&done.installed))).into_response())
 }
@@ -161,7 +161,7 @@ pub(super) async fn remove(
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let host = &state.host;
-    if catalog::remove(&host.catalog, &host.store, &caller.project, &name).await? {
+    if catalog::remove(&host.catalog, &host.store, &caller.by(host.clock.now()), &caller.project, &name).await? {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Problem::not_found("there is no such connector"))

@@ -53,16 +53,17 @@ pub(super) async fn create(
         return Err(Problem::bad_request("only an agent's key can be bound to one `identifier`"));
     }
     let host = &state.host;
+    let by = caller.by(host.clock.now());
     let key = ApiKey {
         id: KeyId::new(&host.clock, &host.random),
         project: caller.project,
         role,
         identifier: new.identifier,
         name: new.name.unwrap_or_default(),
-        created_at: host.clock.now(),
+        created_at: by.at,
     };
     let (clear, hash) = identity::new_key(&host.random);
-    host.store.insert_key(&key, &hash).await?;
+    host.store.insert_key(&by, &key, &hash).await?;
     Ok((StatusCode::CREATED, axum::Json(body(&key, Some(clear)))).into_response())
 }
 
@@ -93,7 +94,9 @@ pub(super) async fn remove(
     if id == caller.key {
         return Err(Problem::conflict("this is the key you are using: remove it with another one"));
     }
-    if state.host.store.delete_key(&caller.project, &id).await? { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
+    let by = caller.by(state.host.clock.now());
+    let removed = state.host.store.delete_key(&by, &caller.project, &id).await?;
+    if removed { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
 }
 
 fn body(key: &ApiKey, clear: Option<String>) -> KeyBody {

@@ -2,7 +2,7 @@
 
 use super::AppError;
 use crate::identity;
-use crate::model::{Clock, KeyId, ProjectId, Random, Role, Secret};
+use crate::model::{By, Clock, KeyId, ProjectId, Random, Role, Secret};
 use crate::store::{ApiKey, Store, StoreError};
 
 /// Makes sure of an admin key. The clear text, if one was made and has to be shown.
@@ -38,7 +38,7 @@ pub(super) async fn ensure(
         name: "first admin key".into(),
         created_at: clock.now(),
     };
-    match store.insert_key(&key, &hash).await {
+    match store.insert_key(&By::host(key.created_at), &key, &hash).await {
         // Another host on the same database, with the same environment, was faster by a moment.
         Err(StoreError::Conflict(_)) => Ok(None),
         Err(error) => Err(error.into()),

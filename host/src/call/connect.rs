@@ -54,7 +54,8 @@ pub async fn connect(
         if known {
             return Ok(Connected { account, created: false });
         }
-        let put = host.store.put_account(&account, &Default::default()).await.map_err(faults::store)?;
+        let by = caller.by(host.clock.now());
+        let put = host.store.put_account(&by, &account, &Default::default()).await.map_err(faults::store)?;
         return Ok(Connected { account: put.0, created: put.1 });
     };
     let (installed, pattern) = parts(host, connection).await?;
@@ -66,7 +67,8 @@ pub async fn connect(
         sealed: prepared.sealed.clone(),
     });
     probe(host, caller, installed, context).await?;
-    let put = host.store.put_account(&prepared.account, &prepared.sealed).await.map_err(raced)?;
+    let by = caller.by(host.clock.now());
+    let put = host.store.put_account(&by, &prepared.account, &prepared.sealed).await.map_err(raced)?;
     Ok(Connected { account: put.0, created: put.1 })
 }
 

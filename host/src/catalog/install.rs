@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{Catalog, CatalogError, Installed, manifest, section, tool_text};
-use crate::model::{Clock, Connector, Effect, Import, ProjectId};
+use crate::model::{By, Connector, Effect, Import, ProjectId};
 use crate::runtime::Runtime;
 use crate::store::{ConnectorRow, Store, StoreError};
 
@@ -29,7 +29,7 @@ pub async fn install(
     catalog: &Catalog,
     store: &Store,
     runtime: &Runtime,
-    clock: &Clock,
+    by: &By,
     project: &ProjectId,
     wasm: Bytes,
     granted: Option<BTreeSet<Import>>,
@@ -53,7 +53,7 @@ pub async fn install(
         manifest: manifest_text,
         tools: tool_text::write(&tools).map_err(|error| CatalogError::NotAConnector(error.to_string()))?,
         imports: granted.iter().map(|import| import.as_str().to_owned()).collect(),
-        installed_at: clock.now(),
+        installed_at: by.at,
     };
     let installed = Arc::new(Installed::new(connector, digest, granted, tools, row.installed_at));
     check(&installed)?;
@@ -62,14 +62,20 @@ pub async fn install(
         return Err(CatalogError::Conflict(conflict));
     }
     installed.set_plugin(plugin);
-    let created = store.install_connector(&row, &wasm).await.map_err(|error| conflict(error, &row))?;
+    let created = store.install_connector(by, &row, &wasm).await.map_err(|error| conflict(error, &row))?;
     catalog.put(project, Arc::clone(&installed));
     Ok(Installation { installed, created })
 }
 
 /// Removes a connector, with its tools; a conflict while connections use it. `false` if there is none.
-pub async fn remove(catalog: &Catalog, store: &Store, project: &ProjectId, name: &str) -> Result<bool, CatalogError> {
-    let removed = store.delete_connector(project, name).await.map_err(|error| match error {
+pub async fn remove(
+    catalog: &Catalog,
+    store: &Store,
+    by: &By,
+    project: &ProjectId,
+    name: &str,
+) -> Result<bool, CatalogError> {
+    let removed = store.delete_connector(by, project, name).await.map_err(|error| match error {
         StoreError::Conflict(_) => {
             CatalogError::Conflict(format!("connections use connector `{name}`: delete them first"))
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{CliError, Session};
 use crate::config::{Config, ConfigFile, Environment};
-use crate::model::Random;
+use crate::model::{By, Clock, Random};
 use crate::store::Store;
 use crate::vault::{self, KeySource, Vault};
 
@@ -57,9 +57,10 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
         // A closed terminal is no reason to stop half-way.
         let _ = writeln!(err, "sealed {} accounts anew", done.resealed);
     };
-    let mut done = vault::rotate(&store, &vault, progress).await.map_err(failed)?;
+    let by = By::cli(Clock::system().now());
+    let mut done = vault::rotate(&store, &vault, &by, progress).await.map_err(failed)?;
     // A host that had sealed with the old key just before may have stored it just after: once more finds that.
-    done.resealed += vault::reseal(&store, &vault, |_| {}).await.map_err(failed)?.resealed;
+    done.resealed += vault::reseal(&store, &vault, &by, |_| {}).await.map_err(failed)?.resealed;
     writeln!(
         session.out,
         "New key {}: {} accounts sealed anew, {} were already, or have none.",

@@ -6,8 +6,8 @@ use super::connections::{connection_columns, read_connection};
 use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::{Columns, text_map_json, texts_json};
-use super::{Page, PageRequest, Store, StoreError};
-use crate::model::{Account, AccountId, AccountState, Connection, ConnectionId, ProjectId, Timestamp};
+use super::{Act, Detail, Page, PageRequest, Store, StoreError};
+use crate::model::{Account, AccountId, AccountState, Action, By, Connection, ConnectionId, ProjectId};
 
 /// Which accounts to list. What is `None` does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +44,7 @@ impl Store {
     /// the identifier is sealed into a credential, so that is a conflict. Look the account up and seal again.
     pub async fn put_account(
         &self,
+        by: &By,
         account: &Account,
         sealed: &BTreeMap<String, String>,
     ) -> Result<(Account, bool), StoreError> {
@@ -73,7 +74,8 @@ impl Store {
         .await
         .map_err(|error| or_conflict(error, || "the account's connection does not exist, or its id is taken".into()))?;
         let created = inserted.rows_affected() > 0;
-        if !created && !replace(&mut transaction, account, sealed).await? && !sealed.is_empty() {
+        let replaced = !created && replace(&mut transaction, account, sealed).await?;
+        if !created && !replaced && !sealed.is_empty() {
             let detail = format!("an account of `{}` was made at the same time: try again", account.identifier);
             return Err(StoreError::Conflict(detail));
         }
@@ -91,6 +93,11 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         let stored = read_account(&mut Columns::of(&row))?;
+        if created || replaced {
+            let action = if created { Action::AccountCreated } else { Action::AccountChanged };
+            let act = Act::new(&stored.project, by, action, stored.id.as_str()).detail(detail(&stored, sealed));
+            self.append(&mut transaction, act).await?;
+        }
         transaction.commit().await?;
         Ok((stored, created))
     }
@@ -165,55 +172,89 @@ impl Store {
     /// Moves an account from one state to another if it is in the first. `false` if it is not, or there is none such.
     pub async fn set_account_state(
         &self,
+        by: &By,
         project: &ProjectId,
         id: &AccountId,
         from: AccountState,
         to: AccountState,
-        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
+        let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "UPDATE accounts SET state = $1, updated_at = $2 WHERE project = $3 AND id = $4 AND state = $5",
         )
         .bind(to.as_str())
-        .bind(now.0)
+        .bind(by.at.0)
         .bind(project.as_str())
         .bind(id.as_str())
         .bind(from.as_str())
-        .execute(self.write())
+        .execute(&mut *transaction)
         .await?;
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let detail = Detail::default().with("from", from.as_str()).with("to", to.as_str());
+        let act = Act::new(project, by, Action::AccountState, id.as_str()).detail(detail);
+        self.append(&mut transaction, act).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Switches an account off or on. `false` if there is none such.
     pub async fn set_account_disabled(
         &self,
+        by: &By,
         project: &ProjectId,
         id: &AccountId,
         disabled: bool,
-        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
+        let mut transaction = self.begin().await?;
         let done = sqlx::query("UPDATE accounts SET disabled = $1, updated_at = $2 WHERE project = $3 AND id = $4")
             .bind(i64::from(disabled))
-            .bind(now.0)
+            .bind(by.at.0)
             .bind(project.as_str())
             .bind(id.as_str())
-            .execute(self.write())
+            .execute(&mut *transaction)
             .await?;
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let action = if disabled { Action::AccountDisabled } else { Action::AccountEnabled };
+        self.append(&mut transaction, Act::new(project, by, action, id.as_str())).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Removes an account with its credential. `false` if there is none such.
-    pub async fn delete_account(&self, project: &ProjectId, id: &AccountId) -> Result<bool, StoreError> {
+    pub async fn delete_account(&self, by: &By, project: &ProjectId, id: &AccountId) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
+        let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM accounts WHERE project = $1 AND id = $2")
             .bind(project.as_str())
             .bind(id.as_str())
-            .execute(self.write())
+            .execute(&mut *transaction)
             .await?;
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.append(&mut transaction, Act::new(project, by, Action::AccountDeleted, id.as_str())).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
+}
+
+/// The credential is there as a digest of its sealed text: it tells one from another, and nothing else.
+fn detail(account: &Account, sealed: &BTreeMap<String, String>) -> Detail {
+    let detail = Detail::default()
+        .with("connection", account.connection.as_str())
+        .with("identifier", &account.identifier)
+        .with("organization", &account.organization)
+        .with("label", &account.label)
+        .with("state", account.state.as_str())
+        .with("hosts", &account.hosts.join(" "))
+        .with("scopes", &account.scopes.join(" "));
+    if sealed.is_empty() { detail } else { detail.digest("credential", &text_map_json(sealed)) }
 }
 
 /// Replaces the credential, and what goes with it, of the row that has the account's own identifier.

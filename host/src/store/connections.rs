@@ -3,8 +3,8 @@
 use super::error::{is_unique_violation, or_conflict};
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Page, PageRequest, Store, StoreError};
-use crate::model::{Connection, ConnectionId, ProjectId, Timestamp};
+use super::{Act, Detail, Page, PageRequest, Store, StoreError};
+use crate::model::{Action, By, Connection, ConnectionId, ProjectId, Timestamp};
 
 /// Which connections to list. What is `None` does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,8 @@ pub(super) use columns as connection_columns;
 
 impl Store {
     /// Adds a connection. A conflict if its name is taken in the project, or its connector is not installed.
-    pub async fn insert_connection(&self, connection: &Connection) -> Result<(), StoreError> {
+    pub async fn insert_connection(&self, by: &By, connection: &Connection) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, disabled, \
              created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -38,7 +39,7 @@ impl Store {
         .bind(i64::from(connection.disabled))
         .bind(connection.created_at.0)
         .bind(connection.updated_at.0)
-        .execute(self.write())
+        .execute(&mut *transaction)
         .await
         .map_err(|error| {
             let taken = is_unique_violation(&error);
@@ -47,7 +48,9 @@ impl Store {
                 false => format!("connector `{}` is not installed", connection.connector),
             })
         })?;
-        Ok(())
+        let act = Act::new(&connection.project, by, Action::ConnectionCreated, connection.id.as_str());
+        self.append(&mut transaction, act.detail(detail(connection))).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// The connection of this name.
@@ -89,12 +92,14 @@ impl Store {
     /// time of its making stay.
     pub async fn update_connection(
         &self,
+        by: &By,
         connection: &Connection,
         expected_updated_at: Timestamp,
     ) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         // Two changes within a millisecond must not look like one.
         let updated_at = connection.updated_at.0.max(expected_updated_at.0.saturating_add(1));
+        let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, disabled = $4, updated_at = $5 \
              WHERE project = $6 AND id = $7 AND updated_at = $8",
@@ -107,21 +112,47 @@ impl Store {
         .bind(connection.project.as_str())
         .bind(connection.id.as_str())
         .bind(expected_updated_at.0)
-        .execute(self.write())
+        .execute(&mut *transaction)
         .await?;
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let act = Act::new(&connection.project, by, Action::ConnectionChanged, connection.id.as_str());
+        self.append(&mut transaction, act.detail(detail(connection))).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// Removes a connection. `false` if the project has none such; a conflict while accounts use it.
-    pub async fn delete_connection(&self, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
+    pub async fn delete_connection(&self, by: &By, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
-        let done = sqlx::query("DELETE FROM connections WHERE project = $1 AND name = $2")
+        let mut transaction = self.begin().await?;
+        let gone = sqlx::query("DELETE FROM connections WHERE project = $1 AND name = $2 RETURNING id")
             .bind(project.as_str())
             .bind(name)
-            .execute(self.write())
+            .fetch_optional(&mut *transaction)
             .await
             .map_err(|error| or_conflict(error, || format!("accounts use connection `{name}`")))?;
-        Ok(done.rows_affected() > 0)
+        let Some(gone) = gone else { return Ok(false) };
+        let id = Columns::of(&gone).text()?;
+        let act = Act::new(project, by, Action::ConnectionDeleted, &id).detail(Detail::default().with("name", name));
+        self.append(&mut transaction, act).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Base URLs and settings can hold what only looks public, such as the path of a webhook: they are there as digests.
+fn detail(connection: &Connection) -> Detail {
+    let detail = Detail::default()
+        .with("name", &connection.name)
+        .with("connector", &connection.connector)
+        .with("auth_pattern", &connection.auth_pattern)
+        .digest("settings", &connection.settings)
+        .flag("disabled", connection.disabled);
+    match &connection.base_url {
+        Some(base_url) => detail.digest("base_url", base_url),
+        None => detail,
     }
 }
 

@@ -6,8 +6,8 @@ use sqlx::AnyConnection;
 
 use super::error::or_conflict;
 use super::row::{Columns, stored, texts_json};
-use super::{Store, StoreError};
-use crate::model::{ProjectId, Timestamp};
+use super::{Act, Detail, Store, StoreError};
+use crate::model::{Action, By, ProjectId, Timestamp};
 
 /// One installed version of a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ macro_rules! select {
 impl Store {
     /// Adds a version with its bytes and makes it the current one, all or nothing. `true` if it is new, `false` if the
     /// same bytes were installed under it already; a conflict if other bytes were.
-    pub async fn install_connector(&self, connector: &ConnectorRow, wasm: &[u8]) -> Result<bool, StoreError> {
+    pub async fn install_connector(&self, by: &By, connector: &ConnectorRow, wasm: &[u8]) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         insert_component(&mut transaction, &connector.digest, wasm).await?;
         sqlx::query(
@@ -61,6 +61,12 @@ impl Store {
             check_same(&mut transaction, connector).await?;
         }
         count_change(&mut transaction).await?;
+        let detail = Detail::default()
+            .with("version", &connector.version)
+            .with("imports", &connector.imports.join(" "))
+            .flag("new", created);
+        let act = Act::new(&connector.project, by, Action::ConnectorInstalled, &connector.name);
+        self.append(&mut transaction, act.component(&connector.digest).detail(detail)).await?;
         transaction.commit().await?;
         Ok(created)
     }
@@ -120,7 +126,7 @@ impl Store {
 
     /// Removes all versions of a connector, and bytes that nothing points to any more. `false` if there is none such;
     /// a conflict while connections use it.
-    pub async fn delete_connector(&self, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
+    pub async fn delete_connector(&self, by: &By, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
         let in_use = || format!("connections use connector `{name}`");
         let mut transaction = self.begin().await?;
         sqlx::query("DELETE FROM connector_versions WHERE project = $1 AND name = $2")
@@ -134,12 +140,14 @@ impl Store {
             .execute(&mut *transaction)
             .await
             .map_err(|error| or_conflict(error, in_use))?;
-        count_change(&mut transaction).await?;
-        transaction.commit().await?;
-        if done.rows_affected() > 0 {
-            self.sweep_components().await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
         }
-        Ok(done.rows_affected() > 0)
+        count_change(&mut transaction).await?;
+        self.append(&mut transaction, Act::new(project, by, Action::ConnectorDeleted, name)).await?;
+        transaction.commit().await?;
+        self.sweep_components().await?;
+        Ok(true)
     }
 
     /// Removes bytes that no version points to.

@@ -1,5 +1,6 @@
 //! Executions: written down before the first byte leaves, and again when the outcome is known.
 
+use super::audit::lost;
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Page, PageRequest, Store, StoreError};
@@ -107,18 +108,27 @@ impl Store {
     /// What `host` was running when it ended has an outcome that nobody knows; gives how many those are. For the start
     /// of a host, before it takes calls: its own name must not be in use by another one that runs.
     pub async fn recover_started(&self, host: &str, now: Timestamp) -> Result<u64, StoreError> {
-        let done = sqlx::query(
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query(
             "UPDATE executions SET status = $1, finished_at = $2, detail = $3, culprit = $4 \
-             WHERE host = $5 AND status = 'started'",
+             WHERE host = $5 AND status = 'started' RETURNING id, project, component",
         )
         .bind(ExecutionStatus::UnknownOutcome.as_str())
         .bind(now.0)
         .bind("the host ended while this ran: whether a write reached the provider is not known")
         .bind(Culprit::Host.as_str())
         .bind(host)
-        .execute(self.write())
+        .fetch_all(&mut *transaction)
         .await?;
-        Ok(done.rows_affected())
+        let mut acts = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut columns = Columns::of(row);
+            let id = columns.text()?;
+            acts.push(lost(&columns.parsed(ProjectId::parse)?, &columns.text()?, &id, host, now));
+        }
+        self.inner.ledger.append(&mut transaction, &acts).await?;
+        transaction.commit().await?;
+        Ok(rows.len() as u64)
     }
 }
 

@@ -1,21 +1,25 @@
 //! The journal of executions: writers that wait at the same time share one transaction, and one wait for the disk.
 //!
 //! One task writes. While the disk is busy with a batch, the next one gathers in the queue; so batches grow with the
-//! load, and a lone caller waits for nobody. Nobody is answered before the commit.
+//! load, and a lone caller waits for nobody. Nobody is answered before the commit. The rows of the audit chain that tell
+//! of a batch are written with it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe, Row as _};
+use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe};
 use tokio::sync::{mpsc, oneshot};
 
+use super::audit::{Act, Ledger, ended, started};
 use super::error::or_conflict;
-use super::row::stored;
+use super::row::{Columns, stored};
 use super::{Kind, Outcome, StoreError, pool};
 use crate::config::FaultPoint;
-use crate::model::{Execution, ExecutionId};
+use crate::model::{Execution, ExecutionId, ProjectId};
+
+mod one_trip;
 
 /// Jobs that wait. Each is about a kilobyte, and each belongs to a call that waits too: beyond this, callers wait for
 /// room, which slows them down to what the disk can take.
@@ -38,8 +42,21 @@ pub(super) struct Journal {
 }
 
 enum Job {
-    Start { execution: Box<Execution>, host: String, done: Done },
-    Outcome { execution: ExecutionId, outcome: Box<Outcome>, done: Done },
+    Start {
+        execution: Box<Execution>,
+        host: String,
+        done: Done,
+    },
+    Outcome {
+        execution: ExecutionId,
+        outcome: Box<Outcome>,
+        done: Done,
+    },
+    /// Only a row of the audit chain.
+    Act {
+        act: Box<Act>,
+        done: Done,
+    },
 }
 
 type Done = oneshot::Sender<Result<(), StoreError>>;
@@ -57,6 +74,11 @@ impl Journal {
         self.send(Job::Outcome { execution: execution.clone(), outcome, done }, written).await
     }
 
+    pub(super) async fn act(&self, act: Act) -> Result<(), StoreError> {
+        let (done, written) = oneshot::channel();
+        self.send(Job::Act { act: Box::new(act), done }, written).await
+    }
+
     async fn send(&self, job: Job, written: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
         let ended = || StoreError::Unavailable("the journal of executions has ended".into());
         self.jobs.send(job).await.map_err(|_| ended())?;
@@ -65,9 +87,16 @@ impl Journal {
 }
 
 /// Starts the task that writes.
-pub(super) fn start(kind: Kind, pool: AnyPool) -> Journal {
+pub(super) fn start(kind: Kind, pool: AnyPool, ledger: Arc<Ledger>) -> Journal {
     let (sender, mut receiver) = mpsc::channel(MAX_QUEUE);
-    let writer = Writer { kind, pool, inserts: statements(insert_sql), outcomes: statements(outcome_sql) };
+    let writer = Writer {
+        kind,
+        pool,
+        ledger,
+        inserts: statements(insert_sql),
+        outcomes: statements(outcome_sql),
+        small: one_trip::Small::new(kind),
+    };
     tokio::spawn(async move {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         while receiver.recv_many(&mut batch, MAX_BATCH).await > 0 {
@@ -80,9 +109,11 @@ pub(super) fn start(kind: Kind, pool: AnyPool) -> Journal {
 struct Writer {
     kind: Kind,
     pool: AnyPool,
+    ledger: Arc<Ledger>,
     /// The statement for `n` rows at `n - 1`.
     inserts: Vec<Arc<str>>,
     outcomes: Vec<Arc<str>>,
+    small: one_trip::Small,
 }
 
 impl Writer {
@@ -114,28 +145,33 @@ impl Writer {
         }
     }
 
-    /// Writes a batch in one transaction; gives the executions whose outcome was written.
-    async fn commit(&self, batch: &[Job]) -> Result<HashSet<String>, StoreError> {
+    /// Writes a batch and its audit rows in one transaction; gives the executions whose outcome was written.
+    async fn commit(&self, batch: &[Job]) -> Result<Updated, StoreError> {
+        FaultPoint::Committing.pass();
+        if let Some(updated) = self.in_one_trip(batch).await {
+            FaultPoint::Committed.pass();
+            return Ok(updated);
+        }
         let mut starts = Vec::new();
         let mut outcomes = Vec::new();
+        let mut ending = HashSet::new();
         for job in batch {
             match job {
                 Job::Start { execution, host, .. } => starts.push((&**execution, host.as_str())),
-                Job::Outcome { execution, outcome, .. } => outcomes.push((execution, &**outcome)),
+                // Of two outcomes of one execution, the first; the other will be told that it is known already.
+                Job::Outcome { execution, outcome, .. } if ending.insert(execution) => {
+                    outcomes.push((execution, &**outcome));
+                }
+                Job::Outcome { .. } | Job::Act { .. } => {}
             }
         }
-        FaultPoint::Committing.pass();
-        let mut updated = HashSet::with_capacity(outcomes.len());
-        if starts.len().div_ceil(MAX_ROWS) + outcomes.len().div_ceil(MAX_ROWS) == 1 {
-            // A statement alone is its own transaction: two trips to the database less.
-            let mut connection = self.pool.acquire().await?;
-            self.run(&mut connection, &starts, &outcomes, &mut updated).await?;
-        } else {
-            let mut transaction = pool::begin(self.kind, &self.pool).await?;
-            self.run(&mut transaction, &starts, &outcomes, &mut updated).await?;
-            transaction.commit().await?;
-        }
+        let mut updated = HashMap::with_capacity(outcomes.len());
+        let mut transaction = pool::begin(self.kind, &self.pool).await?;
+        self.run(&mut transaction, &starts, &outcomes, &mut updated).await?;
+        self.ledger.append(&mut transaction, &acts(batch, &updated)).await?;
+        transaction.commit().await?;
         FaultPoint::Committed.pass();
+        self.small.committed(batch);
         Ok(updated)
     }
 
@@ -144,7 +180,7 @@ impl Writer {
         connection: &mut AnyConnection,
         starts: &[(&Execution, &str)],
         outcomes: &[(&ExecutionId, &Outcome)],
-        updated: &mut HashSet<String>,
+        updated: &mut Updated,
     ) -> Result<(), StoreError> {
         for rows in starts.chunks(MAX_ROWS) {
             let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.inserts[rows.len() - 1])));
@@ -162,7 +198,9 @@ impl Writer {
                 .fetch_all(&mut *connection)
                 .await?;
             for row in &written {
-                updated.insert(row.try_get::<String, _>(0)?);
+                let mut columns = Columns::of(row);
+                let execution = columns.text()?;
+                updated.insert(execution, (columns.parsed(ProjectId::parse)?, columns.text()?));
             }
         }
         Ok(())
@@ -171,16 +209,33 @@ impl Writer {
 
 impl Job {
     fn done(self, result: Result<(), StoreError>) {
-        let (Self::Start { done, .. } | Self::Outcome { done, .. }) = self;
+        let (Self::Start { done, .. } | Self::Outcome { done, .. } | Self::Act { done, .. }) = self;
         // The caller may have been cancelled; what was written stays.
         let _ = done.send(result);
     }
 }
 
-fn answer(batch: Vec<Job>, mut updated: HashSet<String>) {
+/// Executions whose outcome was written, each with its project and the digest of its component.
+type Updated = HashMap<String, (ProjectId, String)>;
+
+/// What the chain will say of a batch, in its order.
+fn acts(batch: &[Job], updated: &Updated) -> Vec<Act> {
+    let mut told = HashSet::new();
+    let act = |job: &Job| match job {
+        Job::Start { execution, host, .. } => Some(started(execution, host)),
+        Job::Outcome { execution, outcome, .. } => {
+            let (project, component) = updated.get(execution.as_str())?;
+            told.insert(execution.clone()).then(|| ended(project, component, execution, outcome))
+        }
+        Job::Act { act, .. } => Some((**act).clone()),
+    };
+    batch.iter().filter_map(act).collect()
+}
+
+fn answer(batch: Vec<Job>, mut updated: Updated) {
     for job in batch {
         let result = match &job {
-            Job::Outcome { execution, .. } if !updated.remove(execution.as_str()) => {
+            Job::Outcome { execution, .. } if updated.remove(execution.as_str()).is_none() => {
                 Err(StoreError::Conflict(format!("{execution} does not exist, or its outcome is known already")))
             }
             _ => Ok(()),
@@ -274,25 +329,30 @@ fn outcome_sql(rows: usize) -> String {
          finished_at = v.finished_at, total_us = v.total_us, guest_us = v.guest_us, upstream_us = v.upstream_us, \
          requests = v.requests, bytes_sent = v.bytes_sent, bytes_received = v.bytes_received, scrubbed = v.scrubbed \
          FROM v WHERE executions.id = v.id AND executions.status IN ('started', 'unknown_outcome') \
-         RETURNING executions.id",
+         RETURNING executions.id, executions.project, executions.component",
     );
     sql
 }
 
 /// What PostgreSQL must be told of a value that stands in no column yet.
 #[derive(Clone, Copy)]
-enum Type {
+pub(super) enum Type {
     Any,
     Text,
     Number,
 }
 
-fn push_rows(sql: &mut String, rows: usize, types: &[Type]) {
+pub(super) fn push_rows(sql: &mut String, rows: usize, types: &[Type]) {
+    push_rows_from(sql, 0, rows, types);
+}
+
+/// The same after so many parameters.
+pub(super) fn push_rows_from(sql: &mut String, before: usize, rows: usize, types: &[Type]) {
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ", (" });
         for (column, of_type) in types.iter().enumerate() {
             let comma = if column == 0 { "" } else { ", " };
-            let number = row * types.len() + column + 1;
+            let number = before + row * types.len() + column + 1;
             // Writing to a string cannot fail.
             let _ = match of_type {
                 Type::Any => write!(sql, "{comma}${number}"),

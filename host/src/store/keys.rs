@@ -3,8 +3,8 @@
 use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Page, PageRequest, Store, StoreError};
-use crate::model::{KeyId, ProjectId, Role, Timestamp};
+use super::{Act, Detail, Page, PageRequest, Store, StoreError};
+use crate::model::{Action, By, KeyId, ProjectId, Role, Timestamp};
 
 /// An API key, without the text that proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,8 @@ macro_rules! columns {
 
 impl Store {
     /// Adds a key whose text hashes to `hash`. A conflict if that key is known already.
-    pub async fn insert_key(&self, key: &ApiKey, hash: &str) -> Result<(), StoreError> {
+    pub async fn insert_key(&self, by: &By, key: &ApiKey, hash: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO api_keys (id, project, hash, role, identifier, name, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -43,10 +44,16 @@ impl Store {
         .bind(key.identifier.as_deref())
         .bind(key.name.as_str())
         .bind(key.created_at.0)
-        .execute(self.write())
+        .execute(&mut *transaction)
         .await
         .map_err(|error| or_conflict(error, || "this key exists already, or its project does not".into()))?;
-        Ok(())
+        let detail = Detail::default()
+            .with("role", key.role.as_str())
+            .with_some("identifier", key.identifier.as_deref())
+            .with("name", &key.name);
+        let act = Act::new(&key.project, by, Action::KeyCreated, key.id.as_str()).detail(detail);
+        self.append(&mut transaction, act).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// The key with this hash, of any project: the key is what tells the project.
@@ -84,14 +91,20 @@ impl Store {
     }
 
     /// Removes a key: it opens nothing from then on. `false` if the project has none such.
-    pub async fn delete_key(&self, project: &ProjectId, key: &KeyId) -> Result<bool, StoreError> {
+    pub async fn delete_key(&self, by: &By, project: &ProjectId, key: &KeyId) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
+        let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM api_keys WHERE project = $1 AND id = $2")
             .bind(project.as_str())
             .bind(key.as_str())
-            .execute(self.write())
+            .execute(&mut *transaction)
             .await?;
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.append(&mut transaction, Act::new(project, by, Action::KeyDeleted, key.as_str())).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// How many keys of the project may administer it.

@@ -64,6 +64,8 @@ pub(super) struct Listing {
     columns: &'static str,
     from: &'static str,
     key: &'static str,
+    /// Whether the key is a BIGINT.
+    numbered: bool,
     order: Order,
     filter: String,
     values: Vec<Value>,
@@ -78,7 +80,12 @@ enum Value {
 impl Listing {
     /// Selects `columns`, of which the first is the unique `key`, `from` a table.
     pub(super) fn of(columns: &'static str, from: &'static str, key: &'static str, order: Order) -> Self {
-        Self { columns, from, key, order, filter: String::new(), values: Vec::new() }
+        Self { columns, from, key, numbered: false, order, filter: String::new(), values: Vec::new() }
+    }
+
+    /// The key is a number.
+    pub(super) fn by_number(self) -> Self {
+        Self { numbered: true, ..self }
     }
 
     /// Only rows for which `clause` holds with the value in place of its `?`.
@@ -122,6 +129,7 @@ impl Listing {
         let limit = request.limit.clamp(1, MAX_LIMIT) as usize;
         let count = format!("SELECT COUNT(*) FROM {}{}", self.from, self.filter);
         let total: AnyRow = bind(count, self.values.clone()).fetch_one(pool).await?;
+        let numbered = self.numbered;
         // One row more than asked for tells whether there is a next page.
         let rows = self.rows(after, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1).fetch_all(pool).await?;
         let mut items = Vec::with_capacity(limit.min(rows.len()));
@@ -129,7 +137,11 @@ impl Listing {
             items.push(read(&mut Columns::of(row))?);
         }
         let last = if rows.len() > limit { rows.get(limit - 1) } else { None };
-        let next_cursor = last.map(|row| Columns::of(row).text()).transpose()?.map(|key| cursor(&key));
+        let key = |row| match numbered {
+            true => Columns::of(row).number().map(|key| key.to_string()),
+            false => Columns::of(row).text(),
+        };
+        let next_cursor = last.map(key).transpose()?.map(|key| cursor(&key));
         Ok(Page { items, next_cursor, total_size: Columns::of(&total).count()? })
     }
 
@@ -149,10 +161,13 @@ impl Listing {
             Order::OldestFirst => ('>', "ASC"),
             Order::NewestFirst => ('<', "DESC"),
         };
-        let Self { columns, from, key, filter, mut values, .. } = self;
+        let Self { columns, from, key, numbered, filter, mut values, .. } = self;
         let mut sql = format!("SELECT {columns} FROM {from}{filter}");
         if let Some(after) = after {
-            values.push(Value::Text(after));
+            values.push(match after.parse() {
+                Ok(number) if numbered => Value::Number(number),
+                _ => Value::Text(after),
+            });
             let word = if filter.is_empty() { "WHERE" } else { "AND" };
             sql.push_str(&format!(" {word} {key} {beyond} ${}", values.len()));
         }

@@ -171,7 +171,7 @@ fn sqlite_url(path: &Path) -> Result<String, StoreError> {
 mod tests {
     use super::super::{ApiKey, Store};
     use super::*;
-    use crate::model::{Clock, KeyId, Random, Role};
+    use crate::model::{By, Clock, KeyId, Random, Role};
 
     async fn store(folder: &tempfile::TempDir) -> Store {
         Store::open(&Database::Sqlite(folder.path().join("gloveport.db"))).await.unwrap()
@@ -213,7 +213,7 @@ mod tests {
                 name: "x".repeat(10_000),
                 created_at: clock.now(),
             };
-            match store.insert_key(&key, key.id.as_str()).await {
+            match store.insert_key(&By::host(clock.now()), &key, key.id.as_str()).await {
                 Ok(()) => written += 1,
                 Err(error) => break error,
             }

@@ -1,8 +1,8 @@
 //! Projects: the tenants.
 
 use super::row::Columns;
-use super::{Store, StoreError};
-use crate::model::{Clock, ProjectId, Random};
+use super::{Act, Detail, Store, StoreError};
+use crate::model::{Action, By, Clock, ProjectId, Random};
 
 /// The project that a host starts with.
 const DEFAULT: &str = "default";
@@ -15,12 +15,21 @@ impl Store {
 
     /// The project of this name, made if it is missing.
     pub async fn ensure_project(&self, name: &str, clock: &Clock, random: &Random) -> Result<ProjectId, StoreError> {
-        sqlx::query("INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING")
-            .bind(ProjectId::new(clock, random).as_str())
-            .bind(name)
-            .bind(clock.now().0)
-            .execute(self.write())
-            .await?;
+        let (id, now) = (ProjectId::new(clock, random), clock.now());
+        let mut transaction = self.begin().await?;
+        let done = sqlx::query(
+            "INSERT INTO projects (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(id.as_str())
+        .bind(name)
+        .bind(now.0)
+        .execute(&mut *transaction)
+        .await?;
+        if done.rows_affected() > 0 {
+            let act = Act::new(&id, &By::host(now), Action::ProjectCreated, id.as_str());
+            self.append(&mut transaction, act.detail(Detail::default().with("name", name))).await?;
+        }
+        transaction.commit().await?;
         let row = sqlx::query("SELECT id FROM projects WHERE name = $1").bind(name).fetch_one(self.write()).await?;
         Columns::of(&row).parsed(ProjectId::parse)
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::accounts::{account_columns, read_account};
 use super::row::{Columns, text_map_json};
-use super::{Store, StoreError};
-use crate::model::{Account, AccountId, ProjectId};
+use super::{Act, Detail, Store, StoreError};
+use crate::model::{Account, AccountId, Action, By, ProjectId};
 
 /// An account with its sealed credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,16 +75,29 @@ impl Store {
     }
 
     /// Puts `new` in place of the sealed fields of `old` if they, and the hosts, are still what `old` says.
-    pub async fn replace_sealed(&self, old: &SealedRow, new: &BTreeMap<String, String>) -> Result<bool, StoreError> {
+    pub async fn replace_sealed(
+        &self,
+        by: &By,
+        old: &SealedRow,
+        new: &BTreeMap<String, String>,
+    ) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
+        let mut transaction = self.begin().await?;
         let done = sqlx::query("UPDATE accounts SET sealed = $1 WHERE id = $2 AND sealed = $3 AND hosts = $4")
             .bind(text_map_json(new))
             .bind(old.account.as_str())
             .bind(text_map_json(&old.sealed))
             .bind(super::row::texts_json(&old.hosts))
-            .execute(self.write())
+            .execute(&mut *transaction)
             .await?;
-        Ok(done.rows_affected() > 0)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let detail = Detail::default().digest("credential", &text_map_json(new));
+        let act = Act::new(&old.project, by, Action::AccountResealed, old.account.as_str()).detail(detail);
+        self.append(&mut transaction, act).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::keyring::Key;
 use super::{Binding, Vault, VaultError, seal};
-use crate::model::AccountId;
+use crate::model::{AccountId, By};
 use crate::store::{SealedRow, Store};
 
 /// Rows read at a time: a few hundred kilobytes.
@@ -30,14 +30,24 @@ pub struct Rotated {
 ///
 /// Hosts that run meanwhile look at the key file before they seal, and when they meet a key that they do not know, so
 /// they need no restart. `progress` is called after each page.
-pub async fn rotate(store: &Store, vault: &Vault, progress: impl FnMut(&Rotated)) -> Result<Rotated, VaultError> {
+pub async fn rotate(
+    store: &Store,
+    vault: &Vault,
+    by: &By,
+    progress: impl FnMut(&Rotated),
+) -> Result<Rotated, VaultError> {
     vault.change_file(|ring| ring.with_current(Key::new(&vault.random)))?;
     store.note_master_key(&vault.current_key_id()).await?;
-    reseal(store, vault, progress).await
+    reseal(store, vault, by, progress).await
 }
 
 /// Seals with the current key what others sealed. For keys from the environment, after the new one was put first.
-pub async fn reseal(store: &Store, vault: &Vault, mut progress: impl FnMut(&Rotated)) -> Result<Rotated, VaultError> {
+pub async fn reseal(
+    store: &Store,
+    vault: &Vault,
+    by: &By,
+    mut progress: impl FnMut(&Rotated),
+) -> Result<Rotated, VaultError> {
     let mut rotated = Rotated::default();
     let mut after = None;
     loop {
@@ -45,7 +55,7 @@ pub async fn reseal(store: &Store, vault: &Vault, mut progress: impl FnMut(&Rota
         let Some(last) = rows.last() else { return Ok(rotated) };
         after = Some(last.account.clone());
         for row in rows {
-            reseal_row(store, vault, row, &mut rotated).await?;
+            reseal_row(store, vault, by, row, &mut rotated).await?;
         }
         progress(&rotated);
     }
@@ -84,7 +94,13 @@ pub async fn drop_unused(store: &Store, vault: &Vault) -> Result<Vec<String>, Va
     Ok(dropped)
 }
 
-async fn reseal_row(store: &Store, vault: &Vault, row: SealedRow, rotated: &mut Rotated) -> Result<(), VaultError> {
+async fn reseal_row(
+    store: &Store,
+    vault: &Vault,
+    by: &By,
+    row: SealedRow,
+    rotated: &mut Rotated,
+) -> Result<(), VaultError> {
     let mut row = row;
     for _ in 0..MAX_TRIES {
         match sealed_anew(vault, &row) {
@@ -93,7 +109,7 @@ async fn reseal_row(store: &Store, vault: &Vault, row: SealedRow, rotated: &mut 
                 return Ok(());
             }
             Ok(Some(sealed)) => {
-                if store.replace_sealed(&row, &sealed).await? {
+                if store.replace_sealed(by, &row, &sealed).await? {
                     rotated.resealed += 1;
                     return Ok(());
                 }

@@ -1,7 +1,7 @@
 //! The catalogue: install, list, inspect, replace, remove, restart (SI-01 to SI-05, AK-001, AK-004, AK-852).
 
 use gloveport::config::Database;
-use gloveport::model::{Clock, Random, Timestamp};
+use gloveport::model::{By, Clock, Random, Timestamp};
 use gloveport::store::{ConnectorRow, Store};
 use gloveport_tests::host::TestHost;
 use gloveport_tests::upstream::{Reply, Upstream};
@@ -255,7 +255,8 @@ async fn a_restart_keeps_all_and_hides_nothing() {
         imports: Vec::new(),
         installed_at: Timestamp(0),
     };
-    store.install_connector(&row("broken", "{\"manifest\": 99}"), b"\0asm").await.unwrap();
+    let by = By::host(Timestamp(0));
+    store.install_connector(&by, &row("broken", "{\"manifest\": 99}"), b"\0asm").await.unwrap();
     store.close().await;
     host.restart_child().await;
     for (path, before) in paths.iter().zip(before) {

@@ -51,6 +51,7 @@ async fn the_document_is_complete() {
     GET /v1/accounts
     GET /v1/approvals
     GET /v1/approvals/{id}
+    GET /v1/audit
     GET /v1/connections
     GET /v1/connections/{name}
     GET /v1/connections/{name}/accounts/{identifier}

@@ -2,7 +2,7 @@
 
 use gloveport::config::Database;
 use gloveport::identity;
-use gloveport::model::{Clock, KeyId, Random, Role};
+use gloveport::model::{By, Clock, KeyId, Random, Role};
 use gloveport::store::{ApiKey, Store};
 use serde_json::json;
 
@@ -126,7 +126,7 @@ async fn other_project(bed: &Bed) -> String {
         name: "other".into(),
         created_at: clock.now(),
     };
-    store.insert_key(&key, &hash).await.unwrap();
+    store.insert_key(&By::host(key.created_at), &key, &hash).await.unwrap();
     store.close().await;
     clear
 }

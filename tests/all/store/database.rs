@@ -16,10 +16,11 @@ async fn two_processes_share_one_database() {
             .map(|store| {
                 let executions: Vec<_> = (0..30).map(|_| f.execution()).collect();
                 let keys: Vec<_> = (0..30).map(|_| (f.key(Role::Agent), identity::new_key(&f.random).1)).collect();
+                let by = f.by();
                 tokio::spawn(async move {
                     for (execution, (key, hash)) in executions.iter().zip(&keys) {
                         store.record_start(execution, "host").await.unwrap();
-                        store.insert_key(key, hash).await.unwrap();
+                        store.insert_key(&by, key, hash).await.unwrap();
                     }
                 })
             })

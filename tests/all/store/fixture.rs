@@ -5,8 +5,8 @@ use std::future::Future;
 
 use gloveport::config::Database;
 use gloveport::model::{
-    Account, AccountId, AccountState, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus, KeyId,
-    Latency, ProjectId, Random, Role, Timestamp,
+    Account, AccountId, AccountState, By, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus,
+    KeyId, Latency, ProjectId, Random, Role, Timestamp,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
@@ -45,6 +45,11 @@ impl Fixture {
         let project = store.default_project(&clock, &random).await.unwrap();
         let stranger = store.ensure_project("stranger", &clock, &random).await.unwrap();
         Self { store, database, folder, clock, random, project, stranger }
+    }
+
+    /// The host by itself, now.
+    pub(super) fn by(&self) -> By {
+        By::host(self.clock.now())
     }
 
     pub(super) fn key(&self, role: Role) -> ApiKey {
@@ -88,9 +93,9 @@ impl Fixture {
 
     /// A connection that is there, with its connector.
     pub(super) async fn connection(&self, name: &str) -> Connection {
-        self.store.install_connector(&self.connector("1.0.0", "d1"), b"wasm").await.unwrap();
+        self.store.install_connector(&self.by(), &self.connector("1.0.0", "d1"), b"wasm").await.unwrap();
         let connection = self.new_connection(name);
-        self.store.insert_connection(&connection).await.unwrap();
+        self.store.insert_connection(&self.by(), &connection).await.unwrap();
         connection
     }
 

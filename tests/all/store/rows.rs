@@ -18,8 +18,8 @@ async fn keys_open_until_they_are_removed() {
     on_both(async |f: Fixture| {
         let (clear, hash) = identity::new_key(&f.random);
         let key = ApiKey { identifier: Some("ann".into()), ..f.key(Role::Agent) };
-        f.store.insert_key(&key, &hash).await.unwrap();
-        assert!(is_conflict(&f.store.insert_key(&f.key(Role::Admin), &hash).await));
+        f.store.insert_key(&f.by(), &key, &hash).await.unwrap();
+        assert!(is_conflict(&f.store.insert_key(&f.by(), &f.key(Role::Admin), &hash).await));
         assert_eq!(f.store.count_admin_keys(&f.project).await.unwrap(), 0);
 
         let header = format!("Bearer {clear}");
@@ -42,14 +42,14 @@ async fn keys_open_until_they_are_removed() {
             assert_eq!(identity::authenticate(&f.store, header).await, Err(expected), "{header:?}");
         }
 
-        assert!(!f.store.delete_key(&f.stranger, &key.id).await.unwrap(), "another project removed it");
+        assert!(!f.store.delete_key(&f.by(), &f.stranger, &key.id).await.unwrap(), "another project removed it");
         assert_eq!(f.store.list_keys(&f.stranger, &PageRequest::first()).await.unwrap().items, []);
         assert_eq!(
             f.store.list_keys(&f.project, &PageRequest::first()).await.unwrap().items,
             std::slice::from_ref(&key)
         );
-        assert!(f.store.delete_key(&f.project, &key.id).await.unwrap());
-        assert!(!f.store.delete_key(&f.project, &key.id).await.unwrap());
+        assert!(f.store.delete_key(&f.by(), &f.project, &key.id).await.unwrap());
+        assert!(!f.store.delete_key(&f.by(), &f.project, &key.id).await.unwrap());
         assert_eq!(identity::authenticate(&f.store, Some(&header)).await, Err(IdentityError::Unknown));
     })
     .await;
@@ -60,12 +60,12 @@ async fn keys_open_until_they_are_removed() {
 async fn a_version_is_one_digest_and_the_last_installed_is_current() {
     on_both(async |f: Fixture| {
         let one = f.connector("1.0.0", "d1");
-        assert_eq!(f.store.install_connector(&one, b"one").await, Ok(true));
-        assert_eq!(f.store.install_connector(&one, b"one").await, Ok(false));
+        assert_eq!(f.store.install_connector(&f.by(), &one, b"one").await, Ok(true));
+        assert_eq!(f.store.install_connector(&f.by(), &one, b"one").await, Ok(false));
         let two = f.connector("2.0.0", "d2");
-        assert_eq!(f.store.install_connector(&two, &[0, 255, 10]).await, Ok(true));
+        assert_eq!(f.store.install_connector(&f.by(), &two, &[0, 255, 10]).await, Ok(true));
         let other = f.connector("1.0.0", "d3");
-        assert!(is_conflict(&f.store.install_connector(&other, b"three").await));
+        assert!(is_conflict(&f.store.install_connector(&f.by(), &other, b"three").await));
         // The conflict left nothing of its transaction: neither the bytes, nor a current version.
         assert_eq!(f.store.component("d3").await.unwrap(), None);
         assert_eq!(f.store.find_connector(&f.project, CONNECTOR).await.unwrap(), Some(two.clone()));
@@ -75,22 +75,22 @@ async fn a_version_is_one_digest_and_the_last_installed_is_current() {
 
         // Installed again, an older version is current again; its grant may have changed.
         let narrowed = ConnectorRow { imports: vec![], ..one.clone() };
-        assert_eq!(f.store.install_connector(&narrowed, b"one").await, Ok(false));
+        assert_eq!(f.store.install_connector(&f.by(), &narrowed, b"one").await, Ok(false));
         assert_eq!(f.store.find_connector(&f.project, CONNECTOR).await.unwrap(), Some(narrowed));
 
         assert_eq!(f.store.find_connector(&f.stranger, CONNECTOR).await.unwrap(), None);
         assert_eq!(f.store.list_connectors(&f.stranger).await.unwrap(), []);
-        assert_eq!(f.store.delete_connector(&f.stranger, CONNECTOR).await, Ok(false));
+        assert_eq!(f.store.delete_connector(&f.by(), &f.stranger, CONNECTOR).await, Ok(false));
         let theirs = ConnectorRow { project: f.stranger.clone(), ..f.connector("1.0.0", "d1") };
-        assert_eq!(f.store.install_connector(&theirs, b"one").await, Ok(true));
+        assert_eq!(f.store.install_connector(&f.by(), &theirs, b"one").await, Ok(true));
         assert_eq!(f.store.all_connectors().await.unwrap().len(), 2);
 
-        f.store.insert_connection(&f.new_connection("main")).await.unwrap();
-        assert!(is_conflict(&f.store.delete_connector(&f.project, CONNECTOR).await));
+        f.store.insert_connection(&f.by(), &f.new_connection("main")).await.unwrap();
+        assert!(is_conflict(&f.store.delete_connector(&f.by(), &f.project, CONNECTOR).await));
         assert_eq!(f.store.connector_versions(&f.project, CONNECTOR).await.unwrap().len(), 2, "nothing was removed");
-        f.store.delete_connection(&f.project, "main").await.unwrap();
-        assert_eq!(f.store.delete_connector(&f.project, CONNECTOR).await, Ok(true));
-        assert_eq!(f.store.delete_connector(&f.project, CONNECTOR).await, Ok(false));
+        f.store.delete_connection(&f.by(), &f.project, "main").await.unwrap();
+        assert_eq!(f.store.delete_connector(&f.by(), &f.project, CONNECTOR).await, Ok(true));
+        assert_eq!(f.store.delete_connector(&f.by(), &f.project, CONNECTOR).await, Ok(false));
         assert_eq!(f.store.component("d2").await.unwrap(), None, "left-over bytes are removed");
         assert!(f.store.component("d1").await.unwrap().is_some(), "another project has them");
     })
@@ -100,10 +100,10 @@ async fn a_version_is_one_digest_and_the_last_installed_is_current() {
 #[tokio::test]
 async fn connections_have_one_name_each_and_change_once_at_a_time() {
     on_both(async |f: Fixture| {
-        let missing = f.store.insert_connection(&f.new_connection("main")).await;
+        let missing = f.store.insert_connection(&f.by(), &f.new_connection("main")).await;
         assert!(is_conflict(&missing), "no such connector: {missing:?}");
         let connection = f.connection("main").await;
-        assert!(is_conflict(&f.store.insert_connection(&f.new_connection("main")).await));
+        assert!(is_conflict(&f.store.insert_connection(&f.by(), &f.new_connection("main")).await));
         assert_eq!(f.store.find_connection(&f.project, "main").await.unwrap(), Some(connection.clone()));
         for name in ["", "Main", "main ", "mai_", "%", "' OR 1=1 --"] {
             assert_eq!(f.store.find_connection(&f.project, name).await.unwrap(), None, "{name}");
@@ -116,18 +116,18 @@ async fn connections_have_one_name_each_and_change_once_at_a_time() {
             disabled: true,
             ..connection.clone()
         };
-        assert_eq!(f.store.update_connection(&changed, connection.updated_at).await, Ok(true));
+        assert_eq!(f.store.update_connection(&f.by(), &changed, connection.updated_at).await, Ok(true));
         let stored = f.store.find_connection(&f.project, "main").await.unwrap().unwrap();
         assert_eq!(Connection { updated_at: changed.updated_at, ..stored.clone() }, changed);
         // Within the same millisecond: the loser is told.
-        assert_eq!(f.store.update_connection(&connection, connection.updated_at).await, Ok(false));
+        assert_eq!(f.store.update_connection(&f.by(), &connection, connection.updated_at).await, Ok(false));
         let strange = Connection { project: f.stranger.clone(), ..connection.clone() };
-        assert_eq!(f.store.update_connection(&strange, stored.updated_at).await, Ok(false));
-        assert_eq!(f.store.update_connection(&connection, stored.updated_at).await, Ok(true));
+        assert_eq!(f.store.update_connection(&f.by(), &strange, stored.updated_at).await, Ok(false));
+        assert_eq!(f.store.update_connection(&f.by(), &connection, stored.updated_at).await, Ok(true));
 
-        f.store.put_account(&f.account(&connection, "ann"), &BTreeMap::new()).await.unwrap();
-        assert!(is_conflict(&f.store.delete_connection(&f.project, "main").await));
-        assert_eq!(f.store.delete_connection(&f.stranger, "main").await, Ok(false));
+        f.store.put_account(&f.by(), &f.account(&connection, "ann"), &BTreeMap::new()).await.unwrap();
+        assert!(is_conflict(&f.store.delete_connection(&f.by(), &f.project, "main").await));
+        assert_eq!(f.store.delete_connection(&f.by(), &f.stranger, "main").await, Ok(false));
         let filter = ConnectionFilter::default();
         let page = f.store.list_connections(&f.project, &filter, &PageRequest::first()).await.unwrap();
         assert_eq!(
@@ -147,9 +147,9 @@ async fn an_account_keeps_its_identifier() {
     on_both(async |f: Fixture| {
         let connection = f.connection("main").await;
         let account = f.account(&connection, "ann");
-        let (stored, created) = f.store.put_account(&account, &sealed("v1")).await.unwrap();
+        let (stored, created) = f.store.put_account(&f.by(), &account, &sealed("v1")).await.unwrap();
         assert_eq!((&stored, created), (&account, true));
-        assert!(f.store.set_account_disabled(&f.project, &account.id, true, f.clock.now()).await.unwrap());
+        assert!(f.store.set_account_disabled(&f.by(), &f.project, &account.id, true).await.unwrap());
 
         let again = Account {
             state: AccountState::Active,
@@ -159,22 +159,22 @@ async fn an_account_keeps_its_identifier() {
             updated_at: Timestamp(f.clock.now().0 + 5),
             ..account.clone()
         };
-        let (stored, created) = f.store.put_account(&again, &sealed("v2")).await.unwrap();
+        let (stored, created) = f.store.put_account(&f.by(), &again, &sealed("v2")).await.unwrap();
         assert_eq!((stored, created), (Account { disabled: true, ..again.clone() }, false));
         let credential = f.store.credential(&f.project, &account.id).await.unwrap().unwrap();
         assert_eq!(credential.sealed, sealed("v2"));
 
         // A race: the other request's account is there already. Sealed for another identifier, a credential is useless.
         let late = f.account(&connection, "ann");
-        assert!(is_conflict(&f.store.put_account(&late, &sealed("v3")).await));
-        let (stored, created) = f.store.put_account(&late, &BTreeMap::new()).await.unwrap();
+        assert!(is_conflict(&f.store.put_account(&f.by(), &late, &sealed("v3")).await));
+        let (stored, created) = f.store.put_account(&f.by(), &late, &BTreeMap::new()).await.unwrap();
         assert_eq!((&stored.id, created), (&account.id, false));
         assert_eq!(f.store.credential(&f.project, &account.id).await.unwrap().unwrap().sealed, sealed("v2"));
 
         for (organization, label) in [("acme", ""), ("", "second"), ("acme", "second")] {
             let other =
                 Account { organization: organization.into(), label: label.into(), ..f.account(&connection, "ann") };
-            assert!(f.store.put_account(&other, &sealed("x")).await.unwrap().1, "{organization} {label}");
+            assert!(f.store.put_account(&f.by(), &other, &sealed("x")).await.unwrap().1, "{organization} {label}");
         }
         let found = async |organization, label| {
             f.store.find_accounts(&f.project, &connection.id, "ann", organization, label).await.unwrap().len()
@@ -185,8 +185,8 @@ async fn an_account_keeps_its_identifier() {
         assert_eq!(found(Some("Acme"), None).await, 0);
         assert_eq!(f.store.count_accounts(&f.project, &connection.id).await.unwrap(), 4);
 
-        assert!(f.store.delete_account(&f.project, &account.id).await.unwrap());
-        assert!(!f.store.delete_account(&f.project, &account.id).await.unwrap());
+        assert!(f.store.delete_account(&f.by(), &f.project, &account.id).await.unwrap());
+        assert!(!f.store.delete_account(&f.by(), &f.project, &account.id).await.unwrap());
         assert_eq!(f.store.credential(&f.project, &account.id).await.unwrap(), None);
     })
     .await;
@@ -198,7 +198,8 @@ async fn two_who_make_the_same_account_at_once_make_one() {
         let connection = f.connection("main").await;
         let accounts: Vec<Account> = (0..8).map(|_| f.account(&connection, "ann")).collect();
         let sealed = sealed("v");
-        let puts = accounts.iter().map(|account| f.store.put_account(account, &sealed));
+        let by = f.by();
+        let puts = accounts.iter().map(|account| f.store.put_account(&by, account, &sealed));
         let results = futures_util::future::join_all(puts).await;
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
         assert_eq!(results.iter().filter(|result| is_conflict(result)).count(), 7);
@@ -214,8 +215,8 @@ async fn accounts_are_invisible_to_other_projects() {
     on_both(async |f: Fixture| {
         let connection = f.connection("main").await;
         let account = f.account(&connection, "ann");
-        f.store.put_account(&account, &sealed("v")).await.unwrap();
-        let (stranger, now) = (&f.stranger, f.clock.now());
+        f.store.put_account(&f.by(), &account, &sealed("v")).await.unwrap();
+        let stranger = &f.stranger;
         let id = &account.id;
         assert_eq!(f.store.find_account(stranger, id).await.unwrap(), None);
         assert_eq!(f.store.credential(stranger, id).await.unwrap(), None);
@@ -227,12 +228,12 @@ async fn accounts_are_invisible_to_other_projects() {
         assert_eq!(f.store.accounts_with_connections(stranger, &filter).await.unwrap(), []);
         assert_eq!(f.store.count_accounts(stranger, &connection.id).await.unwrap(), 0);
         let (active, error) = (AccountState::Active, AccountState::Error);
-        assert!(!f.store.set_account_state(stranger, id, active, error, now).await.unwrap());
-        assert!(!f.store.set_account_disabled(stranger, id, true, now).await.unwrap());
-        assert!(!f.store.delete_account(stranger, id).await.unwrap());
+        assert!(!f.store.set_account_state(&f.by(), stranger, id, active, error).await.unwrap());
+        assert!(!f.store.set_account_disabled(&f.by(), stranger, id, true).await.unwrap());
+        assert!(!f.store.delete_account(&f.by(), stranger, id).await.unwrap());
         // Nor can an account be hung on a connection of another project.
         let intruder = Account { project: stranger.clone(), ..f.account(&connection, "eve") };
-        assert!(is_conflict(&f.store.put_account(&intruder, &sealed("v")).await));
+        assert!(is_conflict(&f.store.put_account(&f.by(), &intruder, &sealed("v")).await));
         let stored = f.store.find_account(&f.project, id).await.unwrap();
         assert_eq!(stored, Some(account));
     })
@@ -244,9 +245,8 @@ async fn a_state_changes_only_from_where_it_is() {
     on_both(async |f: Fixture| {
         let connection = f.connection("main").await;
         let account = f.account(&connection, "ann");
-        f.store.put_account(&account, &sealed("v")).await.unwrap();
-        let set =
-            async |from, to| f.store.set_account_state(&f.project, &account.id, from, to, f.clock.now()).await.unwrap();
+        f.store.put_account(&f.by(), &account, &sealed("v")).await.unwrap();
+        let set = async |from, to| f.store.set_account_state(&f.by(), &f.project, &account.id, from, to).await.unwrap();
         assert!(!set(AccountState::Pending, AccountState::Revoked).await);
         let (one, two) = tokio::join!(
             set(AccountState::Active, AccountState::Error),
@@ -266,7 +266,7 @@ async fn a_call_finds_its_candidates_in_one_statement() {
         let ann_too = f.account(&second, "ann");
         let bob = f.account(&main, "bob");
         for account in [&ann, &ann_too, &bob] {
-            f.store.put_account(account, &sealed(account.id.as_str())).await.unwrap();
+            f.store.put_account(&f.by(), account, &sealed(account.id.as_str())).await.unwrap();
         }
         type Case<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<&'a Account>, &'a [&'a Account]);
         let cases: [Case<'_>; 9] = [
@@ -308,7 +308,7 @@ async fn accounts_are_filtered_and_paged() {
             f.clock.advance(std::time::Duration::from_millis(1));
             let state = if name == "Bob" { AccountState::Expired } else { AccountState::Active };
             let account = Account { state, organization: format!("org-{name}"), ..f.account(&connection, name) };
-            f.store.put_account(&account, &sealed("v")).await.unwrap();
+            f.store.put_account(&f.by(), &account, &sealed("v")).await.unwrap();
         }
         let names = async |filter: AccountFilter| {
             let page = f.store.list_accounts(&f.project, &filter, &PageRequest::first()).await.unwrap();

@@ -36,7 +36,7 @@ async fn the_database_holds_no_secret_in_clear() {
         let vault = vault_in(f.folder.path());
         let connection = f.connection("main").await;
         let account = f.account(&connection, "ann");
-        f.store.put_account(&account, &sealed(&vault, &account, CANARY)).await.unwrap();
+        f.store.put_account(&f.by(), &account, &sealed(&vault, &account, CANARY)).await.unwrap();
         assert_eq!(opened(&f, &vault, &account).await.as_deref(), Ok(CANARY));
         if let gloveport::config::Database::Sqlite(path) = &f.database {
             let forms = [CANARY.as_bytes().to_vec(), hex::encode(CANARY).into_bytes()];
@@ -50,7 +50,7 @@ async fn the_database_holds_no_secret_in_clear() {
         // A credential whose hosts were widened in the database does not open (lesson 5).
         let row = f.store.sealed_row(&account.id).await.unwrap().unwrap();
         let widened = Account { hosts: vec!["evil.example".into()], ..account.clone() };
-        f.store.put_account(&widened, &row.sealed).await.unwrap();
+        f.store.put_account(&f.by(), &widened, &row.sealed).await.unwrap();
         assert_eq!(opened(&f, &vault, &account).await, Err(VaultError::Tampered));
     })
     .await;
@@ -64,7 +64,7 @@ async fn a_rotation_loses_nothing_that_is_written_meanwhile() {
         let mut accounts = Vec::new();
         for number in 0..250 {
             let account = f.account(&connection, &format!("user-{number}"));
-            f.store.put_account(&account, &sealed(&running, &account, CANARY)).await.unwrap();
+            f.store.put_account(&f.by(), &account, &sealed(&running, &account, CANARY)).await.unwrap();
             accounts.push(account);
         }
         let old = running.current_key_id();
@@ -72,15 +72,16 @@ async fn a_rotation_loses_nothing_that_is_written_meanwhile() {
         // Another process rotates while this one goes on storing credentials.
         let writer = {
             let (store, vault, accounts) = (f.store.clone(), Arc::clone(&running), accounts[..60].to_vec());
+            let by = f.by();
             tokio::spawn(async move {
                 for account in &accounts {
-                    store.put_account(account, &sealed(&vault, account, "newer")).await.unwrap();
+                    store.put_account(&by, account, &sealed(&vault, account, "newer")).await.unwrap();
                 }
             })
         };
         let command = vault_in(f.folder.path());
         let mut pages = 0;
-        let rotated = vault::rotate(&f.store, &command, |_| pages += 1).await.unwrap();
+        let rotated = vault::rotate(&f.store, &command, &f.by(), |_| pages += 1).await.unwrap();
         writer.await.unwrap();
         assert_eq!(rotated.resealed + rotated.kept, 250);
         assert_eq!((rotated.unreadable.len(), pages), (0, 2));
@@ -92,7 +93,7 @@ async fn a_rotation_loses_nothing_that_is_written_meanwhile() {
             assert_eq!(opened(&f, &running, account).await.as_deref(), Ok(expected), "{number}");
         }
         // A writer that sealed just before the rotation may have written after it: once more finds those.
-        vault::reseal(&f.store, &command, |_| {}).await.unwrap();
+        vault::reseal(&f.store, &command, &f.by(), |_| {}).await.unwrap();
         assert_eq!(vault::drop_unused(&f.store, &command).await.unwrap(), [old]);
         assert_eq!(vault::drop_unused(&f.store, &command).await.unwrap(), Vec::<String>::new());
         let fresh = vault_in(f.folder.path());
@@ -118,11 +119,11 @@ async fn what_cannot_be_opened_is_named_and_left() {
         );
         let elsewhere = tempfile::tempdir().unwrap();
         let other = vault_in(elsewhere.path());
-        f.store.put_account(&good, &sealed(&vault, &good, CANARY)).await.unwrap();
-        f.store.put_account(&moved, &sealed(&vault, &good, CANARY)).await.unwrap();
-        f.store.put_account(&foreign, &sealed(&other, &foreign, CANARY)).await.unwrap();
-        f.store.put_account(&junk, &BTreeMap::from([("token".into(), CANARY.into())])).await.unwrap();
-        f.store.put_account(&pending, &BTreeMap::new()).await.unwrap();
+        f.store.put_account(&f.by(), &good, &sealed(&vault, &good, CANARY)).await.unwrap();
+        f.store.put_account(&f.by(), &moved, &sealed(&vault, &good, CANARY)).await.unwrap();
+        f.store.put_account(&f.by(), &foreign, &sealed(&other, &foreign, CANARY)).await.unwrap();
+        f.store.put_account(&f.by(), &junk, &BTreeMap::from([("token".into(), CANARY.into())])).await.unwrap();
+        f.store.put_account(&f.by(), &pending, &BTreeMap::new()).await.unwrap();
 
         assert_eq!(opened(&f, &vault, &moved).await, Err(VaultError::Tampered));
         let unknown = opened(&f, &vault, &foreign).await.unwrap_err();
@@ -131,7 +132,7 @@ async fn what_cannot_be_opened_is_named_and_left() {
         assert_eq!(malformed, VaultError::Malformed);
         assert!(!format!("{malformed} {malformed:?} {unknown} {unknown:?}").contains(CANARY));
 
-        let mut rotated = vault::rotate(&f.store, &vault, |_| {}).await.unwrap();
+        let mut rotated = vault::rotate(&f.store, &vault, &f.by(), |_| {}).await.unwrap();
         rotated.unreadable.sort();
         let mut expected = vec![moved.id.clone(), foreign.id.clone(), junk.id.clone()];
         expected.sort();
@@ -156,13 +157,13 @@ async fn keys_from_the_environment_are_changed_there() {
         let before = load(one.clone()).unwrap();
         let connection = f.connection("main").await;
         let account = f.account(&connection, "ann");
-        f.store.put_account(&account, &sealed(&before, &account, CANARY)).await.unwrap();
-        assert_eq!(vault::rotate(&f.store, &before, |_| {}).await, Err(VaultError::NotAFile));
+        f.store.put_account(&f.by(), &account, &sealed(&before, &account, CANARY)).await.unwrap();
+        assert_eq!(vault::rotate(&f.store, &before, &f.by(), |_| {}).await, Err(VaultError::NotAFile));
 
         let both = load(format!("{two},{one}")).unwrap();
         assert_eq!(opened(&f, &both, &account).await.as_deref(), Ok(CANARY));
-        assert_eq!(vault::reseal(&f.store, &both, |_| {}).await.unwrap().resealed, 1);
-        assert_eq!(vault::reseal(&f.store, &both, |_| {}).await.unwrap().kept, 1);
+        assert_eq!(vault::reseal(&f.store, &both, &f.by(), |_| {}).await.unwrap().resealed, 1);
+        assert_eq!(vault::reseal(&f.store, &both, &f.by(), |_| {}).await.unwrap().kept, 1);
         assert!(matches!(opened(&f, &before, &account).await, Err(VaultError::UnknownKey { .. })));
         assert_eq!(opened(&f, &load(two.clone()).unwrap(), &account).await.as_deref(), Ok(CANARY));
 

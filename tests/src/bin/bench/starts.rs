@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use gloveport::config::Database;
+use gloveport::model::By;
 use gloveport::store::{ConnectorRow, Store};
 use gloveport_tests::host::TestHost;
 use gloveport_tests::programs;
@@ -64,7 +65,7 @@ async fn add(host: &TestHost, numbers: std::ops::Range<usize>) -> Result<(), Str
             name,
             ..original.clone()
         };
-        store.install_connector(&row, &wasm).await.map_err(|error| error.to_string())?;
+        store.install_connector(&By::host(row.installed_at), &row, &wasm).await.map_err(|error| error.to_string())?;
     }
     store.close().await;
     Ok(())

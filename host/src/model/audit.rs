@@ -1,0 +1,151 @@
+//! Who did what: the words of the audit chain.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::{Caller, ExecutionStatus, KeyId, Timestamp};
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// Whoever came with this API key.
+    Key(KeyId),
+    /// The host by itself, for example when it finds what a crash left.
+    Host,
+    /// An operator at the command line, who worked on the database itself.
+    Cli,
+}
+
+impl Actor {
+    /// As it is written in the API and the database.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Key(key) => key.as_str(),
+            Self::Host => "host",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who changes something, and when: every change of the store asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl By {
+    /// The host by itself.
+    pub fn host(at: Timestamp) -> Self {
+        Self { actor: Actor::Host, at }
+    }
+
+    /// An operator at the command line.
+    pub fn cli(at: Timestamp) -> Self {
+        Self { actor: Actor::Cli, at }
+    }
+}
+
+impl Caller {
+    /// This caller, who changes something now.
+    pub fn by(&self, now: Timestamp) -> By {
+        By { actor: Actor::Key(self.key.clone()), at: now }
+    }
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        /// What was done. A new kind is one line here.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Action {
+            $($(#[$doc])* $name,)*
+            /// An execution reached this status.
+            Execution(ExecutionStatus),
+        }
+
+        impl Action {
+            /// All but those of executions.
+            pub const CHANGES: &'static [Self] = &[$(Self::$name,)*];
+
+            /// As it is written in the API and the database: what, a dot, and what became of it.
+            pub fn name(self) -> Cow<'static, str> {
+                match self {
+                    $(Self::$name => $text.into(),)*
+                    Self::Execution(status) => format!("{EXECUTION}{}", status.as_str()).into(),
+                }
+            }
+        }
+    };
+}
+
+const EXECUTION: &str = "execution.";
+
+actions! {
+    /// A project was made.
+    ProjectCreated = "project.created";
+    /// An API key was made.
+    KeyCreated = "key.created";
+    /// An API key was removed.
+    KeyDeleted = "key.deleted";
+    /// A version of a connector was installed, or its grant was changed.
+    ConnectorInstalled = "connector.installed";
+    /// A connector was removed with all its versions.
+    ConnectorDeleted = "connector.deleted";
+    /// A connection was made.
+    ConnectionCreated = "connection.created";
+    /// A connection was changed.
+    ConnectionChanged = "connection.changed";
+    /// A connection was removed.
+    ConnectionDeleted = "connection.deleted";
+    /// An account was made, with or without a credential.
+    AccountCreated = "account.created";
+    /// An account got another credential.
+    AccountChanged = "account.changed";
+    /// An account went from one state to another.
+    AccountState = "account.state";
+    /// An account was switched off.
+    AccountDisabled = "account.disabled";
+    /// An account was switched on.
+    AccountEnabled = "account.enabled";
+    /// An account's credential was sealed with another master key.
+    AccountResealed = "account.resealed";
+    /// An account was removed with its credential.
+    AccountDeleted = "account.deleted";
+}
+
+impl Action {
+    /// Reads [`Action::name`] back.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix(EXECUTION) {
+            Some(status) => ExecutionStatus::parse(status).map(Self::Execution),
+            None => Self::CHANGES.iter().copied().find(|action| action.name() == text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn actions_read_back_and_others_do_not() {
+        let mut names = BTreeSet::new();
+        for action in Action::CHANGES.iter().copied().chain([Action::Execution(ExecutionStatus::UnknownOutcome)]) {
+            assert_eq!(Action::parse(&action.name()), Some(action));
+            assert!(names.insert(action.name()), "{action:?} has the name of another");
+        }
+        for text in ["", "execution.", "execution.done", "execution.key.created", "Key.created", "key.created "] {
+            assert_eq!(Action::parse(text), None, "{text}");
+        }
+    }
+}

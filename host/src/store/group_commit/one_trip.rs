@@ -1,0 +1,116 @@
+//! A small batch on SQLite in one trip to its thread: a lone call waits for the disk, and not for hand-overs.
+//!
+//! `BEGIN`, the rows of executions, the head and the rows of the audit chain, and `COMMIT` are one text. Whatever is not
+//! as expected is an error within it, before the commit; then nothing is kept, and the batch goes the usual way.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::AssertSqlSafe;
+
+use super::super::Kind;
+use super::super::audit::{bind_end, push_end};
+use super::{
+    INSERT_COLUMNS, Job, OUTCOME_COLUMNS, Updated, Writer, acts, bind_outcome, bind_start, insert_sql, outcome_sql,
+};
+use crate::model::{ExecutionId, ExecutionStatus, ProjectId};
+
+/// Jobs in such a batch. In larger ones the trips are shared by many, and each size is two texts to keep prepared.
+const MAX_JOBS: usize = 4;
+
+/// Executions of which project and component are remembered while they run: more than run at once. Each is some two
+/// hundred bytes.
+const MAX_RUNNING: usize = 16_384;
+
+/// What small batches need.
+pub(super) struct Small {
+    /// The text for `n` jobs at `n - 1`; none on PostgreSQL.
+    starts: Vec<Arc<str>>,
+    outcomes: Vec<Arc<str>>,
+    /// What this host began: the chain tells the component with the outcome.
+    running: Mutex<HashMap<ExecutionId, (ProjectId, String)>>,
+}
+
+impl Small {
+    pub(super) fn new(kind: Kind) -> Self {
+        let most = match kind {
+            Kind::Sqlite => MAX_JOBS,
+            Kind::Postgres => 0,
+        };
+        let texts = |of_rows: fn(usize) -> String, columns: usize| {
+            let text = |rows| {
+                let mut sql = format!("BEGIN IMMEDIATE; {}", of_rows(rows));
+                push_end(&mut sql, rows * columns + 1, rows);
+                sql.into()
+            };
+            (1..=most).map(text).collect()
+        };
+        Self {
+            starts: texts(insert_sql, INSERT_COLUMNS),
+            outcomes: texts(outcome_sql, OUTCOME_COLUMNS + 1),
+            running: Mutex::default(),
+        }
+    }
+
+    /// Remembers what of a batch runs now, and forgets what has ended.
+    pub(super) fn committed(&self, batch: &[Job]) {
+        if self.starts.is_empty() {
+            return;
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for job in batch {
+            match job {
+                Job::Start { execution, .. } if execution.status == ExecutionStatus::Started => {
+                    if running.len() >= MAX_RUNNING {
+                        running.clear();
+                    }
+                    running.insert(execution.id.clone(), (execution.project.clone(), execution.component.clone()));
+                }
+                Job::Outcome { execution, .. } => drop(running.remove(execution)),
+                Job::Start { .. } | Job::Act { .. } => {}
+            }
+        }
+    }
+
+    /// The executions that a batch ends, if each of its jobs ends another one that this host began.
+    fn ending(&self, batch: &[Job]) -> Option<Updated> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut updated = Updated::with_capacity(batch.len());
+        for job in batch {
+            let Job::Outcome { execution, .. } = job else { return None };
+            let before = updated.insert(execution.as_str().to_owned(), running.get(execution)?.clone());
+            if before.is_some() {
+                return None;
+            }
+        }
+        Some(updated)
+    }
+}
+
+impl Writer {
+    /// Writes a batch of a few starts, or of a few outcomes, with its audit rows. `None` if it is not such a batch, or
+    /// anything went wrong: then nothing was written.
+    pub(super) async fn in_one_trip(&self, batch: &[Job]) -> Option<Updated> {
+        let at = batch.len().checked_sub(1)?;
+        let starts = batch.iter().all(|job| matches!(job, Job::Start { .. }));
+        let sql = if starts { self.small.starts.get(at)? } else { self.small.outcomes.get(at)? };
+        let updated = if starts { Updated::new() } else { self.small.ending(batch)? };
+        let acts = acts(batch, &updated);
+        let (head, entries) = self.ledger.planned(&acts)?;
+        let query = batch.iter().fold(sqlx::query(AssertSqlSafe(Arc::clone(sql))), |query, job| match job {
+            Job::Start { execution, host, .. } => bind_start(query, execution, host),
+            Job::Outcome { execution, outcome, .. } => bind_outcome(query, execution, outcome),
+            Job::Act { .. } => query,
+        });
+        let mut connection = self.pool.acquire().await.ok()?;
+        let query = bind_end(query, batch.len(), head, &entries);
+        if query.execute(&mut *connection).await.is_err() {
+            // SQLite may have rolled back by itself; then there is nothing to roll back.
+            let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+            return None;
+        }
+        self.ledger.remember(acts.first()?.project(), &entries);
+        self.small.committed(batch);
+        Some(updated)
+    }
+}
