@@ -113,6 +113,7 @@ impl App {
             records: config.records,
             public_url: config.public_url,
             policies: call::CompiledPolicies::default(),
+            profiles: call::CompiledProfiles::default(),
             figures: call::Figures::register(),
             running: Default::default(),
         });

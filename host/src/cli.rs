@@ -12,6 +12,7 @@ mod execution;
 mod key;
 mod list;
 mod problem;
+mod profile;
 mod remote;
 pub mod rotate;
 mod secrets;
@@ -74,6 +75,8 @@ enum Command {
     Call(call::Args),
     /// Look at what was executed.
     Execution(execution::Args),
+    /// Say what an agent may use.
+    Profile(profile::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
     /// Check that a host can run here, and say what to do where it cannot.
@@ -121,6 +124,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Account(args) => account::run(args, session).await,
         Command::Call(args) => call::run(args, session).await,
         Command::Execution(args) => execution::run(args, session).await,
+        Command::Profile(args) => profile::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
     }
@@ -165,6 +169,8 @@ mod tests {
             "connection add x",
             "account connect x",
             "call",
+            "profile",
+            "profile put",
             "key add",
             "key add --role root",
             "key rotate now",

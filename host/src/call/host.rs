@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledPolicies, Failed, Figures};
+use super::{CompiledPolicies, CompiledProfiles, Failed, Figures};
 use crate::catalog::Catalog;
 use crate::config::Records;
 use crate::egress::Egress;
@@ -47,6 +47,8 @@ pub struct Shared {
     pub public_url: Url,
     /// What decides on calls.
     pub policies: CompiledPolicies,
+    /// What agents may use, and the presets of it.
+    pub profiles: CompiledProfiles,
     /// Figures of calls.
     pub figures: Figures,
     /// Calls that run.

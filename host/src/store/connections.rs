@@ -15,8 +15,8 @@ pub struct ConnectionFilter {
 
 macro_rules! columns {
     () => {
-        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.disabled, c.created_at, \
-         c.updated_at"
+        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.disabled, \
+         c.created_at, c.updated_at"
     };
 }
 pub(super) use columns as connection_columns;
@@ -25,8 +25,8 @@ impl Store {
     /// Adds a connection. A conflict if its name is taken in the project, or its connector is not installed.
     pub async fn insert_connection(&self, connection: &Connection) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, disabled, \
-             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, presets, \
+             disabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(connection.id.as_str())
         .bind(connection.project.as_str())
@@ -35,6 +35,7 @@ impl Store {
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
+        .bind(connection.presets.as_str())
         .bind(i64::from(connection.disabled))
         .bind(connection.created_at.0)
         .bind(connection.updated_at.0)
@@ -84,7 +85,7 @@ impl Store {
             .await
     }
 
-    /// Writes what can change of a connection (auth pattern, base URL, settings, the flag) if nobody else has since
+    /// Writes what can change of a connection (auth pattern, base URL, settings, presets, the flag) if nobody else has since
     /// `expected_updated_at`. `false` if somebody has, or the project has none such. The name, the connector and the
     /// time of its making stay.
     pub async fn update_connection(
@@ -96,12 +97,13 @@ impl Store {
         // Two changes within a millisecond must not look like one.
         let updated_at = connection.updated_at.0.max(expected_updated_at.0.saturating_add(1));
         let done = sqlx::query(
-            "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, disabled = $4, updated_at = $5 \
-             WHERE project = $6 AND id = $7 AND updated_at = $8",
+            "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, presets = $4, disabled = $5, \
+             updated_at = $6 WHERE project = $7 AND id = $8 AND updated_at = $9",
         )
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
+        .bind(connection.presets.as_str())
         .bind(i64::from(connection.disabled))
         .bind(updated_at)
         .bind(connection.project.as_str())
@@ -134,6 +136,7 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         auth_pattern: columns.text()?,
         base_url: columns.maybe_text()?,
         settings: columns.text()?,
+        presets: columns.text()?,
         disabled: columns.flag()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,

@@ -4,7 +4,7 @@ use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Page, PageRequest, Store, StoreError};
-use crate::model::{KeyId, ProjectId, Role, Timestamp};
+use crate::model::{BoundProfile, KeyId, ProfileId, ProjectId, Role, Timestamp};
 
 /// An API key, without the text that proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct ApiKey {
     pub role: Role,
     /// The only user it may act for; any user of the project if `None`.
     pub identifier: Option<String>,
+    /// All that it may use; everything of the project if `None`.
+    pub profile: Option<BoundProfile>,
     /// For people.
     pub name: String,
     /// When it was made.
@@ -25,16 +27,17 @@ pub struct ApiKey {
 
 macro_rules! columns {
     () => {
-        "id, project, role, identifier, name, created_at"
+        "id, project, role, identifier, name, created_at, profile, \
+         (SELECT p.name FROM profiles p WHERE p.id = api_keys.profile)"
     };
 }
 
 impl Store {
-    /// Adds a key whose text hashes to `hash`. A conflict if that key is known already.
+    /// Adds a key whose text hashes to `hash`. A conflict if that key is known already, or its profile is not.
     pub async fn insert_key(&self, key: &ApiKey, hash: &str) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO api_keys (id, project, hash, role, identifier, name, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO api_keys (id, project, hash, role, identifier, name, created_at, profile) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(key.id.as_str())
         .bind(key.project.as_str())
@@ -43,9 +46,10 @@ impl Store {
         .bind(key.identifier.as_deref())
         .bind(key.name.as_str())
         .bind(key.created_at.0)
+        .bind(key.profile.as_ref().map(|profile| profile.id.as_str()))
         .execute(self.write())
         .await
-        .map_err(|error| or_conflict(error, || "this key exists already, or its project does not".into()))?;
+        .map_err(|error| or_conflict(error, || "this key exists already, or its project or profile does not".into()))?;
         Ok(())
     }
 
@@ -106,12 +110,13 @@ impl Store {
 }
 
 fn read_key(columns: &mut Columns<'_>) -> Result<ApiKey, StoreError> {
-    Ok(ApiKey {
-        id: columns.parsed(KeyId::parse)?,
-        project: columns.parsed(ProjectId::parse)?,
-        role: columns.parsed(Role::parse)?,
-        identifier: columns.maybe_text()?,
-        name: columns.text()?,
-        created_at: columns.time()?,
-    })
+    let (id, project) = (columns.parsed(KeyId::parse)?, columns.parsed(ProjectId::parse)?);
+    let role = columns.parsed(Role::parse)?;
+    let (identifier, name, created_at) = (columns.maybe_text()?, columns.text()?, columns.time()?);
+    // A key whose profile cannot be read opens nothing: without the profile it would open more.
+    let profile = match columns.maybe_parsed(ProfileId::parse)? {
+        Some(id) => Some(BoundProfile { id, name: columns.text()? }),
+        None => None,
+    };
+    Ok(ApiKey { id, project, role, identifier, profile, name, created_at })
 }
