@@ -1,5 +1,6 @@
 //! The real server over HTTP: what it promises, and what it refuses.
 
+mod approvals;
 mod bad_input;
 mod bed;
 mod calls;
@@ -14,6 +15,7 @@ mod github;
 mod install;
 mod metrics;
 mod openapi;
+mod policies;
 mod postgres;
 mod projects;
 mod refusals;

@@ -118,6 +118,18 @@ impl TestHost {
         self.client.put(&path, &json!({ "credentials": credentials })).await
     }
 
+    /// Lets tools that destroy run without asking anybody: for tests of what they do.
+    pub async fn allow_all(&self) {
+        let defaults = json!({ "destroy": { "outcome": "allow" } });
+        self.client.put("/v1/policies/defaults", &defaults).await.expect(200);
+    }
+
+    /// A caller with a key of its own.
+    pub async fn caller(&self, role: &str, name: &str) -> Client {
+        let key = self.client.post("/v1/keys", &json!({ "role": role, "name": name })).await.expect(201);
+        self.client.with_key(key["key"].as_str().expect("a new key is shown"))
+    }
+
     /// Calls a tool for a user.
     pub async fn execute(&self, tool: &str, identifier: &str, input: &Value) -> Answer {
         let body = json!({ "identifier": identifier, "input": input });

@@ -116,6 +116,9 @@ pub(super) async fn list(
     Query(query): Query<PageQuery>,
 ) -> Result<axum::Json<List<PolicyBody>>, Problem> {
     let page = page(query.limit, query.cursor)?;
+    if page.cursor.as_deref().is_some_and(|cursor| !is_cursor(cursor)) {
+        return Err(Problem::bad_request("`cursor` is not one that this list gave out"));
+    }
     let set = state.host.store.policies(&caller.project).await?;
     let ordered: Vec<_> = set.rules.into_iter().map(|row| (format!("{:010}-{}", row.position, row.id), row)).collect();
     let cut = List::cut(ordered, page.limit, page.cursor.as_deref(), |(key, _)| key);
@@ -252,6 +255,12 @@ pub(super) async fn evaluate(
         why: opinion.why,
         tried: tried.collect(),
     }))
+}
+
+/// Whether a text is a position and an identifier, as the list gives them out.
+fn is_cursor(text: &str) -> bool {
+    let digits = |text: &str| text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('-').is_some_and(|(position, id)| digits(position) && PolicyId::parse(id).is_some())
 }
 
 async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<PolicyRow, Problem> {

@@ -87,6 +87,10 @@ fn advice(code: &str) -> &'static str {
         "host_not_allowed" | "route_not_allowed" => {
             "`gloveport connector inspect NAME` shows what the connector may reach"
         }
+        "denied_by_policy" => "ask whoever runs the host; the execution's record names the rule",
+        "approval_required" => "run the host with records: a call that waits has to be written down",
+        "approval_rejected" => "a person said no, or nobody answered in time: do not repeat it unchanged",
+        "diverged" => "something changed while the call waited: ask again",
         "rate_limited" => "wait, then try again",
         "upstream_error" | "upstream_timeout" => "the provider failed; `gloveport execution show ID` has the record",
         "guest_error" | "guest_limit" => "tell the connector's author; `gloveport execution show ID` has the record",

@@ -7,9 +7,10 @@ use gloveport_tests::upstream::{Reply, Upstream};
 use serde_json::{Value, json};
 
 /// The steps of design.md's list that a call has now, in the order of their beginnings, with the span that each is in.
-const STEPS: [(&str, &str); 8] = [
+const STEPS: [(&str, &str); 9] = [
     ("identity", "request"),
     ("resolve", "request"),
+    ("policy", "request"),
     ("record_start", "request"),
     ("credential", "request"),
     ("guest", "request"),

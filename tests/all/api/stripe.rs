@@ -9,6 +9,7 @@ use super::documented::Document;
 
 async fn connected() -> (TestHost, Stripe, Canary) {
     let host = TestHost::start().await;
+    host.allow_all().await;
     let canary = host.plant();
     let stripe = Stripe::start(vec![User::new("acme", canary.token())]).await;
     host.install("stripe").await;
