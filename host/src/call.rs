@@ -25,6 +25,7 @@ mod rules;
 mod run;
 mod to_end;
 mod verdict;
+mod visible;
 mod wait;
 mod written;
 
@@ -33,10 +34,10 @@ pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
 pub use profiles::CompiledProfiles;
-pub use resolve::{Visible, Wanted, visible_tools};
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
 pub use verdict::CompiledPolicies;
+pub use visible::{Visible, Wanted, visible_tools};
 pub use wait::{ShownCall, ShownLine, ShownRequest, output};
 pub use written::{Missing, check_connection_presets, check_profile, missing_of_profile};
 

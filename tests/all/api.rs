@@ -17,6 +17,8 @@ mod metrics;
 mod openapi;
 mod policies;
 mod postgres;
+mod presets;
+mod profiles;
 mod projects;
 mod refusals;
 mod steps;
