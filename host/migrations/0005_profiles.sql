@@ -23,5 +23,5 @@ CREATE TABLE profile_sets (
 ALTER TABLE api_keys ADD COLUMN profile TEXT REFERENCES profiles (id);
 CREATE INDEX api_keys_by_profile ON api_keys (profile) WHERE profile IS NOT NULL;
 
--- A JSON object: name of a tool to its preset parameters.
-ALTER TABLE connections ADD COLUMN presets TEXT NOT NULL DEFAULT '{}';
+-- A JSON object: name of a tool to its preset parameters. NULL where nothing is preset.
+ALTER TABLE connections ADD COLUMN presets TEXT;

@@ -13,6 +13,9 @@ pub struct ConnectionFilter {
     pub connector: Option<String>,
 }
 
+/// What a connection without presets has.
+const NO_PRESETS: &str = "{}";
+
 macro_rules! columns {
     () => {
         "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.disabled, \
@@ -35,7 +38,7 @@ impl Store {
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
-        .bind(connection.presets.as_str())
+        .bind(stored_presets(connection))
         .bind(i64::from(connection.disabled))
         .bind(connection.created_at.0)
         .bind(connection.updated_at.0)
@@ -103,7 +106,7 @@ impl Store {
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
-        .bind(connection.presets.as_str())
+        .bind(stored_presets(connection))
         .bind(i64::from(connection.disabled))
         .bind(updated_at)
         .bind(connection.project.as_str())
@@ -127,6 +130,11 @@ impl Store {
     }
 }
 
+/// NULL where nothing is preset, as in rows from before there were presets.
+fn stored_presets(connection: &Connection) -> Option<&str> {
+    Some(connection.presets.as_str()).filter(|presets| *presets != NO_PRESETS)
+}
+
 pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, StoreError> {
     Ok(Connection {
         id: columns.parsed(ConnectionId::parse)?,
@@ -136,7 +144,7 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         auth_pattern: columns.text()?,
         base_url: columns.maybe_text()?,
         settings: columns.text()?,
-        presets: columns.text()?,
+        presets: columns.maybe_text()?.unwrap_or_else(|| NO_PRESETS.to_owned()),
         disabled: columns.flag()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,

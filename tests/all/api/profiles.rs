@@ -1,6 +1,7 @@
 //! Profiles: which tools an agent has, the same in lists and in calls.
 
-use gloveport_tests::host::Client;
+use gloveport_tests::host::{Answer, Client};
+use gloveport_tests::upstream::Reply;
 use serde_json::{Value, json};
 
 use super::bed::Bed;
@@ -19,7 +20,7 @@ pub(super) async fn bound(bed: &Bed, profile: &str, identifier: Option<&str>) ->
 }
 
 /// Calls a tool with an agent's key.
-pub(super) async fn call(agent: &Client, tool: &str, input: &Value) -> gloveport_tests::host::Answer {
+pub(super) async fn call(agent: &Client, tool: &str, input: &Value) -> Answer {
     agent.post(&format!("/v1/tools/{tool}/execute"), &json!({ "identifier": "ada", "input": input })).await
 }
 
@@ -31,7 +32,8 @@ async fn listed(client: &Client, query: &str) -> Vec<String> {
 
 /// A bed with two connections of the probe and one of Stripe, and `ada` connected to all.
 async fn bed() -> Bed {
-    let bed = Bed::start().await;
+    let list = json!({ "object": "list", "data": [], "has_more": false });
+    let bed = Bed::answering(move |_| Reply::json(200, &list)).await;
     bed.connection("second", &bed.upstream.url("")).await;
     bed.host.install("stripe").await;
     bed.host.connection("stripe", &bed.upstream.url("")).await;
