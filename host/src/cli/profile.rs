@@ -59,7 +59,7 @@ const LINES: &[Column] = &[
     ("Name", "/name"),
     ("Id", "/id"),
     ("Description", "/description"),
-    ("Connections", "/connections"),
+    ("Connections", "/connections/*/connection"),
     ("Missing", "/missing/*/reason"),
     ("Made", "/created_at"),
     ("Changed", "/updated_at"),
@@ -123,7 +123,7 @@ mod tests {
         let shown = "\
 Name         support
 Id           prof_1
-Connections  [{\"connection\":\"github\"}]
+Connections  github
 Missing      there is no connection `crm`
 ";
         assert_eq!(ran.out, shown);

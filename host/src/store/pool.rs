@@ -202,7 +202,7 @@ mod tests {
         let store = store(&folder).await;
         let (clock, random) = (Clock::system(), Random::system());
         let project = store.default_project(&clock, &random).await.unwrap();
-        sqlx::query("PRAGMA max_page_count = 60").execute(store.write()).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 120").execute(store.write()).await.unwrap();
         let mut written = 0;
         let error = loop {
             let key = ApiKey {
