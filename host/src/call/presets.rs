@@ -123,16 +123,22 @@ pub(super) fn merge(input: &str, presets: &[Arc<ToolPresets>], facts: &PresetFac
 }
 
 /// An input that does not satisfy the schema with its presets: whose mistake that is.
-pub(super) fn invalid(errors: Vec<InputError>, presets: &[Arc<ToolPresets>]) -> Fault {
-    let preset = |error: &InputError| {
-        presets.iter().flat_map(|presets| presets.names()).any(|name| is_below(&error.path, &pointer(name)))
-    };
-    if !errors.iter().any(preset) {
+pub(super) fn invalid(errors: Vec<InputError>, schema: &str, presets: &[Arc<ToolPresets>]) -> Fault {
+    let names = || presets.iter().flat_map(|presets| presets.names());
+    let preset = |error: &InputError| names().any(|name| is_below(&error.path, &pointer(name)));
+    if !errors.iter().any(preset) && unknown(schema, names()).next().is_none() {
         return faults::invalid_input(errors);
     }
     let detail = "what the operator has preset does not satisfy the tool's schema: the profile or the connection has to \
                   be mended";
     Fault { errors, ..Fault::new(Code::InvalidInput, Culprit::Policy, detail) }
+}
+
+/// Those of some parameters that a tool with this schema does not take.
+pub(super) fn unknown<'n>(schema: &str, names: impl Iterator<Item = &'n str>) -> impl Iterator<Item = &'n str> {
+    let schema: Value = serde_json::from_str(schema).unwrap_or_default();
+    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    names.filter(move |name| closed && schema.pointer(&format!("/properties{}", pointer(name))).is_none())
 }
 
 /// Whether a JSON pointer leads to a place or below it.
@@ -154,4 +160,57 @@ fn unfilled(name: &str, error: &RenderError) -> Fault {
     let detail = format!("the preset parameter `{name}` of this tool cannot be filled in: {error}");
     let errors = vec![InputError { path: pointer(name), message: error.to_string() }];
     Fault { errors, ..Fault::new(Code::InvalidInput, culprit, detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn presets(written: Value) -> Arc<ToolPresets> {
+        Arc::new(ToolPresets::read(&serde_json::from_value(written).unwrap()).unwrap())
+    }
+
+    fn error(path: &str) -> Vec<InputError> {
+        vec![InputError { path: path.into(), message: "wrong".into() }]
+    }
+
+    /// SI-15: whose mistake it is, also when a connector's next version no longer has what is preset.
+    #[test]
+    fn a_preset_that_does_not_fit_is_the_operators_mistake() {
+        let preset = [presets(json!({ "a": 1, "b/c": 2 }))];
+        let open = json!({ "properties": { "a": {} } }).to_string();
+        let closed = json!({ "properties": { "a": {}, "b/c": {} }, "additionalProperties": false }).to_string();
+        let changed = json!({ "properties": { "a": {} }, "additionalProperties": false }).to_string();
+        for (schema, path, culprit) in [
+            (&open, "/a", Culprit::Policy),
+            (&closed, "/a/0", Culprit::Policy),
+            (&closed, "/b~1c", Culprit::Policy),
+            (&closed, "/ab", Culprit::Caller),
+            (&open, "", Culprit::Caller),
+            (&closed, "", Culprit::Caller),
+            (&changed, "", Culprit::Policy),
+        ] {
+            let fault = invalid(error(path), schema, &preset);
+            assert_eq!((fault.code, fault.culprit), (Code::InvalidInput, culprit), "{schema} {path}");
+        }
+        assert_eq!(unknown(&changed, ["a", "b/c", "d"].into_iter()).collect::<Vec<_>>(), ["b/c", "d"]);
+        assert_eq!(unknown(&open, ["d"].into_iter()).count(), 0);
+        assert_eq!(unknown("nonsense", ["d"].into_iter()).count(), 0);
+    }
+
+    /// SI-15: what is preset on every way is gone, what is preset on some need not be given.
+    #[test]
+    fn several_ways_are_told_apart() {
+        let (one, two) =
+            ([presets(json!({ "a": 1, "b": 1 }))], [presets(json!({ "a": 2 })), presets(json!({ "c": 2 }))]);
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let found = names(&[&one, &two]).unwrap();
+        assert_eq!((found.gone, found.optional), (set(&["a"]), set(&["b", "c"])));
+        let found = names(&[&one, &[]]).unwrap();
+        assert_eq!((found.gone, found.optional), (set(&[]), set(&["a", "b"])));
+        assert_eq!(names(&[&[], &[]]), None);
+        assert_eq!(names(&[]), None);
+    }
 }

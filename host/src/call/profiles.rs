@@ -15,11 +15,13 @@ const MAX_CONNECTIONS: usize = 4_096;
 /// What a connection without presets has.
 const NO_PRESETS: &str = "{}";
 
+/// Profiles by project and name, with the revision of the project's profiles that each was read at.
+type ReadProfiles = HashMap<(ProjectId, String), (i64, Arc<Profile>)>;
+
 /// Profiles and presets, read when they were changed and not before.
 #[derive(Debug, Default)]
 pub struct CompiledProfiles {
-    /// With the revision of the project's profiles that each was read at.
-    profiles: Mutex<HashMap<(ProjectId, String), (i64, Arc<Profile>)>>,
+    profiles: Mutex<ReadProfiles>,
     connections: Mutex<HashMap<ConnectionId, Arc<ConnectionPresets>>>,
     schemas: NarrowedSchemas,
 }

@@ -78,7 +78,8 @@ pub(super) async fn resolve(host: &Host, caller: &Caller, request: &mut CallRequ
         request,
     };
     let merged = presets::merge(&request.input, &offer.presets, &facts)?;
-    resolved.tool().check_input(&merged).map_err(|errors| presets::invalid(errors, &offer.presets))?;
+    let tool = resolved.tool();
+    tool.check_input(&merged).map_err(|errors| presets::invalid(errors, &tool.tool.input_schema, &offer.presets))?;
     request.input = merged;
     Ok(resolved)
 }

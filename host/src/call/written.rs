@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::presets::{ToolPresets, is_below, pointer};
+use super::presets::{ToolPresets, is_below, pointer, unknown};
 use super::{Host, faults};
 use crate::catalog::{Installed, InstalledTool};
 use crate::model::{Code, Culprit, Fault, InputError, ProjectId};
@@ -169,11 +169,16 @@ pub async fn missing_of_profile(host: &Host, project: &ProjectId, text: &str) ->
                 continue;
             }
         };
-        let named: BTreeSet<String> = tools.into_iter().flatten().chain(options.into_keys()).collect();
+        let named: BTreeSet<&String> = tools.iter().flatten().chain(options.keys()).collect();
         for tool in named {
-            if !installed.tools.iter().any(|known| known.tool.name == tool) {
-                let reason = unknown_tool(&installed, &tool);
-                missing.push(Missing { connection: connection.clone(), tool: Some(tool), reason });
+            let gone = |reason| Missing { connection: connection.clone(), tool: Some(tool.clone()), reason };
+            let Some(known) = installed.tools.iter().find(|known| known.tool.name == *tool) else {
+                missing.push(gone(unknown_tool(&installed, tool)));
+                continue;
+            };
+            let preset = options.get(tool).into_iter().flat_map(|options| options.presets.keys());
+            for parameter in unknown(&known.tool.input_schema, preset.map(String::as_str)) {
+                missing.push(gone(format!("`{tool}` has no parameter `{parameter}` any more")));
             }
         }
     }
@@ -247,12 +252,8 @@ fn check_presets(tool: &InstalledTool, presets: &BTreeMap<String, Value>, path: 
         mistakes.add(path, format!("there may be at most {MAX_PARAMETERS} parameters"));
         return;
     }
-    let schema: Value = serde_json::from_str(&tool.tool.input_schema).unwrap_or_default();
-    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-    for name in presets.keys() {
-        if closed && schema.pointer(&format!("/properties{}", pointer(name))).is_none() {
-            mistakes.add(format!("{path}{}", pointer(name)), format!("`{}` has no such parameter", tool.tool.name));
-        }
+    for name in unknown(&tool.tool.input_schema, presets.keys().map(String::as_str)) {
+        mistakes.add(format!("{path}{}", pointer(name)), format!("`{}` has no such parameter", tool.tool.name));
     }
     let read = match ToolPresets::read(presets) {
         Ok(read) => read,
