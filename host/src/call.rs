@@ -54,6 +54,8 @@ pub struct CallRequest {
     pub connection: Option<String>,
     /// JSON text, passed on byte for byte.
     pub input: String,
+    /// What the caller gave, where presets were put into `input`: what tells whether two requests are the same.
+    pub given_input: Option<String>,
     /// The caller's own id of the call.
     pub tool_call_id: Option<String>,
     /// The execution that this call is made for.

@@ -178,6 +178,7 @@ pub(super) async fn execute(
         account: body.account.as_deref().map(account_id).transpose()?,
         connection: body.connection,
         input: body.input.map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
+        given_input: None,
         tool_call_id: name("tool_call_id", body.tool_call_id)?,
         parent: body.parent.as_deref().map(execution_id).transpose()?,
         chat_id: name("chat_id", body.chat_id)?,

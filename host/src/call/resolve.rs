@@ -80,7 +80,7 @@ pub(super) async fn resolve(host: &Host, caller: &Caller, request: &mut CallRequ
     let merged = presets::merge(&request.input, &offer.presets, &facts)?;
     let tool = resolved.tool();
     tool.check_input(&merged).map_err(|errors| presets::invalid(errors, &tool.tool.input_schema, &offer.presets))?;
-    request.input = merged;
+    request.given_input = Some(std::mem::replace(&mut request.input, merged));
     Ok(resolved)
 }
 

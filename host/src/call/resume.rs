@@ -141,6 +141,7 @@ async fn prepared(
         account: Some(execution.account.clone()),
         connection: None,
         input: kept.input,
+        given_input: None,
         tool_call_id: execution.tool_call_id.clone(),
         parent: execution.parent.clone(),
         chat_id: execution.chat_id.clone(),
