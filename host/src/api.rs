@@ -21,6 +21,7 @@ mod openapi;
 mod page;
 mod policies;
 mod problem;
+mod profiles;
 mod query_names;
 mod state;
 mod time;
@@ -94,6 +95,8 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(approvals::show))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::reject))
+        .routes(routes!(profiles::create, profiles::list))
+        .routes(routes!(profiles::show, profiles::put, profiles::remove))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
         .routes(routes!(audit::list))

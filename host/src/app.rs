@@ -115,6 +115,7 @@ impl App {
             public_url: config.public_url,
             pace,
             policies: call::CompiledPolicies::default(),
+            profiles: call::CompiledProfiles::default(),
             figures: call::Figures::register(),
             running: Default::default(),
         });

@@ -19,6 +19,8 @@ mod limits;
 mod measure;
 mod outcome;
 mod pace;
+mod presets;
+mod profiles;
 mod record;
 mod resolve;
 mod resume;
@@ -27,18 +29,22 @@ mod run;
 mod sweep;
 mod to_end;
 mod verdict;
+mod visible;
 mod wait;
+mod written;
 
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
 pub use pace::Pace;
-pub use resolve::{Visible, visible_tools};
+pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
 pub use verdict::CompiledPolicies;
+pub use visible::{Visible, Wanted, visible_tools};
 pub use wait::{ShownCall, ShownLine, ShownRequest, output};
+pub use written::{Missing, check_connection_presets, check_profile, missing_of_profile};
 
 /// What a caller asks for.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +59,8 @@ pub struct CallRequest {
     pub connection: Option<String>,
     /// JSON text, passed on byte for byte.
     pub input: String,
+    /// What the caller gave, where presets were put into `input`: what tells whether two requests are the same.
+    pub given_input: Option<String>,
     /// The caller's own id of the call.
     pub tool_call_id: Option<String>,
     /// The execution that this call is made for.
@@ -113,13 +121,14 @@ impl From<Fault> for Failed {
 ///
 /// The steps are those of ARCHITECTURE.md. The call goes on to its recorded end even if whoever asked goes away: what is
 /// left of it then becomes a task, which a stopping host waits for.
-pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<Reply, Failed> {
+pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Result<Reply, Failed> {
     let started = Instant::now();
     let tool = request.tool.clone();
     let work = {
         let (host, caller) = (host.clone(), caller.clone());
         async move {
-            let resolved = resolve::resolve(&host, &caller, &request).instrument(tracing::debug_span!("resolve")).await;
+            let resolved =
+                resolve::resolve(&host, &caller, &mut request).instrument(tracing::debug_span!("resolve")).await;
             host.figures.resolve.took(started.elapsed());
             FaultPoint::Resolved.pass();
             governed(&host, &caller, &request, resolved?, started).await

@@ -15,6 +15,7 @@ mod key;
 mod list;
 mod policy;
 mod problem;
+mod profile;
 mod remote;
 pub mod rotate;
 mod secrets;
@@ -81,6 +82,8 @@ enum Command {
     Approval(approval::Args),
     /// The rules that decide on calls.
     Policy(policy::Args),
+    /// Say what an agent may use.
+    Profile(profile::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
     /// Verify the chain of audit rows, and keep copies of it.
@@ -132,6 +135,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Execution(args) => execution::run(args, session).await,
         Command::Approval(args) => approval::run(args, session).await,
         Command::Policy(args) => policy::run(args, session).await,
+        Command::Profile(args) => profile::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
         Command::Audit(args) => audit::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
@@ -177,6 +181,8 @@ mod tests {
             "connection add x",
             "account connect x",
             "call",
+            "profile",
+            "profile put",
             "key add",
             "key add --role root",
             "key rotate now",

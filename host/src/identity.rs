@@ -59,8 +59,8 @@ pub async fn authenticate(store: &Store, header: Option<&str>) -> Result<Caller,
 
 /// The caller that comes with a key.
 pub fn caller(key: ApiKey) -> Caller {
-    let ApiKey { id, project, role, identifier, name, .. } = key;
-    Caller { project, key: id, name, role, identifier }
+    let ApiKey { id, project, role, identifier, profile, name, .. } = key;
+    Caller { project, key: id, name, role, identifier, profile }
 }
 
 /// Lets only administrators pass.

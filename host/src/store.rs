@@ -25,6 +25,7 @@ mod master_keys;
 mod page;
 mod policies;
 mod pool;
+mod profiles;
 mod projects;
 mod row;
 mod sealed;
@@ -32,7 +33,7 @@ mod sealed;
 pub use accounts::AccountFilter;
 pub use approvals::{Bodies, Decided, Edited, Wait};
 pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
-pub use call_context::CallContext;
+pub use call_context::{CallContext, MAX_CANDIDATES};
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
 pub use error::StoreError;
@@ -41,6 +42,7 @@ pub use group_commit::{MAX_BATCH, MAX_QUEUE};
 pub use keys::ApiKey;
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
 pub use policies::{PolicyRow, PolicySet};
+pub use profiles::ProfileRow;
 pub use sealed::{SealedCredential, SealedRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.

@@ -20,6 +20,8 @@ mod neighbours;
 mod openapi;
 mod policies;
 mod postgres;
+mod presets;
+mod profiles;
 mod projects;
 mod refusals;
 mod steps;

@@ -6,5 +6,6 @@ mod database;
 mod executions;
 mod fixture;
 mod limits;
+mod profiles;
 mod rows;
 mod vault;

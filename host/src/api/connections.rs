@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, page};
+use super::tools::raw;
 use super::{ApiState, Problem, time};
 use crate::call::{self, Failed};
 use crate::catalog::Installed;
@@ -28,6 +29,9 @@ pub(super) struct ConnectionBody {
     base_url: Option<String>,
     #[schema(value_type = Object)]
     settings: Box<RawValue>,
+    /// Name of a tool to its preset parameters.
+    #[schema(value_type = Object)]
+    presets: Box<RawValue>,
     /// Where the provider sends people back to after they consented.
     redirect_uri: String,
     /// `active` or `disabled`.
@@ -52,6 +56,9 @@ pub(super) struct NewConnection {
     /// Readable by the connector.
     #[schema(value_type = Option<Object>)]
     settings: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Name of a tool to parameters that are set for every call through this connection, as in profiles.
+    #[schema(value_type = Option<Object>)]
+    presets: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// What may change of a connection.
@@ -64,6 +71,9 @@ pub(super) struct ConnectionChange {
     /// Replaces all settings.
     #[schema(value_type = Option<Object>)]
     settings: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Replaces all presets.
+    #[schema(value_type = Option<Object>)]
+    presets: Option<serde_json::Map<String, serde_json::Value>>,
     /// Calls are refused while set.
     disabled: Option<bool>,
 }
@@ -128,6 +138,7 @@ pub(super) async fn create(
         connector: new.connector,
         base_url: new.base_url.map(check_base_url).transpose()?,
         settings: settings_text(new.settings.unwrap_or_default())?,
+        presets: presets_text(&installed, new.presets.unwrap_or_default())?,
         disabled: false,
         created_at: now,
         updated_at: now,
@@ -185,6 +196,7 @@ pub(super) async fn change(
     Path(name): Path<String>,
     Json(change): Json<ConnectionChange>,
 ) -> Result<axum::Json<ConnectionBody>, Problem> {
+    let host = &state.host;
     let before = find(&state, &caller, &name).await?;
     let mut connection = before.clone();
     if let Some(base_url) = change.base_url {
@@ -193,12 +205,17 @@ pub(super) async fn change(
     if let Some(settings) = change.settings {
         connection.settings = settings_text(settings)?;
     }
+    if let Some(presets) = change.presets {
+        let installed = host.catalog.find_connector(&host.store, &caller.project, &connection.connector).await?;
+        let installed = installed.ok_or_else(|| Problem::conflict("its connector cannot be used: install it again"))?;
+        connection.presets = presets_text(&installed, presets)?;
+    }
     if let Some(disabled) = change.disabled {
         connection.disabled = disabled;
     }
-    connection.updated_at = state.host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));
-    let by = caller.by(state.host.clock.now());
-    if !state.host.store.update_connection(&by, &connection, before.updated_at).await? {
+    connection.updated_at = host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));
+    let by = caller.by(host.clock.now());
+    if !host.store.update_connection(&by, &connection, before.updated_at).await? {
         return Err(Problem::conflict("somebody else changed the connection at the same time: try again"));
     }
     answer(&state, &connection).await
@@ -299,6 +316,7 @@ fn body(state: &ApiState, connection: &Connection, account_count: u64) -> Result
         auth_pattern: connection.auth_pattern.clone(),
         base_url: connection.base_url.clone(),
         settings,
+        presets: raw(connection.presets.clone()),
         redirect_uri: format!("{public}/oauth/callback/{}", connection.connector),
         status: if connection.disabled { "disabled" } else { "active" },
         account_count,
@@ -307,7 +325,8 @@ fn body(state: &ApiState, connection: &Connection, account_count: u64) -> Result
     })
 }
 
-fn check_name(name: &str) -> Result<(), Problem> {
+/// Names of what appears in paths.
+pub(super) fn check_name(name: &str) -> Result<(), Problem> {
     let fits = !name.is_empty()
         && name.len() <= MAX_NAME
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
@@ -327,6 +346,11 @@ fn check_base_url(text: String) -> Result<String, Problem> {
 
 fn settings_text(settings: serde_json::Map<String, serde_json::Value>) -> Result<String, Problem> {
     serde_json::to_string(&settings).map_err(|error| Problem::bad_request(format!("`settings`: {error}")))
+}
+
+fn presets_text(installed: &Installed, presets: serde_json::Map<String, serde_json::Value>) -> Result<String, Problem> {
+    let text = serde_json::to_string(&presets).map_err(|error| Problem::bad_request(format!("`presets`: {error}")))?;
+    Ok(call::check_connection_presets(installed, &text)?)
 }
 
 fn auth_pattern(installed: &Installed, wanted: Option<String>) -> Result<String, Problem> {

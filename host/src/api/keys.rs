@@ -10,8 +10,8 @@ use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, PageQuery, page};
 use super::{ApiState, Problem, time};
 use crate::identity;
-use crate::model::{KeyId, Role};
-use crate::store::ApiKey;
+use crate::model::{BoundProfile, Caller, KeyId, Role};
+use crate::store::{ApiKey, ProfileRow, StoreError};
 
 /// A key, without its value.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,6 +21,8 @@ pub(super) struct KeyBody {
     role: &'static str,
     /// The only user it may act for.
     identifier: Option<String>,
+    /// Name of the profile that says what it may use; all of the project if null.
+    profile: Option<String>,
     name: String,
     created_at: String,
     /// The key itself: shown once, now.
@@ -36,6 +38,8 @@ pub(super) struct NewKey {
     role: String,
     /// The only user it may act for.
     identifier: Option<String>,
+    /// Name of the profile that says what it may use; all of the project if absent.
+    profile: Option<String>,
     /// For people.
     name: Option<String>,
 }
@@ -52,18 +56,29 @@ pub(super) async fn create(
     if role == Role::Admin && new.identifier.is_some() {
         return Err(Problem::bad_request("only an agent's key can be bound to one `identifier`"));
     }
+    if role == Role::Admin && new.profile.is_some() {
+        return Err(Problem::bad_request("only an agent's key can be bound to a `profile`"));
+    }
     let host = &state.host;
+    let profile = match new.profile {
+        None => None,
+        Some(name) => Some(profile(&state, &caller, &name).await?),
+    };
     let by = caller.by(host.clock.now());
     let key = ApiKey {
         id: KeyId::new(&host.clock, &host.random),
         project: caller.project,
         role,
         identifier: new.identifier,
+        profile,
         name: new.name.unwrap_or_default(),
         created_at: by.at,
     };
     let (clear, hash) = identity::new_key(&host.random);
-    host.store.insert_key(&by, &key, &hash).await?;
+    host.store.insert_key(&by, &key, &hash).await.map_err(|error| match error {
+        StoreError::Conflict(_) => Problem::conflict("the profile was removed at the same time: choose another one"),
+        error => error.into(),
+    })?;
     Ok((StatusCode::CREATED, axum::Json(body(&key, Some(clear)))).into_response())
 }
 
@@ -99,11 +114,19 @@ pub(super) async fn remove(
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
 }
 
+async fn profile(state: &ApiState, caller: &Caller, name: &str) -> Result<BoundProfile, Problem> {
+    let found = state.host.store.find_profile(&caller.project, name).await?;
+    let ProfileRow { id, name, .. } =
+        found.ok_or_else(|| Problem::not_found("there is no such profile: make it first"))?;
+    Ok(BoundProfile { id, name })
+}
+
 fn body(key: &ApiKey, clear: Option<String>) -> KeyBody {
     KeyBody {
         id: key.id.to_string(),
         role: key.role.as_str(),
         identifier: key.identifier.clone(),
+        profile: key.profile.as_ref().map(|profile| profile.name.clone()),
         name: key.name.clone(),
         created_at: time::text(key.created_at),
         key: clear,

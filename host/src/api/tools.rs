@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Authenticated, Json, Path, Query};
 use super::page::{List, page};
 use super::{ApiState, Problem};
-use crate::call::{self, CallRequest, Reply, Visible, visible_tools};
+use crate::call::{self, CallRequest, Reply, Visible, Wanted, visible_tools};
 use crate::catalog::InstalledTool;
 use crate::model::{AccountId, Caller, Connector, ExecutionId};
 
@@ -33,7 +33,7 @@ pub(super) struct ToolBody {
     deferred: bool,
     /// Other names for it.
     aliases: Vec<String>,
-    /// JSON Schema 2020-12.
+    /// JSON Schema 2020-12 of what a caller gives: what is preset is not in it.
     #[schema(value_type = Object)]
     input_schema: Box<RawValue>,
     /// JSON Schema 2020-12.
@@ -54,6 +54,8 @@ pub(super) struct ToolQuery {
     connection: Option<String>,
     /// Only those of this connector.
     connector: Option<String>,
+    /// Only those of this profile, on its terms. For administrators; other keys see their own profile's in any case.
+    profile: Option<String>,
     /// Words that the name, title, description or tags must contain.
     query: Option<String>,
     /// `deferred` includes deferred tools.
@@ -126,11 +128,12 @@ pub(super) async fn list(
         Some("deferred") => true,
         Some(_) => return Err(Problem::bad_request("`include` takes `deferred`")),
     };
-    let visible = visible_tools(&state.host, &caller, query.identifier.as_deref()).await?;
+    let wanted = Wanted { identifier: query.identifier.as_deref(), profile: query.profile.as_deref() };
+    let visible = visible_tools(&state.host, &caller, &wanted).await?;
     let words: Vec<String> = query.query.iter().flat_map(|text| text.split_whitespace()).map(lower).collect();
     let mut fitting: Vec<&Visible> = visible
         .iter()
-        .filter(|visible| deferred || !visible.tool().tool.deferred)
+        .filter(|visible| deferred || !visible.deferred)
         .filter(|visible| query.connector.as_ref().is_none_or(|name| *name == visible.installed.connector.name))
         .filter(|visible| query.connection.as_ref().is_none_or(|name| visible.connections.contains(name)))
         .filter(|visible| words.iter().all(|word| mentions(visible, word)))
@@ -175,6 +178,7 @@ pub(super) async fn execute(
         account: body.account.as_deref().map(account_id).transpose()?,
         connection: body.connection,
         input: body.input.map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
+        given_input: None,
         tool_call_id: name("tool_call_id", body.tool_call_id)?,
         parent: body.parent.as_deref().map(execution_id).transpose()?,
         chat_id: name("chat_id", body.chat_id)?,
@@ -242,14 +246,15 @@ async fn seen(state: &ApiState, caller: &Caller, name: &str) -> Result<Option<Vi
     let host = &state.host;
     let found = host.catalog.find_tool(&host.store, &caller.project, name).await?;
     let Some((installed, tool)) = found else { return Ok(None) };
-    let visible = visible_tools(&state.host, caller, None).await?;
+    let visible = visible_tools(&state.host, caller, &Wanted::default()).await?;
     Ok(visible
         .into_iter()
         .find(|visible| visible.installed.connector.name == installed.connector.name && visible.tool == tool))
 }
 
 fn visible_body(visible: &Visible) -> ToolBody {
-    body(&visible.installed.connector, visible.tool(), &visible.connections)
+    let body = body(&visible.installed.connector, visible.tool(), &visible.connections);
+    ToolBody { deferred: visible.deferred, input_schema: raw(visible.input_schema().to_owned()), ..body }
 }
 
 fn mentions(visible: &Visible, word: &str) -> bool {

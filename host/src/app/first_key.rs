@@ -35,6 +35,7 @@ pub(super) async fn ensure(
         project: project.clone(),
         role: Role::Admin,
         identifier: None,
+        profile: None,
         name: "first admin key".into(),
         created_at: clock.now(),
     };

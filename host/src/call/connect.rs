@@ -117,7 +117,8 @@ async fn probe(
         ..CallRequest::default()
     };
     let (task_host, caller) = (host.clone(), caller.clone());
-    let resolved = Resolved { installed, tool, context };
+    // An operator tries the account as it is: neither a profile nor a preset has a part in it.
+    let resolved = Resolved::plain(host, installed, tool, context);
     let answer = host
         .run_to_end(async move {
             // An operator tries an account that calls cannot go through yet: no rule is asked.

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledPolicies, Failed, Figures, Pace};
+use super::{CompiledPolicies, CompiledProfiles, Failed, Figures, Pace};
 use crate::catalog::Catalog;
 use crate::config::Records;
 use crate::egress::Egress;
@@ -49,6 +49,8 @@ pub struct Shared {
     pub policies: CompiledPolicies,
     /// Limits between callers.
     pub pace: Pace,
+    /// What agents may use, and the presets of it.
+    pub profiles: CompiledProfiles,
     /// Figures of calls.
     pub figures: Figures,
     /// Calls that run.

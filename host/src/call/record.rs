@@ -51,7 +51,7 @@ pub(super) async fn deny(
 pub(super) fn execution(host: &Host, caller: &Caller, request: &CallRequest, resolved: &Resolved) -> Execution {
     let account = &resolved.context.account;
     Execution {
-        id: ExecutionId::new(&host.clock, &host.random),
+        id: resolved.execution.clone(),
         project: caller.project.clone(),
         key: caller.key.clone(),
         tool: resolved.tool().tool.name.clone(),

@@ -1,13 +1,14 @@
 //! Which tool, through which connection, as whom: the one answer that listing and calling share (lesson 14).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::limits::{MAX_INPUT, MAX_NAMED};
+use super::presets::{self, PresetFacts};
+use super::profiles::{self, Offer, Profile};
 use super::{CallRequest, Host, faults};
 use crate::catalog::{Installed, InstalledTool};
-use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, Fault, ProjectId};
-use crate::store::{AccountFilter, CallContext};
+use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, ExecutionId, Fault, ProjectId};
+use crate::store::{CallContext, ConnectionFilter, MAX_CANDIDATES, PageRequest};
 
 /// All that a call needs to run, checked.
 #[derive(Debug)]
@@ -18,103 +19,104 @@ pub(super) struct Resolved {
     pub(super) tool: usize,
     /// Connection, account and sealed credential.
     pub(super) context: Arc<CallContext>,
+    /// The identifier that its record gets if it is a new call.
+    pub(super) execution: ExecutionId,
+    /// The profile that wants a person to look at each call of this tool.
+    pub(super) asking_profile: Option<String>,
 }
 
 impl Resolved {
+    /// A call that no profile has a part in.
+    pub(super) fn plain(host: &Host, installed: Arc<Installed>, tool: usize, context: Arc<CallContext>) -> Self {
+        let execution = ExecutionId::new(&host.clock, &host.random);
+        Self { installed, tool, context, execution, asking_profile: None }
+    }
+
     pub(super) fn tool(&self) -> &InstalledTool {
         &self.installed.tools[self.tool]
     }
 }
 
-/// A tool that a caller sees, and through which connections.
-#[derive(Clone, Debug)]
-pub struct Visible {
-    /// The connector.
-    pub installed: Arc<Installed>,
-    /// Position of the tool in it.
-    pub tool: usize,
-    /// Names of the connections that it can be called through.
-    pub connections: Vec<String>,
+/// A tool that a call names, and the profile that it is called under.
+struct Found {
+    installed: Arc<Installed>,
+    tool: usize,
+    profile: Option<Arc<Profile>>,
 }
 
-impl Visible {
-    /// The tool.
-    pub fn tool(&self) -> &InstalledTool {
+impl Found {
+    fn tool(&self) -> &InstalledTool {
         &self.installed.tools[self.tool]
     }
 }
 
-/// Finds and checks everything that a call needs. Cheap checks come before the database.
-pub(super) async fn resolve(host: &Host, caller: &Caller, request: &CallRequest) -> Result<Resolved, Fault> {
-    let (installed, tool) = find_tool(host, &caller.project, &request.tool).await?;
-    if request.input.len() > MAX_INPUT {
-        let detail = format!("the input has {} bytes; at most {MAX_INPUT} are accepted", request.input.len());
-        return Err(Fault::new(Code::PayloadTooLarge, Culprit::Caller, detail));
+/// Finds and checks everything that a new call needs, and puts presets into its input. Cheap checks come before the
+/// database.
+pub(super) async fn resolve(host: &Host, caller: &Caller, request: &mut CallRequest) -> Result<Resolved, Fault> {
+    let found = find(host, caller, request).await?;
+    let checked = found.tool().check_input(&request.input);
+    let (context, offer) = match (reach(host, caller, request, &found).await, &checked) {
+        (Ok(reached), _) => reached,
+        // Who wrote something wrong hears of that first, unless it is a preset that is missing in it.
+        (Err(fault), Err(errors)) => {
+            let unclear = has_presets(host, caller, &found).await?;
+            return Err(if unclear { fault } else { faults::invalid_input(errors.clone()) });
+        }
+        (Err(fault), Ok(())) => return Err(fault),
+    };
+    let Found { installed, tool, .. } = found;
+    let resolved = Resolved { asking_profile: offer.asking_profile, ..Resolved::plain(host, installed, tool, context) };
+    if offer.presets.is_empty() {
+        checked.map_err(faults::invalid_input)?;
+        return Ok(resolved);
     }
-    if let Err(errors) = installed.tools[tool].check_input(&request.input) {
-        return Err(faults::invalid_input(errors));
-    }
-    let identifier = identifier_for(caller, request.identifier.as_deref())?;
-    if identifier.is_none() && request.account.is_none() {
-        let detail = "say for whom the tool is called: give `identifier` or `account`";
-        return Err(Fault::new(Code::InvalidRequest, Culprit::Caller, detail));
-    }
-    let found = host
-        .store
-        .call_contexts(
-            &caller.project,
-            &installed.connector.name,
-            request.connection.as_deref(),
-            identifier,
-            request.account.as_ref(),
-        )
-        .await
-        .map_err(faults::store)?;
-    let context = one_of(host, caller, request, &installed.connector.name, identifier, found).await?;
-    usable(&context.connection, &context.account)?;
-    missing_scopes(&installed.tools[tool], &context.account)?;
-    Ok(Resolved { installed, tool, context })
+    let facts = PresetFacts {
+        account: &resolved.context.account,
+        connection: &resolved.context.connection.name,
+        tool: &resolved.tool().tool.name,
+        execution: &resolved.execution,
+        request,
+    };
+    let merged = presets::merge(&request.input, &offer.presets, &facts)?;
+    let tool = resolved.tool();
+    tool.check_input(&merged).map_err(|errors| presets::invalid(errors, &tool.tool.input_schema, &offer.presets))?;
+    request.given_input = Some(std::mem::replace(&mut request.input, merged));
+    Ok(resolved)
 }
 
-/// The tools that `caller` may call for `identifier`, each with the connections it would go through; without an
-/// identifier, all that are installed.
-pub async fn visible_tools(host: &Host, caller: &Caller, identifier: Option<&str>) -> Result<Vec<Visible>, Fault> {
-    let identifier = identifier_for(caller, identifier)?;
-    let mut by_connector: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    if let Some(identifier) = identifier {
-        let filter = AccountFilter { identifier: Some(identifier.to_owned()), ..AccountFilter::default() };
-        let found = host.store.accounts_with_connections(&caller.project, &filter).await.map_err(faults::store)?;
-        for (connection, account) in found {
-            if usable(&connection, &account).is_ok() {
-                let names = by_connector.entry(connection.connector).or_default();
-                if !names.contains(&connection.name) {
-                    names.push(connection.name);
-                }
-            }
-        }
-    }
-    let mut tools = Vec::new();
-    for installed in host.catalog.connectors(&caller.project) {
-        let connections = match identifier {
-            None => Vec::new(),
-            Some(_) => match by_connector.get(&installed.connector.name) {
-                None => continue,
-                Some(names) => names.clone(),
-            },
-        };
-        for tool in 0..installed.tools.len() {
-            tools.push(Visible { installed: Arc::clone(&installed), tool, connections: connections.clone() });
-        }
-    }
-    Ok(tools)
+/// Finds and checks everything anew for a call that waited. Its input has the presets that were approved with it.
+pub(super) async fn resolve_again(host: &Host, caller: &Caller, request: &CallRequest) -> Result<Resolved, Fault> {
+    let found = find(host, caller, request).await?;
+    found.tool().check_input(&request.input).map_err(faults::invalid_input)?;
+    let (context, offer) = reach(host, caller, request, &found).await?;
+    let Found { installed, tool, .. } = found;
+    Ok(Resolved { asking_profile: offer.asking_profile, ..Resolved::plain(host, installed, tool, context) })
 }
 
-/// Whether calls may go through this connection as this account now.
-pub(super) fn usable(connection: &Connection, account: &Account) -> Result<(), Fault> {
+/// Whether a tool may be called through a connection (as an account, if one is known), and on which terms: the function
+/// that lists and calls share.
+pub(super) fn admits(
+    host: &Host,
+    profile: Option<&Profile>,
+    tool: &InstalledTool,
+    connection: &Connection,
+    account: Option<&Account>,
+) -> Result<Offer, Fault> {
+    let offer = host.profiles.offer(profile, connection, tool)?;
+    usable(connection, account)?;
+    if let Some(account) = account {
+        missing_scopes(tool, account)?;
+    }
+    Ok(offer)
+}
+
+/// Whether calls may go through this connection, and as this account, now.
+fn usable(connection: &Connection, account: Option<&Account>) -> Result<(), Fault> {
     if connection.disabled {
         let detail = format!("connection `{}` is disabled", connection.name);
         return Err(Fault::new(Code::AccountDisabled, Culprit::Policy, detail));
     }
+    let Some(account) = account else { return Ok(()) };
     if account.disabled {
         let detail = format!("the account of `{}` on `{}` is disabled", account.identifier, connection.name);
         return Err(Fault::new(Code::AccountDisabled, Culprit::Policy, detail));
@@ -145,6 +147,118 @@ fn missing_scopes(tool: &InstalledTool, account: &Account) -> Result<(), Fault> 
     Err(Fault { missing_scopes: missing, ..Fault::new(Code::MissingScopes, Culprit::Caller, detail) })
 }
 
+/// The tool that a call names, within the caller's profile, and an input that is not too large for it.
+async fn find(host: &Host, caller: &Caller, request: &CallRequest) -> Result<Found, Fault> {
+    let (installed, tool) = find_tool(host, &caller.project, &request.tool).await?;
+    let profile = profiles::bound(host, caller).await?;
+    let found = Found { installed, tool, profile };
+    if let Some(profile) = &found.profile
+        && !profile.connections().any(|connection| profile.names(connection, &found.tool().tool.name))
+    {
+        return Err(not_in(profile, &request.tool));
+    }
+    if request.input.len() > MAX_INPUT {
+        let detail = format!("the input has {} bytes; at most {MAX_INPUT} are accepted", request.input.len());
+        return Err(Fault::new(Code::PayloadTooLarge, Culprit::Caller, detail));
+    }
+    Ok(found)
+}
+
+fn not_in(profile: &Profile, tool: &str) -> Fault {
+    let detail = format!(
+        "there is no tool `{}` in profile `{}`: GET /v1/tools lists them",
+        faults::quoted(tool),
+        profile.name()
+    );
+    Fault::new(Code::NotFound, Culprit::Caller, detail)
+}
+
+/// The one account that a call goes through, and on which terms.
+async fn reach(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+    found: &Found,
+) -> Result<(Arc<CallContext>, Offer), Fault> {
+    let identifier = identifier_for(caller, request.identifier.as_deref())?;
+    if identifier.is_none() && request.account.is_none() {
+        let detail = "say for whom the tool is called: give `identifier` or `account`";
+        return Err(Fault::new(Code::InvalidRequest, Culprit::Caller, detail));
+    }
+    let candidates = candidates(host, caller, request, found, identifier).await?;
+    if candidates.is_empty()
+        && let Some(profile) = &found.profile
+    {
+        within(host, caller, request, found, profile).await?;
+    }
+    let connector = &found.installed.connector.name;
+    let context = one_of(host, caller, request, connector, identifier, candidates).await?;
+    let offer = admits(host, found.profile.as_deref(), found.tool(), &context.connection, Some(&context.account))?;
+    Ok((context, offer))
+}
+
+/// The accounts that fit, within the caller's profile.
+async fn candidates(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+    found: &Found,
+    identifier: Option<&str>,
+) -> Result<Vec<Arc<CallContext>>, Fault> {
+    let through = async |connection: Option<&str>| {
+        let connector = &found.installed.connector.name;
+        let account = request.account.as_ref();
+        let contexts = host.store.call_contexts(&caller.project, connector, connection, identifier, account);
+        contexts.await.map_err(faults::store)
+    };
+    let mut all = through(request.connection.as_deref()).await?;
+    let Some(profile) = &found.profile else { return Ok(all) };
+    let tool = &found.tool().tool.name;
+    if all.len() >= MAX_CANDIDATES && request.connection.is_none() {
+        // What fits may be beyond those that were read: each connection is asked for by its name.
+        all.clear();
+        for connection in profile.connections().filter(|connection| profile.names(connection, tool)) {
+            all.extend(through(Some(connection)).await?);
+        }
+    }
+    all.retain(|context| profile.names(&context.connection.name, tool));
+    Ok(all)
+}
+
+/// Whether it is the profile that leaves a call without an account.
+async fn within(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+    found: &Found,
+    profile: &Profile,
+) -> Result<(), Fault> {
+    let tool = &found.tool().tool.name;
+    if let Some(name) = request.connection.as_deref().filter(|name| !profile.names(name, tool)) {
+        let detail =
+            format!("profile `{}` does not have `{tool}` on a connection `{}`", profile.name(), faults::quoted(name));
+        return Err(Fault::new(Code::NotFound, Culprit::Caller, detail));
+    }
+    for name in profile.connections().filter(|name| profile.names(name, tool)) {
+        let connection = host.store.find_connection(&caller.project, name).await.map_err(faults::store)?;
+        if connection.is_some_and(|connection| connection.connector == found.installed.connector.name) {
+            return Ok(());
+        }
+    }
+    Err(not_in(profile, &request.tool))
+}
+
+/// Whether presets may be what an input lacks. Asked only of calls that fail.
+async fn has_presets(host: &Host, caller: &Caller, found: &Found) -> Result<bool, Fault> {
+    if found.profile.is_some() {
+        return Ok(true);
+    }
+    let filter = ConnectionFilter { connector: Some(found.installed.connector.name.clone()) };
+    let all = host.store.list_connections(&caller.project, &filter, &PageRequest::first()).await;
+    let all = all.map_err(faults::store)?.items;
+    Ok(all.iter().any(|(connection, _)| profiles::has_presets(connection)))
+}
+
 async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<Installed>, usize), Fault> {
     let found = host.catalog.find_tool(&host.store, project, name).await.map_err(faults::catalog)?;
     if let Some(found) = found {
@@ -160,7 +274,7 @@ async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<
 }
 
 /// The user that the caller acts for: a bound key acts for its own user only (lesson 6).
-fn identifier_for<'a>(caller: &'a Caller, asked: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
+pub(super) fn identifier_for<'a>(caller: &'a Caller, asked: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
     match (caller.identifier.as_deref(), asked) {
         (Some(own), Some(asked)) if own != asked => {
             let detail = "this key may act for its own user only";

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tracing::Instrument;
 
-use super::resolve::{Resolved, resolve};
+use super::resolve::{Resolved, resolve_again};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
 use super::wait::{self, KeptRequest, ShownCall, part};
@@ -187,13 +187,14 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
         account: Some(execution.account.clone()),
         connection: None,
         input: kept.input,
+        given_input: None,
         tool_call_id: execution.tool_call_id.clone(),
         parent: execution.parent.clone(),
         chat_id: execution.chat_id.clone(),
         trigger_type: execution.trigger_type.clone(),
         timeout_ms: kept.timeout_ms,
     };
-    let resolved = resolve(host, &caller, &request).await?;
+    let resolved = resolve_again(host, &caller, &request).await?;
     if resolved.installed.digest != execution.component {
         return Err(diverged("the connector was updated while the call waited"));
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::resolve::Resolved;
 use super::{CallRequest, Host, faults};
 use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId};
-use crate::policy::{Ask, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
+use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
 use crate::store::PolicySet;
 
 /// The compiled rules of each project, with the revision that they were compiled from.
@@ -39,14 +39,32 @@ pub(super) async fn verdict(
 ) -> Result<Verdict, Fault> {
     let rules = rules(host, &caller.project).await?;
     let Decision { outcome, rule, why } = decision(host, &rules, caller, request, resolved)?;
-    Ok(match outcome {
+    let verdict = match outcome {
         Outcome::Allow => Verdict::Run,
         Outcome::Deny { reason } => {
             let by = rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
             Verdict::Deny(Fault::new(Code::DeniedByPolicy, Culprit::Policy, format!("a policy{by} says no: {reason}")))
         }
         Outcome::Ask(ask) => Verdict::Ask(Asked { ask, rule, why: why.to_string() }),
+    };
+    Ok(match &resolved.asking_profile {
+        Some(profile) => asked_anyway(verdict, profile, resolved),
+        None => verdict,
     })
+}
+
+/// A profile wants a person to look at the call: a policy may forbid it, or say who that is, and no less.
+fn asked_anyway(verdict: Verdict, profile: &str, resolved: &Resolved) -> Verdict {
+    let reads = only_reads(resolved);
+    match verdict {
+        Verdict::Run => {}
+        // Asked at the first write of a tool that has none, nobody would ever be asked.
+        Verdict::Ask(asked) if reads && asked.ask.at == At::AtWrite => {}
+        decided => return decided,
+    }
+    let at = if reads { At::Before } else { At::AtWrite };
+    let why = format!("profile `{profile}` wants calls of this tool to be approved");
+    Verdict::Ask(Asked { ask: Ask { at, ..Ask::standard() }, rule: None, why })
 }
 
 fn decision(

@@ -58,6 +58,9 @@ struct Add {
     /// A JSON object that the connector may read; no secrets.
     #[arg(long, value_name = "JSON")]
     settings: Option<String>,
+    /// A JSON object: name of a tool to the parameters that are set for every call of it.
+    #[arg(long, value_name = "JSON")]
+    presets: Option<String>,
 }
 
 const COLUMNS: &[Column] = &[
@@ -77,6 +80,7 @@ const LINES: &[Column] = &[
     ("Base URL", "/base_url"),
     ("Redirect URI", "/redirect_uri"),
     ("Settings", "/settings"),
+    ("Presets", "/presets"),
     ("Status", "/status"),
     ("Disabled", "/disabled"),
     ("Accounts", "/account_count"),
@@ -120,10 +124,12 @@ fn body(add: &Add) -> Result<Map<String, Value>, CliError> {
             body.insert(name.into(), value.as_str().into());
         }
     }
-    if let Some(settings) = &add.settings {
-        let settings: Map<String, Value> = serde_json::from_str(settings)
-            .map_err(|error| CliError::Usage(format!("--settings is not a JSON object: {error}")))?;
-        body.insert("settings".into(), settings.into());
+    for (name, text) in [("settings", &add.settings), ("presets", &add.presets)] {
+        if let Some(text) = text {
+            let object: Map<String, Value> = serde_json::from_str(text)
+                .map_err(|error| CliError::Usage(format!("--{name} is not a JSON object: {error}")))?;
+            body.insert(name.into(), object.into());
+        }
     }
     Ok(body)
 }
@@ -161,9 +167,12 @@ mod tests {
                     "http://h",
                     "--settings",
                     r#"{"n": 12345678901234567890123}"#,
+                    "--presets",
+                    r#"{"github_issues_list": {"owner": "acme"}}"#,
                 ],
                 json!({"name": "w", "connector": "github", "auth_pattern": "token", "base_url": "http://h",
-                    "settings": {"n": 12345678901234567890123_u128}}),
+                    "settings": {"n": 12345678901234567890123_u128},
+                    "presets": {"github_issues_list": {"owner": "acme"}}}),
             ),
         ];
         for (more, expected) in cases {
@@ -189,10 +198,12 @@ Accounts      0
     #[tokio::test]
     async fn settings_that_are_no_object_are_wrong_usage() {
         let fake = Fake::answering(201, WORK).await;
-        for settings in ["", "{", "[]", "7", "null", "{} {}", "{a: 1}"] {
-            let args = ["connection", "add", "w", "--connector", "github", "--settings", settings];
-            let ran = run_args_at(&fake, &args, "").await;
-            assert_eq!((ran.code, fake.requests().len()), (2, 0), "{settings}");
+        for text in ["", "{", "[]", "7", "null", "{} {}", "{a: 1}"] {
+            for option in ["--settings", "--presets"] {
+                let args = ["connection", "add", "w", "--connector", "github", option, text];
+                let ran = run_args_at(&fake, &args, "").await;
+                assert_eq!((ran.code, fake.requests().len()), (2, 0), "{option} {text}");
+            }
         }
     }
 

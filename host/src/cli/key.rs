@@ -43,6 +43,10 @@ struct Add {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     identifier: Option<String>,
+    /// Name of the profile that says what it may use.
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<String>,
     /// For people.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,8 +60,14 @@ enum Role {
     Admin,
 }
 
-const COLUMNS: &[Column] =
-    &[("ID", "/id"), ("NAME", "/name"), ("ROLE", "/role"), ("IDENTIFIER", "/identifier"), ("MADE", "/created_at")];
+const COLUMNS: &[Column] = &[
+    ("ID", "/id"),
+    ("NAME", "/name"),
+    ("ROLE", "/role"),
+    ("IDENTIFIER", "/identifier"),
+    ("PROFILE", "/profile"),
+    ("MADE", "/created_at"),
+];
 
 /// Runs `gloveport key`.
 pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> {
@@ -104,6 +114,10 @@ mod tests {
         assert_eq!(fake.request().json(), json!({"role": "agent", "identifier": "ada", "name": "laptop"}));
 
         let fake = Fake::answering(201, r#"{"id": "key_1", "key": "gp_new"}"#).await;
+        assert_eq!(run_at(&fake, "key add --role agent --profile support", "").await.code, 0);
+        assert_eq!(fake.request().json(), json!({"role": "agent", "profile": "support"}));
+
+        let fake = Fake::answering(201, r#"{"id": "key_1", "key": "gp_new"}"#).await;
         let ran = run_at(&fake, "key add --role admin --json", "").await;
         assert_eq!(ran.out, "{\"id\": \"key_1\", \"key\": \"gp_new\"}\n");
         assert_eq!(fake.request().json(), json!({"role": "admin"}));
@@ -111,11 +125,12 @@ mod tests {
 
     #[tokio::test]
     async fn list_and_remove() {
-        let body = r#"{"items": [{"id": "key_1", "role": "agent", "identifier": "ada"}], "next_cursor": null}"#;
+        let body = r#"{"items": [{"id": "key_1", "role": "agent", "identifier": "ada", "profile": "support"}],
+            "next_cursor": null}"#;
         let fake = Fake::answering(200, body).await;
         let table = "\
-ID     NAME  ROLE   IDENTIFIER  MADE
-key_1  -     agent  ada         -
+ID     NAME  ROLE   IDENTIFIER  PROFILE  MADE
+key_1  -     agent  ada         support  -
 ";
         assert_eq!(run_at(&fake, "key list", "").await.out, table);
         let fake = Fake::answering(204, "").await;

@@ -1,6 +1,6 @@
 //! Who asks.
 
-use super::{KeyId, ProjectId};
+use super::{KeyId, ProfileId, ProjectId};
 
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,15 @@ impl Role {
     }
 }
 
+/// The profile that a key is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundProfile {
+    /// Its identifier.
+    pub id: ProfileId,
+    /// Its name, which never changes.
+    pub name: String,
+}
+
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -39,4 +48,6 @@ pub struct Caller {
     pub role: Role,
     /// The only user it may act for; any user of the project if `None`.
     pub identifier: Option<String>,
+    /// All that it may use; everything of the project if `None`.
+    pub profile: Option<BoundProfile>,
 }

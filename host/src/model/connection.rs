@@ -19,6 +19,8 @@ pub struct Connection {
     pub base_url: Option<String>,
     /// A JSON object as text, readable by the connector.
     pub settings: String,
+    /// Preset parameters of tools: a JSON object as text, from the tool's name to an object of its parameters.
+    pub presets: String,
     /// Calls are refused while set.
     pub disabled: bool,
     /// When it was made.

@@ -53,6 +53,8 @@ ids! {
     KeyId = "key_";
     /// Of a rule of the policy.
     PolicyId = "pol_";
+    /// Of a profile.
+    ProfileId = "prof_";
     /// Of an approval.
     ApprovalId = "appr_";
     /// Of one HTTP request to this host.

@@ -169,6 +169,16 @@ impl Outcome {
 }
 
 impl Ask {
+    /// An administrator, at each write, within a day.
+    pub fn standard() -> Self {
+        Self {
+            approvers: vec![Approver::Admin],
+            at: At::AtWrite,
+            expires_after_ms: 24 * 60 * 60 * 1_000,
+            each_write: true,
+        }
+    }
+
     /// Whether a key may decide what another key asked: only if it is named, and is not the one that asks.
     pub fn admits(&self, asking: &str, id: &str, name: &str, admin: bool) -> bool {
         asking != id
@@ -198,13 +208,7 @@ impl Fallback {
     /// What holds until the operator says otherwise: reads and writes run; what destroys waits at its first write, a
     /// day long, for an administrator, who sees the exact request. Each further write is another decision.
     pub fn standard() -> Self {
-        let ask = Ask {
-            approvers: vec![Approver::Admin],
-            at: At::AtWrite,
-            expires_after_ms: 24 * 60 * 60 * 1_000,
-            each_write: true,
-        };
-        Self { read: Outcome::Allow, write: Outcome::Allow, destroy: Outcome::Ask(ask) }
+        Self { read: Outcome::Allow, write: Outcome::Allow, destroy: Outcome::Ask(Ask::standard()) }
     }
 
     /// What happens to calls of tools with this effect.

@@ -28,6 +28,13 @@ pub(super) struct ContextKey {
 #[derive(Default)]
 pub(super) struct Cache(Mutex<Kept>);
 
+/// What a project's revision counts the changes of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Subject {
+    Policies,
+    Profiles,
+}
+
 #[derive(Default)]
 struct Kept {
     /// The lock on the data; nothing is kept without it.
@@ -35,7 +42,7 @@ struct Kept {
     generation: u64,
     keys: HashMap<String, ApiKey>,
     contexts: HashMap<ContextKey, Vec<Arc<CallContext>>>,
-    revisions: HashMap<ProjectId, i64>,
+    revisions: HashMap<(Subject, ProjectId), i64>,
 }
 
 /// A read under way: what it brings is kept only if nothing has changed since.
@@ -111,17 +118,17 @@ impl Cache {
         }
     }
 
-    /// The revision of a project's policies if it is kept, or else what keeping it later takes.
-    pub(super) fn revision(&self, project: &ProjectId) -> Result<i64, Reading> {
+    /// The revision of a project's policies or profiles if it is kept, or else what keeping it later takes.
+    pub(super) fn revision(&self, of: Subject, project: &ProjectId) -> Result<i64, Reading> {
         let kept = self.lock();
-        kept.revisions.get(project).copied().ok_or(Reading(kept.generation))
+        kept.revisions.get(&(of, project.clone())).copied().ok_or(Reading(kept.generation))
     }
 
-    pub(super) fn keep_revision(&self, reading: Reading, project: &ProjectId, revision: i64) {
+    pub(super) fn keep_revision(&self, reading: Reading, of: Subject, project: &ProjectId, revision: i64) {
         let mut kept = self.lock();
         if kept.still(reading) {
             make_room(&mut kept.revisions);
-            kept.revisions.insert(project.clone(), revision);
+            kept.revisions.insert((of, project.clone()), revision);
         }
     }
 
@@ -155,6 +162,7 @@ mod tests {
             project: ProjectId::new(&clock, &random),
             role: Role::Agent,
             identifier: None,
+            profile: None,
             name: String::new(),
             created_at: Timestamp(0),
         }

@@ -22,7 +22,7 @@ pub struct CallContext {
 }
 
 /// More than one candidate is refused as ambiguous; these many are enough to name some of them.
-const MAX_CANDIDATES: i64 = 16;
+pub const MAX_CANDIDATES: usize = 16;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -80,7 +80,7 @@ impl Store {
             .bind(connection)
             .bind(identifier),
         };
-        let rows = query.bind(MAX_CANDIDATES).fetch_all(self.read()).await?;
+        let rows = query.bind(MAX_CANDIDATES as i64).fetch_all(self.read()).await?;
         let found: Vec<_> = rows
             .iter()
             .map(|row| read_context(&mut Columns::of(row)).map(Arc::new))

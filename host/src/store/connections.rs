@@ -13,10 +13,13 @@ pub struct ConnectionFilter {
     pub connector: Option<String>,
 }
 
+/// What a connection without presets has.
+const NO_PRESETS: &str = "{}";
+
 macro_rules! columns {
     () => {
-        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.disabled, c.created_at, \
-         c.updated_at"
+        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.disabled, \
+         c.created_at, c.updated_at"
     };
 }
 pub(super) use columns as connection_columns;
@@ -26,8 +29,8 @@ impl Store {
     pub async fn insert_connection(&self, by: &By, connection: &Connection) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
-            "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, disabled, \
-             created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, presets, \
+             disabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(connection.id.as_str())
         .bind(connection.project.as_str())
@@ -36,6 +39,7 @@ impl Store {
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
+        .bind(stored_presets(connection))
         .bind(i64::from(connection.disabled))
         .bind(connection.created_at.0)
         .bind(connection.updated_at.0)
@@ -87,7 +91,7 @@ impl Store {
             .await
     }
 
-    /// Writes what can change of a connection (auth pattern, base URL, settings, the flag) if nobody else has since
+    /// Writes what can change of a connection (auth pattern, base URL, settings, presets, the flag) if nobody else has since
     /// `expected_updated_at`. `false` if somebody has, or the project has none such. The name, the connector and the
     /// time of its making stay.
     pub async fn update_connection(
@@ -101,12 +105,13 @@ impl Store {
         let updated_at = connection.updated_at.0.max(expected_updated_at.0.saturating_add(1));
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
-            "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, disabled = $4, updated_at = $5 \
-             WHERE project = $6 AND id = $7 AND updated_at = $8",
+            "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, presets = $4, disabled = $5, \
+             updated_at = $6 WHERE project = $7 AND id = $8 AND updated_at = $9",
         )
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
+        .bind(stored_presets(connection))
         .bind(i64::from(connection.disabled))
         .bind(updated_at)
         .bind(connection.project.as_str())
@@ -156,6 +161,11 @@ fn detail(connection: &Connection) -> Detail {
     }
 }
 
+/// NULL where nothing is preset, as in rows from before there were presets.
+fn stored_presets(connection: &Connection) -> Option<&str> {
+    Some(connection.presets.as_str()).filter(|presets| *presets != NO_PRESETS)
+}
+
 pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, StoreError> {
     Ok(Connection {
         id: columns.parsed(ConnectionId::parse)?,
@@ -165,6 +175,7 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         auth_pattern: columns.text()?,
         base_url: columns.maybe_text()?,
         settings: columns.text()?,
+        presets: columns.maybe_text()?.unwrap_or_else(|| NO_PRESETS.to_owned()),
         disabled: columns.flag()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,

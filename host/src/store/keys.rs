@@ -4,7 +4,7 @@ use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
-use crate::model::{Action, By, KeyId, ProjectId, Role, Timestamp};
+use crate::model::{Action, BoundProfile, By, KeyId, ProfileId, ProjectId, Role, Timestamp};
 
 /// An API key, without the text that proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct ApiKey {
     pub role: Role,
     /// The only user it may act for; any user of the project if `None`.
     pub identifier: Option<String>,
+    /// All that it may use; everything of the project if `None`.
+    pub profile: Option<BoundProfile>,
     /// For people.
     pub name: String,
     /// When it was made.
@@ -25,17 +27,18 @@ pub struct ApiKey {
 
 macro_rules! columns {
     () => {
-        "id, project, role, identifier, name, created_at"
+        "id, project, role, identifier, name, created_at, profile, \
+         (SELECT p.name FROM profiles p WHERE p.id = api_keys.profile)"
     };
 }
 
 impl Store {
-    /// Adds a key whose text hashes to `hash`. A conflict if that key is known already.
+    /// Adds a key whose text hashes to `hash`. A conflict if that key is known already, or its profile is not.
     pub async fn insert_key(&self, by: &By, key: &ApiKey, hash: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
-            "INSERT INTO api_keys (id, project, hash, role, identifier, name, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO api_keys (id, project, hash, role, identifier, name, created_at, profile) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(key.id.as_str())
         .bind(key.project.as_str())
@@ -44,12 +47,14 @@ impl Store {
         .bind(key.identifier.as_deref())
         .bind(key.name.as_str())
         .bind(key.created_at.0)
+        .bind(key.profile.as_ref().map(|profile| profile.id.as_str()))
         .execute(&mut *transaction)
         .await
-        .map_err(|error| or_conflict(error, || "this key exists already, or its project does not".into()))?;
+        .map_err(|error| or_conflict(error, || "this key exists already, or its project or profile does not".into()))?;
         let detail = Detail::default()
             .with("role", key.role.as_str())
             .with_some("identifier", key.identifier.as_deref())
+            .with_some("profile", key.profile.as_ref().map(|profile| profile.name.as_str()))
             .with("name", &key.name);
         let act = Act::new(&key.project, by, Action::KeyCreated, key.id.as_str()).detail(detail);
         self.append(&mut transaction, act).await?;
@@ -119,12 +124,13 @@ impl Store {
 }
 
 fn read_key(columns: &mut Columns<'_>) -> Result<ApiKey, StoreError> {
-    Ok(ApiKey {
-        id: columns.parsed(KeyId::parse)?,
-        project: columns.parsed(ProjectId::parse)?,
-        role: columns.parsed(Role::parse)?,
-        identifier: columns.maybe_text()?,
-        name: columns.text()?,
-        created_at: columns.time()?,
-    })
+    let (id, project) = (columns.parsed(KeyId::parse)?, columns.parsed(ProjectId::parse)?);
+    let role = columns.parsed(Role::parse)?;
+    let (identifier, name, created_at) = (columns.maybe_text()?, columns.text()?, columns.time()?);
+    // A key whose profile cannot be read opens nothing: without the profile it would open more.
+    let profile = match columns.maybe_parsed(ProfileId::parse)? {
+        Some(id) => Some(BoundProfile { id, name: columns.text()? }),
+        None => None,
+    };
+    Ok(ApiKey { id, project, role, identifier, profile, name, created_at })
 }

@@ -1,5 +1,6 @@
 //! Policies: rules in their order, and what holds where none does.
 
+use super::cache::Subject;
 use super::row::Columns;
 use super::{Store, StoreError};
 use crate::model::{PolicyId, ProjectId, Timestamp};
@@ -39,7 +40,7 @@ pub struct PolicySet {
 impl Store {
     /// The number that changes with the project's rules; 0 where nothing was ever set.
     pub async fn policy_revision(&self, project: &ProjectId) -> Result<i64, StoreError> {
-        let reading = match self.inner.cache.revision(project) {
+        let reading = match self.inner.cache.revision(Subject::Policies, project) {
             Ok(revision) => return Ok(revision),
             Err(reading) => reading,
         };
@@ -48,7 +49,7 @@ impl Store {
             .fetch_optional(self.read())
             .await?;
         let revision = row.map_or(Ok(0), |row| Columns::of(&row).number())?;
-        self.inner.cache.keep_revision(reading, project, revision);
+        self.inner.cache.keep_revision(reading, Subject::Policies, project, revision);
         Ok(revision)
     }
 

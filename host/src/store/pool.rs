@@ -202,7 +202,7 @@ mod tests {
         let store = store(&folder).await;
         let (clock, random) = (Clock::system(), Random::system());
         let project = store.default_project(&clock, &random).await.unwrap();
-        sqlx::query("PRAGMA max_page_count = 60").execute(store.write()).await.unwrap();
+        sqlx::query("PRAGMA max_page_count = 120").execute(store.write()).await.unwrap();
         let mut written = 0;
         let error = loop {
             let key = ApiKey {
@@ -210,6 +210,7 @@ mod tests {
                 project: project.clone(),
                 role: Role::Agent,
                 identifier: None,
+                profile: None,
                 name: "x".repeat(10_000),
                 created_at: clock.now(),
             };
@@ -229,7 +230,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder).await;
         let project = store.default_project(&Clock::system(), &Random::system()).await.unwrap();
-        sqlx::query("INSERT INTO api_keys VALUES ('key_canary', $1, 'hash', 'root', NULL, 'n', 0)")
+        sqlx::query("INSERT INTO api_keys VALUES ('key_canary', $1, 'hash', 'root', NULL, 'n', 0, NULL)")
             .bind(project.as_str())
             .execute(store.write())
             .await

@@ -184,3 +184,40 @@ async fn a_master_key_is_rotated_while_calls_go_on() {
     assert!(run(&host, &["key", "rotate", "--data", &data, "--drop-unused"], "").await.done().contains("Removed 2"));
     host.execute("probe_whoami", "user-0", &json!({})).await.expect(200);
 }
+
+/// AK-910, SI-15: an operator writes a profile into a file, and makes a key that is bound to it.
+#[tokio::test]
+async fn a_person_gives_an_agent_a_profile() {
+    let upstream = Upstream::start(|_| Reply::json(200, &json!({ "ok": true }))).await;
+    let host = TestHost::start().await;
+    host.install("probe").await;
+    let presets = r#"{"probe_echo": {"also": 2}}"#;
+    let url = upstream.url("");
+    let add = ["connection", "add", "probe", "--connector", "probe", "--auth-pattern", "bearer", "--base-url", &url];
+    run(&host, &[&add[..], &["--presets", presets]].concat(), "").await.done();
+    host.account("probe", "ada", &json!({ "token": host.plant().token() })).await.expect(201);
+    let content = |tool: &str| {
+        let options = json!({ "probe_echo": { "presets": { "who": "{{ call.identifier }}" } } });
+        json!({ "name": "p", "connections": [{ "connection": "probe", "tools": [tool], "options": options }] })
+    };
+    std::fs::write(host.data().join("profile.json"), content("probe_echo").to_string()).unwrap();
+    let shown = run(&host, &["profile", "put", "profile.json"], "").await.done();
+    assert!(shown.starts_with("Name         p\n") && shown.contains("Connections  probe\n"), "{shown}");
+    let refused = run(&host, &["profile", "put", "-"], &content("probe_nothing").to_string()).await;
+    assert_eq!(refused.code, Some(1));
+    for part in ["/connections/0/tools/0", "has no tool `probe_nothing`"] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+    let key = run(&host, &["key", "add", "--role", "agent", "--profile", "p"], "").await.done();
+    let call = ["call", "probe_echo", "--identifier", "ada", "--json"];
+    let called = run_as(&host, key.trim(), &call, "").await.json();
+    assert_eq!(called["data"], json!({ "who": "ada", "also": 2 }));
+    assert_eq!(run_as(&host, key.trim(), &["call", "probe_list", "--identifier", "ada"], "").await.code, Some(1));
+    let listed = run(&host, &["key", "list"], "").await.done();
+    assert!(listed.contains("PROFILE"), "{listed}");
+    // What `show` says can be put back as it is.
+    let shown = run(&host, &["profile", "show", "p", "--json"], "").await.done();
+    run(&host, &["profile", "put", "-"], &shown).await.done();
+    assert_eq!(run(&host, &["profile", "remove", "p"], "").await.code, Some(1));
+    assert!(run(&host, &["profile", "list"], "").await.done().contains("probe"));
+}

@@ -45,6 +45,7 @@ async fn the_document_is_complete() {
     DELETE /v1/connectors/{name}
     DELETE /v1/keys/{id}
     DELETE /v1/policies/{id}
+    DELETE /v1/profiles/{name}
     GET /healthz
     GET /metrics
     GET /readyz
@@ -63,6 +64,8 @@ async fn the_document_is_complete() {
     GET /v1/policies
     GET /v1/policies/defaults
     GET /v1/policies/{id}
+    GET /v1/profiles
+    GET /v1/profiles/{name}
     GET /v1/tools
     GET /v1/tools/{name}
     PATCH /v1/connections/{name}
@@ -76,10 +79,12 @@ async fn the_document_is_complete() {
     POST /v1/keys
     POST /v1/policies
     POST /v1/policies/evaluate
+    POST /v1/profiles
     POST /v1/tools/{name}/execute
     PUT /v1/connections/{name}/accounts/{identifier}
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}
+    PUT /v1/profiles/{name}
     ");
     // Every reference leads somewhere.
     let text = document.value().to_string();

@@ -123,6 +123,7 @@ async fn other_project(bed: &Bed) -> String {
         project,
         role: Role::Admin,
         identifier: None,
+        profile: None,
         name: "other".into(),
         created_at: clock.now(),
     };

@@ -58,6 +58,7 @@ impl Fixture {
             project: self.project.clone(),
             role,
             identifier: None,
+            profile: None,
             name: "test".into(),
             created_at: self.clock.now(),
         }
@@ -85,6 +86,7 @@ impl Fixture {
             auth_pattern: "bearer".into(),
             base_url: None,
             settings: "{}".into(),
+            presets: "{}".into(),
             disabled: false,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),

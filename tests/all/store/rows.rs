@@ -113,6 +113,7 @@ async fn connections_have_one_name_each_and_change_once_at_a_time() {
         let changed = Connection {
             base_url: Some("https://eu.example.com".into()),
             settings: r#"{"region":"eu"}"#.into(),
+            presets: r#"{"acme_things_list":{"region":"eu"}}"#.into(),
             disabled: true,
             ..connection.clone()
         };

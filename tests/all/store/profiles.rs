@@ -1,0 +1,79 @@
+//! Profiles: one name, a number that grows with each change, and keys that hold on to them.
+
+use gloveport::model::{BoundProfile, ProfileId, Role};
+use gloveport::store::{ApiKey, PageRequest, ProfileRow, StoreError};
+
+use super::fixture::{Fixture, on_both};
+
+fn row(f: &Fixture, name: &str) -> ProfileRow {
+    ProfileRow {
+        id: ProfileId::new(&f.clock, &f.random),
+        project: f.project.clone(),
+        name: name.into(),
+        description: "for support".into(),
+        connections: r#"[{"connection":"main"}]"#.into(),
+        created_at: f.clock.now(),
+        updated_at: f.clock.now(),
+    }
+}
+
+/// AK-910: rows read back, names are unique within a project, and other projects see and touch nothing of it.
+#[tokio::test]
+async fn profiles_are_of_one_project() {
+    on_both(async |f: Fixture| {
+        let (one, two) = (row(&f, "one"), row(&f, "two"));
+        f.store.insert_profile(&one).await.unwrap();
+        f.store.insert_profile(&two).await.unwrap();
+        assert!(matches!(f.store.insert_profile(&row(&f, "one")).await, Err(StoreError::Conflict(_))));
+        assert_eq!(f.store.find_profile(&f.project, "one").await.unwrap(), Some(one.clone()));
+        assert_eq!(f.store.find_profile(&f.project, "On").await.unwrap(), None);
+        assert_eq!(f.store.find_profile(&f.stranger, "one").await.unwrap(), None);
+        let page = f.store.list_profiles(&f.project, &PageRequest { limit: 1, cursor: None }).await.unwrap();
+        assert_eq!((page.items.len(), page.total_size, page.next_cursor.is_some()), (1, 2, true));
+        assert_eq!(f.store.list_profiles(&f.stranger, &PageRequest::first()).await.unwrap().items, []);
+        let theirs = ProfileRow { project: f.stranger.clone(), description: "mine now".into(), ..one.clone() };
+        assert!(!f.store.update_profile(&theirs).await.unwrap());
+        assert!(!f.store.delete_profile(&f.stranger, "one").await.unwrap());
+        let changed = ProfileRow { connections: "[]".into(), ..one };
+        assert!(f.store.update_profile(&changed).await.unwrap());
+        assert_eq!(f.store.find_profile(&f.project, "one").await.unwrap(), Some(changed));
+    })
+    .await;
+}
+
+/// Each change is seen by its number, a removed profile's number never comes again, and a bound key keeps its profile.
+#[tokio::test]
+async fn a_revision_is_never_the_same_twice_and_keys_hold_on() {
+    on_both(async |f: Fixture| {
+        let mut last = f.store.profile_revision(&f.project).await.unwrap();
+        assert_eq!(last, 0);
+        let grew = async |last: &mut i64| {
+            let now = f.store.profile_revision(&f.project).await.unwrap();
+            assert!(now > *last, "{now} after {last}");
+            *last = now;
+        };
+        let profile = row(&f, "p");
+        f.store.insert_profile(&profile).await.unwrap();
+        grew(&mut last).await;
+        f.store.update_profile(&profile).await.unwrap();
+        grew(&mut last).await;
+        let bound = Some(BoundProfile { id: profile.id.clone(), name: "p".into() });
+        let key = ApiKey { profile: bound.clone(), ..f.key(Role::Agent) };
+        f.store.insert_key(&key, "hash").await.unwrap();
+        assert_eq!(f.store.find_key("hash").await.unwrap(), Some(key.clone()));
+        assert_eq!(f.store.key(&f.project, &key.id).await.unwrap(), Some(key.clone()));
+        assert!(matches!(f.store.delete_profile(&f.project, "p").await, Err(StoreError::Conflict(_))));
+        assert_eq!(f.store.profile_revision(&f.project).await.unwrap(), last);
+        f.store.delete_key(&f.project, &key.id).await.unwrap();
+        assert!(f.store.delete_profile(&f.project, "p").await.unwrap());
+        grew(&mut last).await;
+        f.store.insert_profile(&row(&f, "p")).await.unwrap();
+        grew(&mut last).await;
+        // A key that would be bound to what is not there is none.
+        let lost = ApiKey { profile: bound, ..f.key(Role::Agent) };
+        assert!(matches!(f.store.insert_key(&lost, "other").await, Err(StoreError::Conflict(_))));
+        assert_eq!(f.store.find_key("other").await.unwrap(), None);
+        assert_eq!(f.store.profile_revision(&f.stranger).await.unwrap(), 0);
+    })
+    .await;
+}
