@@ -142,6 +142,7 @@ pub(super) async fn create(
     }
     let last = rules.last().map_or(0, |rule| rule.position);
     let now = host.clock.now();
+    let by = caller.by(now);
     let old = PolicyRow {
         id,
         project: caller.project,
@@ -153,7 +154,7 @@ pub(super) async fn create(
         updated_at: now,
     };
     let row = changed(old, new)?;
-    host.store.put_policy(&row).await?;
+    host.store.put_policy(&by, &row).await?;
     Ok((StatusCode::CREATED, axum::Json(body(&row))).into_response())
 }
 
@@ -181,7 +182,7 @@ pub(super) async fn replace(
 ) -> Result<axum::Json<PolicyBody>, Problem> {
     let old = find(&state, &caller, &id).await?;
     let row = changed(PolicyRow { updated_at: state.host.clock.now(), ..old }, new)?;
-    state.host.store.put_policy(&row).await?;
+    state.host.store.put_policy(&caller.by(row.updated_at), &row).await?;
     Ok(axum::Json(body(&row)))
 }
 
@@ -194,7 +195,7 @@ pub(super) async fn remove(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let id = PolicyId::parse(&id).ok_or_else(missing)?;
-    match state.host.store.delete_policy(&caller.project, &id).await? {
+    match state.host.store.delete_policy(&caller.by(state.host.clock.now()), &caller.project, &id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(missing()),
     }
@@ -221,7 +222,8 @@ pub(super) async fn set_defaults(
 ) -> Result<axum::Json<Box<RawValue>>, Problem> {
     let text = serde_json::to_string(&new).map_err(|error| Problem::bad_request(error.to_string()))?;
     let fallback = check_fallback(Some(&text))?;
-    state.host.store.put_policy_fallback(&caller.project, &fallback).await?;
+    let by = caller.by(state.host.clock.now());
+    state.host.store.put_policy_fallback(&by, &caller.project, &fallback).await?;
     Ok(axum::Json(raw(fallback)))
 }
 

@@ -127,7 +127,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let NewProfile { name, description, connections } = new;
     let row = new_row(&state, &caller, name, ProfileContent { description, connections }).await?;
-    insert(&state, &row).await?;
+    insert(&state, &caller, &row).await?;
     Ok((StatusCode::CREATED, axum::Json(body(&state, &row).await?)).into_response())
 }
 
@@ -158,11 +158,11 @@ pub(super) async fn put(
     let store = &state.host.store;
     let new = new_row(&state, &caller, name, content).await?;
     let Some(old) = store.find_profile(&caller.project, &new.name).await? else {
-        insert(&state, &new).await?;
+        insert(&state, &caller, &new).await?;
         return Ok((StatusCode::CREATED, axum::Json(body(&state, &new).await?)).into_response());
     };
     let row = ProfileRow { id: old.id, created_at: old.created_at, ..new };
-    if !store.update_profile(&row).await? {
+    if !store.update_profile(&caller.by(row.updated_at), &row).await? {
         return Err(Problem::conflict("somebody else removed the profile at the same time: try again"));
     }
     Ok(axum::Json(body(&state, &row).await?).into_response())
@@ -177,7 +177,8 @@ pub(super) async fn remove(
     Admin(caller): Admin,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let removed = state.host.store.delete_profile(&caller.project, &name).await.map_err(|error| match error {
+    let by = caller.by(state.host.clock.now());
+    let removed = state.host.store.delete_profile(&by, &caller.project, &name).await.map_err(|error| match error {
         StoreError::Conflict(_) => Problem::conflict("keys are bound to it: remove them first"),
         error => error.into(),
     })?;
@@ -209,8 +210,8 @@ async fn new_row(
     })
 }
 
-async fn insert(state: &ApiState, row: &ProfileRow) -> Result<(), Problem> {
-    state.host.store.insert_profile(row).await.map_err(|error| match error {
+async fn insert(state: &ApiState, caller: &Caller, row: &ProfileRow) -> Result<(), Problem> {
+    state.host.store.insert_profile(&caller.by(row.created_at), row).await.map_err(|error| match error {
         StoreError::Conflict(_) => Problem::conflict("there is a profile of this name"),
         error => error.into(),
     })

@@ -119,6 +119,18 @@ actions! {
     AccountResealed = "account.resealed";
     /// An account was removed with its credential.
     AccountDeleted = "account.deleted";
+    /// A policy was made or changed.
+    PolicyChanged = "policy.changed";
+    /// A policy was removed.
+    PolicyDeleted = "policy.deleted";
+    /// What holds where no policy does was changed.
+    PolicyDefaults = "policy.defaults";
+    /// A profile was made.
+    ProfileCreated = "profile.created";
+    /// A profile was changed.
+    ProfileChanged = "profile.changed";
+    /// A profile was removed.
+    ProfileDeleted = "profile.deleted";
 }
 
 impl Action {

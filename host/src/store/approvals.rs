@@ -4,10 +4,10 @@ use sqlx::AnyConnection;
 
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Page, PageRequest, Store, StoreError, group_commit};
+use super::{Act, Detail, Page, PageRequest, Store, StoreError, group_commit};
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Code, Culprit, Execution, ExecutionId, ExecutionStatus, KeyId, PolicyId,
-    ProjectId, Timestamp,
+    Action, Actor, Approval, ApprovalId, ApprovalState, By, Code, Culprit, Execution, ExecutionId, ExecutionStatus,
+    KeyId, PolicyId, ProjectId, Timestamp,
 };
 
 /// What a call that waits needs to go on. All texts are sealed.
@@ -81,7 +81,7 @@ impl Store {
             Wait::AtWrite(execution) => {
                 change_status(&mut transaction, execution, "started", ExecutionStatus::Waiting, None).await?;
             }
-        }
+        };
         sqlx::query(
             "INSERT INTO execution_bodies (execution, project, request, journal, kept_until) \
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution) DO UPDATE SET journal = $4, kept_until = $5",
@@ -94,6 +94,11 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         insert_approval(&mut transaction, approval, shown).await?;
+        let by = By { actor: Actor::Key(approval.asked_by.clone()), at: approval.created_at };
+        let act = act_of(approval, &by, ExecutionStatus::Waiting).detail(
+            Detail::default().with("approval", approval.id.as_str()).with_some("request", approval.request.as_deref()),
+        );
+        self.append(&mut transaction, act).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -103,7 +108,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let row = sqlx::query(
             "UPDATE approvals SET state = $1, decided_at = $2, decided_by = $3, reason = $4 \
-             WHERE id = $5 AND state = 'pending' AND expires_at > $2 RETURNING execution",
+             WHERE id = $5 AND state = 'pending' AND expires_at > $2 RETURNING project, execution, rule",
         )
         .bind(decided.state.as_str())
         .bind(decided.at.0)
@@ -113,8 +118,11 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await?;
         let Some(row) = row else { return Ok(false) };
-        let execution = Columns::of(&row).parsed(ExecutionId::parse)?;
-        if decided.state == ApprovalState::Approved {
+        let mut columns = Columns::of(&row);
+        let project = columns.parsed(ProjectId::parse)?;
+        let execution = columns.parsed(ExecutionId::parse)?;
+        let rule = columns.maybe_parsed(PolicyId::parse)?;
+        let status = if decided.state == ApprovalState::Approved {
             change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Started, None).await?;
             sqlx::query("UPDATE executions SET host = $2 WHERE id = $1")
                 .bind(execution.as_str())
@@ -124,11 +132,20 @@ impl Store {
             if let Some(edited) = &decided.edited {
                 start_over(&mut transaction, &execution, edited).await?;
             }
+            ExecutionStatus::Started
         } else {
             let detail = decided.reason.unwrap_or("no reason was given");
             let end = Some((decided.at, detail));
             change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Rejected, end).await?;
-        }
+            ExecutionStatus::Rejected
+        };
+        let by = By { actor: Actor::Key(decided.by.clone()), at: decided.at };
+        let detail = Detail::default()
+            .with("approval", decided.approval.as_str())
+            .with_some("input", decided.edited.as_ref().map(|edited| edited.input_digest.as_str()));
+        let act = Act::new(&project, &by, Action::Execution(status), execution.as_str());
+        let act = rule.iter().fold(act, |act, rule| act.rule(rule.as_str()));
+        self.append(&mut transaction, act.approver(&by.actor).detail(detail)).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -145,15 +162,23 @@ impl Store {
         let mut transaction = self.begin().await?;
         let rows = sqlx::query(
             "UPDATE approvals SET state = 'expired', decided_at = $1 WHERE state = 'pending' AND expires_at <= $1 \
-             RETURNING execution",
+             RETURNING project, execution",
         )
         .bind(now.0)
         .fetch_all(&mut *transaction)
         .await?;
+        let mut acts = Vec::with_capacity(rows.len());
         for row in &rows {
-            let execution = Columns::of(row).parsed(ExecutionId::parse)?;
+            let mut columns = Columns::of(row);
+            let project = columns.parsed(ProjectId::parse)?;
+            let execution = columns.parsed(ExecutionId::parse)?;
+            let status = Action::Execution(ExecutionStatus::Expired);
+            acts.push(Act::new(&project, &By::host(now), status, execution.as_str()));
             let end = Some((now, "nobody approved it in time"));
             change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, end).await?;
+        }
+        if !acts.is_empty() {
+            self.inner.ledger.append(&mut transaction, &acts).await?;
         }
         transaction.commit().await?;
         Ok(rows.len() as u64)
@@ -256,6 +281,11 @@ impl Store {
             .page(self.read(), request, |text| ApprovalId::parse(text).is_some(), read_approval)
             .await
     }
+}
+
+fn act_of(approval: &Approval, by: &By, status: ExecutionStatus) -> Act {
+    let act = Act::new(&approval.project, by, Action::Execution(status), approval.execution.as_str());
+    approval.rule.iter().fold(act, |act, rule| act.rule(rule.as_str()))
 }
 
 async fn start_over(

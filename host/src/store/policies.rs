@@ -2,8 +2,8 @@
 
 use super::cache::Subject;
 use super::row::Columns;
-use super::{Store, StoreError};
-use crate::model::{PolicyId, ProjectId, Timestamp};
+use super::{Act, Detail, Store, StoreError};
+use crate::model::{Action, By, PolicyId, ProjectId, Timestamp};
 
 /// A rule as it is stored: condition and outcome are texts that the policy module reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Store {
     }
 
     /// Adds a rule, or puts it in place of the one with its identifier.
-    pub async fn put_policy(&self, policy: &PolicyRow) -> Result<(), StoreError> {
+    pub async fn put_policy(&self, by: &By, policy: &PolicyRow) -> Result<(), StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         sqlx::query(
@@ -98,11 +98,18 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         touch(&mut transaction, &policy.project).await?;
+        let detail = Detail::default()
+            .with("name", &policy.name)
+            .number("position", policy.position.unsigned_abs())
+            .digest("condition", &policy.condition)
+            .digest("outcome", &policy.outcome);
+        let act = Act::new(&policy.project, by, Action::PolicyChanged, policy.id.as_str()).detail(detail);
+        self.append(&mut transaction, act).await?;
         Ok(transaction.commit().await?)
     }
 
     /// Removes a rule. `false` if the project has none such.
-    pub async fn delete_policy(&self, project: &ProjectId, id: &PolicyId) -> Result<bool, StoreError> {
+    pub async fn delete_policy(&self, by: &By, project: &ProjectId, id: &PolicyId) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM policies WHERE project = $1 AND id = $2")
@@ -110,13 +117,17 @@ impl Store {
             .bind(id.as_str())
             .execute(&mut *transaction)
             .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
         touch(&mut transaction, project).await?;
+        self.append(&mut transaction, Act::new(project, by, Action::PolicyDeleted, id.as_str())).await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(true)
     }
 
     /// Sets what holds where no rule does: JSON text.
-    pub async fn put_policy_fallback(&self, project: &ProjectId, fallback: &str) -> Result<(), StoreError> {
+    pub async fn put_policy_fallback(&self, by: &By, project: &ProjectId, fallback: &str) -> Result<(), StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         touch(&mut transaction, project).await?;
@@ -125,6 +136,9 @@ impl Store {
             .bind(fallback)
             .execute(&mut *transaction)
             .await?;
+        let detail = Detail::default().digest("outcomes", fallback);
+        let act = Act::new(project, by, Action::PolicyDefaults, project.as_str()).detail(detail);
+        self.append(&mut transaction, act).await?;
         Ok(transaction.commit().await?)
     }
 }

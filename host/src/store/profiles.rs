@@ -4,8 +4,8 @@ use super::cache::Subject;
 use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Page, PageRequest, Store, StoreError};
-use crate::model::{ProfileId, ProjectId, Timestamp};
+use super::{Act, Detail, Page, PageRequest, Store, StoreError};
+use crate::model::{Action, By, ProfileId, ProjectId, Timestamp};
 
 /// A profile as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Adds a profile. A conflict if its name is taken.
-    pub async fn insert_profile(&self, profile: &ProfileRow) -> Result<(), StoreError> {
+    pub async fn insert_profile(&self, by: &By, profile: &ProfileRow) -> Result<(), StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         sqlx::query(
@@ -89,11 +89,12 @@ impl Store {
         .await
         .map_err(|error| or_conflict(error, || format!("profile `{}` exists already", profile.name)))?;
         touch(&mut transaction, &profile.project).await?;
+        self.append(&mut transaction, told(profile, by, Action::ProfileCreated)).await?;
         Ok(transaction.commit().await?)
     }
 
     /// Writes what can change of a profile. `false` if the project has none with its identifier.
-    pub async fn update_profile(&self, profile: &ProfileRow) -> Result<bool, StoreError> {
+    pub async fn update_profile(&self, by: &By, profile: &ProfileRow) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
@@ -106,13 +107,17 @@ impl Store {
         .bind(profile.updated_at.0)
         .execute(&mut *transaction)
         .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
         touch(&mut transaction, &profile.project).await?;
+        self.append(&mut transaction, told(profile, by, Action::ProfileChanged)).await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(true)
     }
 
     /// Removes a profile. `false` if the project has none such; a conflict while a key is bound to it.
-    pub async fn delete_profile(&self, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
+    pub async fn delete_profile(&self, by: &By, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM profiles WHERE project = $1 AND name = $2")
@@ -121,10 +126,19 @@ impl Store {
             .execute(&mut *transaction)
             .await
             .map_err(|error| or_conflict(error, || format!("keys are bound to profile `{name}`")))?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
         touch(&mut transaction, project).await?;
+        self.append(&mut transaction, Act::new(project, by, Action::ProfileDeleted, name)).await?;
         transaction.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(true)
     }
+}
+
+fn told(profile: &ProfileRow, by: &By, action: Action) -> Act {
+    let detail = Detail::default().with("id", profile.id.as_str()).digest("connections", &profile.connections);
+    Act::new(&profile.project, by, action, &profile.name).detail(detail)
 }
 
 /// Tells all hosts that a profile changed.

@@ -1,9 +1,13 @@
 //! A host's master keys are those of the database, or it is told so before it does anything with them.
 
-use gloveport::model::{Random, Secret};
+use gloveport::model::{By, Random, Secret};
 use gloveport::vault::{self, KeySource, Vault, VaultError};
 
 use super::fixture::{Fixture, on_both};
+
+fn by(f: &Fixture) -> By {
+    By::host(f.clock.now())
+}
 
 /// A key file in a folder of its own: what a host with a new data folder comes with.
 fn other() -> (tempfile::TempDir, Vault) {
@@ -48,7 +52,7 @@ async fn sealed_credentials_tell_their_keys() {
         let binding =
             vault::Binding { project: &account.project, account: &account.id, field: "token", hosts: &account.hosts };
         let sealed = own.seal(&binding, &Secret::new("a token".into())).unwrap();
-        f.store.put_account(&account, &[("token".to_owned(), sealed)].into()).await.unwrap();
+        f.store.put_account(&by(&f), &account, &[("token".to_owned(), sealed)].into()).await.unwrap();
         is_refused(vault::agree(&f.store, &stranger).await, &stranger, &own.current_key_id());
         assert!(f.store.master_keys().await.unwrap().is_empty(), "a stranger leaves nothing behind");
         vault::agree(&f.store, &own).await.unwrap();
@@ -64,7 +68,7 @@ async fn a_rotation_makes_its_key_known() {
         let ((folder, own), (_two, stranger)) = (other(), other());
         vault::agree(&f.store, &own).await.unwrap();
         let first = own.current_key_id();
-        vault::rotate(&f.store, &own, |_| {}).await.unwrap();
+        vault::rotate(&f.store, &own, &by(&f), |_| {}).await.unwrap();
         let mut both = own.key_ids();
         both.sort();
         assert_eq!(f.store.master_keys().await.unwrap(), both);
@@ -74,7 +78,7 @@ async fn a_rotation_makes_its_key_known() {
         assert_eq!(f.store.master_keys().await.unwrap(), [own.current_key_id()]);
 
         assert!(vault::agree(&f.store, &stranger).await.is_err());
-        vault::rotate(&f.store, &stranger, |_| {}).await.unwrap();
+        vault::rotate(&f.store, &stranger, &by(&f), |_| {}).await.unwrap();
         vault::agree(&f.store, &stranger).await.unwrap();
     })
     .await;

@@ -8,10 +8,14 @@ use std::convert::Infallible;
 use gloveport::config::Database;
 use gloveport::identity;
 use gloveport::model::{
-    AccountState, Action, Actor, By, Chain, Code, Culprit, Entry, ExecutionStatus, KeyId, Role, Timestamp,
+    AccountState, Action, Actor, By, Chain, Code, Culprit, Entry, ExecutionStatus, KeyId, PolicyId, ProfileId, Role,
+    Timestamp,
 };
-use gloveport::store::{Act, AuditFilter, AuditWalkError, Detail, Outcome, PageRequest, Store, StoreError};
+use gloveport::store::{
+    Act, AuditFilter, AuditWalkError, Detail, Outcome, PageRequest, PolicyRow, ProfileRow, Store, StoreError,
+};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::fixture::{CONNECTOR, Fixture, on_both, sealed};
 
@@ -75,6 +79,7 @@ async fn each_change_leaves_its_row() {
         seen.none("a project that is there").await;
 
         keys(&f, &by, &mut seen).await;
+        rules(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
         f.store.delete_connection(&by, &f.project, "main").await.unwrap_err();
@@ -110,6 +115,58 @@ async fn keys(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     seen.one(&rows(f).await, by, Action::KeyDeleted, key.id.as_str(), &json!({}));
     f.store.delete_key(by, &f.project, &key.id).await.unwrap();
     seen.none("a key that is gone").await;
+}
+
+/// Of policies and profiles the chain has digests of what they say.
+async fn rules(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
+    let digest = |text: &str| hex::encode(Sha256::digest(text));
+    let now = f.clock.now();
+    let id = PolicyId::new(&f.clock, &f.random);
+    let policy = PolicyRow {
+        id: id.clone(),
+        project: f.project.clone(),
+        position: 7,
+        name: "rule".into(),
+        condition: "tool == 'canary'".into(),
+        outcome: "{}".into(),
+        created_at: now,
+        updated_at: now,
+    };
+    let detail = json!({ "name": "rule", "position": 7, "condition": digest(&policy.condition),
+        "outcome": digest("{}") });
+    for _ in 0..2 {
+        f.store.put_policy(by, &policy).await.unwrap();
+        seen.one(&rows(f).await, by, Action::PolicyChanged, id.as_str(), &detail);
+    }
+    f.store.put_policy_fallback(by, &f.project, "canary").await.unwrap();
+    let project = f.project.as_str();
+    seen.one(&rows(f).await, by, Action::PolicyDefaults, project, &json!({ "outcomes": digest("canary") }));
+    assert!(f.store.delete_policy(by, &f.project, &id).await.unwrap());
+    seen.one(&rows(f).await, by, Action::PolicyDeleted, id.as_str(), &json!({}));
+    f.store.delete_policy(by, &f.project, &id).await.unwrap();
+    seen.none("a policy that is gone").await;
+
+    let profile = ProfileRow {
+        id: ProfileId::new(&f.clock, &f.random),
+        project: f.project.clone(),
+        name: "support".into(),
+        description: "canary".into(),
+        connections: "[]".into(),
+        created_at: now,
+        updated_at: now,
+    };
+    let detail = json!({ "id": profile.id.as_str(), "connections": digest("[]") });
+    f.store.insert_profile(by, &profile).await.unwrap();
+    seen.one(&rows(f).await, by, Action::ProfileCreated, "support", &detail);
+    f.store.insert_profile(by, &profile).await.unwrap_err();
+    seen.none("a profile that is there").await;
+    assert!(f.store.update_profile(by, &profile).await.unwrap());
+    seen.one(&rows(f).await, by, Action::ProfileChanged, "support", &detail);
+    assert!(f.store.delete_profile(by, &f.project, "support").await.unwrap());
+    seen.one(&rows(f).await, by, Action::ProfileDeleted, "support", &json!({}));
+    f.store.update_profile(by, &profile).await.unwrap();
+    f.store.delete_profile(by, &f.project, "support").await.unwrap();
+    seen.none("a profile that is gone").await;
 }
 
 async fn connectors(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
