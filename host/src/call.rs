@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tracing::Instrument;
 
-use crate::model::{AccountId, ApprovalId, Caller, ExecutionId, Fault, Latency};
+use crate::model::{AccountId, ApprovalId, Caller, Code, ExecutionId, Fault, Latency};
 use crate::policy::At;
 use run::Attempt;
 use verdict::Verdict;
@@ -15,6 +15,7 @@ mod faults;
 mod host;
 mod limits;
 mod measure;
+mod once;
 mod outcome;
 mod record;
 mod resolve;
@@ -29,6 +30,7 @@ pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
+pub use once::sweep;
 pub use resolve::{Visible, visible_tools};
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
@@ -58,6 +60,8 @@ pub struct CallRequest {
     pub trigger_type: Option<String>,
     /// How long it may take, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// What makes it happen once: the same key of the same caller is the same call.
+    pub idempotency_key: Option<String>,
 }
 
 /// A call that has a result.
@@ -114,9 +118,19 @@ pub async fn call(host: &Host, caller: &Caller, request: CallRequest) -> Result<
     let work = {
         let (host, caller) = (host.clone(), caller.clone());
         async move {
+            if let Some(earlier) = once::earlier(&host, &caller, &request).await? {
+                return earlier;
+            }
             let resolved = resolve::resolve(&host, &caller, &request).instrument(tracing::debug_span!("resolve")).await;
             host.figures.resolve.took(started.elapsed());
-            governed(&host, &caller, &request, resolved?, started).await
+            let result = governed(&host, &caller, &request, resolved?, started).await;
+            match result {
+                // Two came with the same key at once, and the other one was first.
+                Err(failed) if failed.execution.is_none() && failed.fault.code == Code::Conflict => {
+                    once::earlier(&host, &caller, &request).await?.unwrap_or(Err(failed))
+                }
+                result => result,
+            }
         }
     };
     let result = host.run_to_end(work.in_current_span()).await;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api;
 use crate::app::App;
+use crate::call;
 
 /// Why a server ended other than by being told to.
 #[derive(Debug, Error)]
@@ -34,6 +35,8 @@ pub async fn run(
     });
     let stop = CancellationToken::new();
     let stopping = stop.clone();
+    let swept = host.clone();
+    let sweeping = tokio::spawn(async move { call::sweep(&swept).await });
     let router = api::router(app.state);
     let mut serving =
         tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).into_future());
@@ -50,6 +53,7 @@ pub async fn run(
         serving.abort();
     }
     following.abort();
+    sweeping.abort();
     host.store.close().await;
     if all_ended { Ok(()) } else { Err(ServerError::Unfinished) }
 }

@@ -13,6 +13,7 @@ mod durability;
 mod github;
 mod install;
 mod metrics;
+mod once;
 mod openapi;
 mod postgres;
 mod projects;

@@ -4,6 +4,7 @@ mod agree;
 mod database;
 mod executions;
 mod fixture;
+mod idempotency;
 mod limits;
 mod rows;
 mod vault;

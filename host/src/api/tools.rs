@@ -154,10 +154,14 @@ pub(super) async fn show(
 }
 
 /// Calls a tool.
-#[utoipa::path(post, path = "/v1/tools/{name}/execute", tag = "tools", params(("name" = String, Path)),
+#[utoipa::path(post, path = "/v1/tools/{name}/execute", tag = "tools",
+    params(("name" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "1 to 255 visible ASCII characters. The same key with the same call runs it once; another \
+                           call with the key is refused. Kept for 24 hours after the call ended.")),
     request_body = ExecuteBody,
     responses((status = 200, body = ExecuteResult), (status = 202, body = ExecuteWaiting),
-        (status = 422, body = Problem), (status = "default", body = Problem)))]
+        (status = 409, body = Problem), (status = 422, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn execute(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
@@ -165,10 +169,7 @@ pub(super) async fn execute(
     headers: HeaderMap,
     Json(body): Json<ExecuteBody>,
 ) -> Result<Response, Problem> {
-    if headers.contains_key("idempotency-key") {
-        // A key that is taken and not honoured would be worse than none.
-        return Err(Problem::bad_request("this host does not honour `Idempotency-Key` yet: send the call without it"));
-    }
+    let idempotency_key = idempotency_key(&headers)?;
     let request = CallRequest {
         tool,
         identifier: body.identifier,
@@ -180,6 +181,7 @@ pub(super) async fn execute(
         chat_id: name("chat_id", body.chat_id)?,
         trigger_type: name("trigger_type", body.trigger_type)?,
         timeout_ms: body.timeout_ms,
+        idempotency_key,
     };
     let answer = match call::call(&state.host, &caller, request).await? {
         Reply::Done(answer) => answer,
@@ -259,6 +261,21 @@ fn mentions(visible: &Visible, word: &str) -> bool {
 
 fn lower(text: impl AsRef<str>) -> String {
     text.as_ref().to_lowercase()
+}
+
+/// Characters of an idempotency key: what databases and other APIs have settled on.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut all = headers.get_all("idempotency-key").iter();
+    let Some(value) = all.next() else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default();
+    let visible = (1..=MAX_IDEMPOTENCY_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !visible || all.next().is_some() {
+        let detail = format!("`Idempotency-Key` is one header of 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 fn account_id(text: &str) -> Result<AccountId, Problem> {

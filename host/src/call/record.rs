@@ -3,11 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use super::resolve::Resolved;
-use super::{CallRequest, Host, faults};
+use super::{CallRequest, Host, faults, once};
 use crate::config::Records;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency};
 use crate::runtime::Report;
-use crate::store::Outcome;
+use crate::store::{KeptAnswer, Outcome, StoreError};
 
 /// Writes the execution down as started. No row, no call.
 pub(super) async fn start(
@@ -18,9 +18,21 @@ pub(super) async fn start(
 ) -> Result<Execution, Fault> {
     let execution = execution(host, caller, request, resolved);
     if host.records == Records::Durable {
-        host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
+        let recorded = match once::reservation(host, request) {
+            None => host.store.record_start(&execution, &host.host_id).await,
+            Some(once) => host.store.record_start_once(&execution, &host.host_id, &once).await,
+        };
+        recorded.map_err(|error| not_started(request, error))?;
     }
     Ok(execution)
+}
+
+/// Why a call could not begin: with a key, a conflict means that somebody else has it.
+pub(super) fn not_started(request: &CallRequest, error: StoreError) -> Fault {
+    match error {
+        StoreError::Conflict(_) if request.idempotency_key.is_some() => once::taken(),
+        error => faults::store(error),
+    }
 }
 
 /// Writes down a call that a policy stops: it never starts.
@@ -84,6 +96,7 @@ pub(super) async fn finish(
     result: Result<(), &Fault>,
     report: Option<&Report>,
     latency: Latency,
+    answer: Option<KeptAnswer>,
 ) -> Result<(), Fault> {
     if host.records == Records::Off {
         return Ok(());
@@ -100,6 +113,8 @@ pub(super) async fn finish(
             .map_or(0, |report| report.requests.saturating_add(u32::try_from(report.again).unwrap_or(u32::MAX))),
         bytes: report.map_or((0, 0), |report| (report.sent_bytes, report.received_bytes)),
         scrubbed: report.map_or(0, |report| report.scrubbed),
+        timeline: None,
+        answer,
     };
     host.store.record_outcome(execution, &outcome).await.map_err(|error| {
         tracing::error!(%execution, %error, status = outcome.status.as_str(), "an outcome could not be recorded");

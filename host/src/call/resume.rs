@@ -8,7 +8,7 @@ use super::resolve::{Resolved, resolve};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
 use super::wait::{self, KeptRequest, ShownCall, part};
-use super::{CallRequest, Host, faults, record, run};
+use super::{CallRequest, Host, faults, once, record, run};
 use crate::identity;
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, Fault, Latency, ProjectId, Role,
@@ -109,7 +109,9 @@ async fn go_on(host: &Host, approval: &Approval) {
         Ok((caller, request, resolved, attempt)) => run::run(host, &caller, &request, resolved, attempt, started).await,
         Err(fault) => {
             let latency = Latency::default();
-            let recorded = record::finish(host, &execution.id, Err(&fault), None, latency).await;
+            // Whether it took a key is not known here; where it did not, there is no place for the answer.
+            let answer = once::kept(host, &execution, Err(&fault), latency);
+            let recorded = record::finish(host, &execution.id, Err(&fault), None, latency, answer).await;
             Err(super::Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
         }
     };
@@ -146,6 +148,7 @@ async fn prepared(
         chat_id: execution.chat_id.clone(),
         trigger_type: execution.trigger_type.clone(),
         timeout_ms: kept.timeout_ms,
+        idempotency_key: kept.idempotency_key,
     };
     let resolved = resolve(host, &caller, &request).await?;
     if resolved.installed.digest != execution.component {

@@ -8,7 +8,7 @@ use tracing::Instrument;
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::resolve::Resolved;
 use super::verdict::Asked;
-use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, outcome, record, wait};
+use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, once, outcome, record, wait};
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
 
@@ -64,7 +64,7 @@ pub(super) async fn run(
         let held = wait::at_write(host, request, &execution, asked, journal, waiting).await;
         return match held {
             Ok(held) => Ok(Reply::Waiting(held)),
-            Err(fault) => ended(host, &execution.id, Err(fault), Some(report), started).await,
+            Err(fault) => ended(host, request, &execution, Err(fault), Some(report), started).await,
         };
     }
     let (result, report) = match guest {
@@ -74,23 +74,28 @@ pub(super) async fn run(
     if let (true, Ok(data)) = (goes_on, &result) {
         wait::keep_output(host, &execution, data).await;
     }
-    ended(host, &execution.id, result, report.as_ref(), started).await
+    ended(host, request, &execution, result, report.as_ref(), started).await
 }
 
 /// Records how a call ended.
 async fn ended(
     host: &Host,
-    execution: &ExecutionId,
+    request: &CallRequest,
+    execution: &Execution,
     result: Result<String, Fault>,
     report: Option<&Report>,
     started: Instant,
 ) -> Result<Reply, Failed> {
     let recording = Instant::now();
+    // What is told now is what is kept: whoever asks again gets the same answer to the last digit.
+    let latency = latency(started, report);
+    let keyed = request.idempotency_key.is_some();
+    let answer = keyed.then(|| once::kept(host, execution, result.as_ref().map(String::as_str), latency)).flatten();
     let span = tracing::debug_span!("record_outcome");
-    let recorded = record::finish(host, execution, result.as_ref().map(|_| ()), report, latency(started, report));
+    let recorded = record::finish(host, &execution.id, result.as_ref().map(|_| ()), report, latency, answer);
     let recorded = recorded.instrument(span).await;
     host.figures.record.took(recording.elapsed());
-    let (execution, latency) = (execution.clone(), latency(started, report));
+    let execution = execution.id.clone();
     match (recorded, result) {
         (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency })),
         (Ok(()), Err(fault)) | (Err(fault), _) => Err(Failed { execution: Some(execution), fault }),

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::resolve::Resolved;
 use super::verdict::Asked;
-use super::{CallRequest, Held, Host, faults, record};
+use super::{CallRequest, Held, Host, faults, once, record};
 use crate::config::Records;
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault,
@@ -33,6 +33,8 @@ pub(super) struct KeptRequest {
     pub(super) tool: String,
     pub(super) input: String,
     pub(super) timeout_ms: Option<u64>,
+    #[serde(default)]
+    pub(super) idempotency_key: Option<String>,
 }
 
 /// What people see of a call that waits.
@@ -82,7 +84,8 @@ pub(super) async fn before(
     let mut execution = record::execution(host, caller, request, resolved);
     execution.status = ExecutionStatus::Waiting;
     let shown = ShownCall { input: input(request), request: None, before: Vec::new() };
-    let wait = Wait::Before(&execution, &host.host_id);
+    let once = once::reservation(host, request);
+    let wait = Wait::Before { execution: &execution, host: &host.host_id, once: once.as_ref() };
     hold(host, request, &execution, asked, wait, None, (shown, None)).await
 }
 
@@ -114,7 +117,8 @@ pub(super) async fn at_write(
         before: before.collect(),
     };
     let digest = Some(hex::encode(waiting.request));
-    hold(host, request, execution, asked, Wait::AtWrite(&execution.id), Some(journal), (shown, digest)).await
+    let wait = Wait::AtWrite { execution: &execution.id, timeline: None };
+    hold(host, request, execution, asked, wait, Some(journal), (shown, digest)).await
 }
 
 /// A call can only wait where it can be written down.
@@ -154,7 +158,12 @@ async fn hold(
         decided_by: None,
         reason: None,
     };
-    let kept = KeptRequest { tool: request.tool.clone(), input: request.input.clone(), timeout_ms: request.timeout_ms };
+    let kept = KeptRequest {
+        tool: request.tool.clone(),
+        input: request.input.clone(),
+        timeout_ms: request.timeout_ms,
+        idempotency_key: request.idempotency_key.clone(),
+    };
     let of_execution = |part, bytes: &[u8]| seal(host, &approval, execution.id.as_str(), part, bytes);
     let bodies = Bodies {
         request: of_execution(part::REQUEST, &written(&kept))?,
@@ -163,7 +172,8 @@ async fn hold(
     };
     let sealed = seal(host, &approval, approval.id.as_str(), part::SHOWN, &written(&shown))?;
     let kept_until = approval.expires_at.plus(BODIES_KEPT);
-    host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await.map_err(faults::store)?;
+    let recorded = host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await;
+    recorded.map_err(|error| record::not_started(request, error))?;
     tracing::info!(execution = %execution.id, approval = %approval.id, tool = execution.tool, "a call waits for a person");
     Ok(Held { execution: execution.id.clone(), approval: approval.id })
 }

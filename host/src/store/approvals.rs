@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Page, PageRequest, Store, StoreError, group_commit};
+use super::{Page, PageRequest, Reservation, Store, StoreError, group_commit, idempotency};
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Code, Culprit, Execution, ExecutionId, ExecutionStatus, KeyId, PolicyId,
     ProjectId, Timestamp,
@@ -25,9 +25,21 @@ pub struct Bodies {
 #[derive(Clone, Copy, Debug)]
 pub enum Wait<'a> {
     /// Nothing of it has run: its record begins here. The name is the host's.
-    Before(&'a Execution, &'a str),
+    Before {
+        /// The record.
+        execution: &'a Execution,
+        /// Name of the host.
+        host: &'a str,
+        /// The idempotency key that it takes.
+        once: Option<&'a Reservation>,
+    },
     /// It runs, and stops here.
-    AtWrite(&'a ExecutionId),
+    AtWrite {
+        /// Which one.
+        execution: &'a ExecutionId,
+        /// Its requests so far.
+        timeline: Option<&'a str>,
+    },
 }
 
 /// What a person decided.
@@ -55,7 +67,8 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Makes a call wait: its record, its approval and what it needs to go on, all or nothing.
+    /// Makes a call wait: its record, its approval and what it needs to go on, all or nothing. A conflict if its
+    /// idempotency key is taken.
     pub async fn record_wait(
         &self,
         wait: Wait<'_>,
@@ -66,9 +79,21 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         match wait {
-            Wait::Before(execution, host) => group_commit::insert_in(&mut transaction, execution, host).await?,
-            Wait::AtWrite(execution) => {
+            Wait::Before { execution, host, once } => {
+                if let Some(once) = once
+                    && !idempotency::reserve(&mut transaction, execution, once).await?
+                {
+                    return Err(idempotency::taken());
+                }
+                group_commit::insert_in(&mut transaction, execution, host).await?;
+            }
+            Wait::AtWrite { execution, timeline } => {
                 change_status(&mut transaction, execution, "started", ExecutionStatus::Waiting, None).await?;
+                sqlx::query("UPDATE executions SET timeline = COALESCE($2, timeline) WHERE id = $1")
+                    .bind(execution.as_str())
+                    .bind(timeline)
+                    .execute(&mut *transaction)
+                    .await?;
             }
         }
         sqlx::query(
@@ -188,7 +213,8 @@ impl Store {
             "SELECT DISTINCT substr(request, 1, 12) FROM execution_bodies \
              UNION SELECT DISTINCT substr(journal, 1, 12) FROM execution_bodies WHERE journal IS NOT NULL \
              UNION SELECT DISTINCT substr(output, 1, 12) FROM execution_bodies WHERE output IS NOT NULL \
-             UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals",
+             UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals \
+             UNION SELECT DISTINCT substr(answer, 1, 12) FROM idempotency_keys WHERE answer IS NOT NULL",
         )
         .fetch_all(self.read())
         .await?;

@@ -1,5 +1,6 @@
 //! Executions: written down before the first byte leaves, and again when the outcome is known.
 
+use super::idempotency::{KeptAnswer, Reservation};
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Page, PageRequest, Store, StoreError};
@@ -29,6 +30,10 @@ pub struct Outcome {
     pub bytes: (u64, u64),
     /// How often the credential was removed from what came back.
     pub scrubbed: u32,
+    /// Its requests, as a JSON list; `None` leaves what is there.
+    pub timeline: Option<String>,
+    /// What is kept for who asks again with the same idempotency key.
+    pub answer: Option<KeptAnswer>,
 }
 
 /// Which executions to list. What is `None` does not narrow.
@@ -61,10 +66,20 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Writes down that `host` is about to run an execution, or that it will not. When this returns it is on disk: only then may a request
-    /// leave. An identifier that is there already is a conflict.
+    /// Writes down that `host` is about to run an execution, or that it will not. When this returns it is on disk:
+    /// only then may a request leave. An identifier that is there already is a conflict.
     pub async fn record_start(&self, execution: &Execution, host: &str) -> Result<(), StoreError> {
-        self.inner.journal.start(execution, host).await
+        self.inner.journal.start(execution, host, None).await
+    }
+
+    /// The same with an idempotency key, which it takes. A conflict if that is taken: then nothing was written.
+    pub async fn record_start_once(
+        &self,
+        execution: &Execution,
+        host: &str,
+        once: &Reservation,
+    ) -> Result<(), StoreError> {
+        self.inner.journal.start(execution, host, Some(once)).await
     }
 
     /// Writes down how an execution ended. When this returns it is on disk. A conflict if there is no such execution,

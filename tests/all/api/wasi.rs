@@ -2,6 +2,7 @@
 
 mod guest;
 
+use gloveport_tests::canary::assert_absent;
 use gloveport_tests::host::{ADMIN_KEY, Answer, TestHost};
 use gloveport_tests::upstream::{Recorded, Reply, Upstream};
 use serde_json::json;
@@ -59,7 +60,7 @@ async fn neither_credential_nor_environment_gets_into_a_guest_with_wasi() {
 
     let memory = guest::memory(&answer["data"]);
     assert!(has(&memory, b"an echo of Bearer "), "the guest got the answer, and this is its memory");
-    canary.assert_absent("the guest's memory", &memory);
+    assert_absent(&canary, "the guest's memory", &memory);
     assert!(!has(&memory, ADMIN_KEY.as_bytes()), "a variable of the host's process");
     // The child has all variables of this process as well.
     let mut variables = 0;
