@@ -115,6 +115,7 @@ impl App {
             policies: call::CompiledPolicies::default(),
             figures: call::Figures::register(),
             running: Default::default(),
+            stoppable: Default::default(),
         });
         Ok(Self { state: ApiState { host, metrics }, first_key, stop_grace: config.stop_grace })
     }

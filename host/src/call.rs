@@ -9,6 +9,7 @@ use crate::policy::At;
 use run::Attempt;
 use verdict::Verdict;
 
+mod cancel;
 mod connect;
 mod credential;
 mod faults;
@@ -26,6 +27,7 @@ mod to_end;
 mod verdict;
 mod wait;
 
+pub use cancel::{Stoppable, cancel};
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
@@ -62,6 +64,9 @@ pub struct CallRequest {
     pub timeout_ms: Option<u64>,
     /// What makes it happen once: the same key of the same caller is the same call.
     pub idempotency_key: Option<String>,
+    /// Whether its caller waits only until it has begun. Where nothing is recorded, nobody could come back for the answer:
+    /// then the caller waits to the end.
+    pub respond_async: bool,
 }
 
 /// A call that has a result.
@@ -91,6 +96,8 @@ pub enum Reply {
     Done(Answer),
     /// A person has to look at it first.
     Waiting(Held),
+    /// It goes on by itself; its record tells how it ends.
+    Started(ExecutionId),
 }
 
 /// A call that has none.

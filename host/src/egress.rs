@@ -25,6 +25,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::config::PrivateNetworks;
+use crate::model::Effect;
 use client::Clients;
 use exchange::exchange;
 use scrub::Scrubber;
@@ -94,10 +95,17 @@ impl Egress {
     /// Those of [`Egress::send`].
     pub async fn send_planned(&self, grant: &Grant, planned: Planned) -> Result<Response, EgressError> {
         let scrubber = scrubber(grant);
+        let writes = planned.effect() != Effect::Read;
         let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, planned.hop);
+        if writes {
+            grant.state.write_begins();
+        }
         let outcome = tokio::time::timeout(grant.timeout, exchange).await.unwrap_or_else(|_| {
             Err(EgressError::Timeout(u64::try_from(grant.timeout.as_millis()).unwrap_or(u64::MAX)))
         });
+        if writes {
+            grant.state.write_ends();
+        }
         outcome.map_err(|error| error.map_text(|text| scrubber.text(text)))
     }
 

@@ -35,7 +35,7 @@ pub(super) struct ExecutionBody {
     trigger_type: Option<String>,
     /// SHA-256 of the input.
     input_digest: String,
-    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired` or `unknown_outcome`.
+    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled` or `unknown_outcome`.
     status: &'static str,
     code: Option<&'static str>,
     culprit: Option<&'static str>,
@@ -52,7 +52,7 @@ pub(super) struct ExecutionBody {
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     approval_id: Option<String>,
-    /// What it answered, if it had waited: whoever asked got only its id then.
+    /// What it answered, if it had waited or went on by itself: whoever asked got only its id then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     data: Option<Box<RawValue>>,
@@ -79,7 +79,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ExecutionQuery {
-    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired` or `unknown_outcome`.
+    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled` or `unknown_outcome`.
     status: Option<String>,
     /// Full name of a tool.
     tool: Option<String>,
@@ -151,6 +151,21 @@ pub(super) async fn show(
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// Stops a call: one that waits for a person ends, one that runs on this host is stopped where it stands. If a write was
+/// under way then, its outcome is not known. An agent cancels its own.
+#[utoipa::path(post, path = "/v1/executions/{id}/cancel", tag = "executions", params(("id" = String, Path)),
+    responses((status = 200, body = ExecutionBody), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn cancel(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<axum::Json<ExecutionBody>, Problem> {
+    let execution = find(&state, &caller, &id).await?;
+    let ended = call::cancel(&state.host, execution).await?;
+    Ok(axum::Json(body(&ended)))
 }
 
 async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {

@@ -158,7 +158,9 @@ pub(super) async fn show(
     params(("name" = String, Path),
         ("Idempotency-Key" = Option<String>, Header,
             description = "1 to 255 visible ASCII characters. The same key with the same call runs it once; another \
-                           call with the key is refused. Kept for 24 hours after the call ended.")),
+                           call with the key is refused. Kept for 24 hours after the call ended."),
+        ("Prefer" = Option<String>, Header,
+            description = "`respond-async` (RFC 7240) answers 202 as soon as the call has begun.")),
     request_body = ExecuteBody,
     responses((status = 200, body = ExecuteResult), (status = 202, body = ExecuteWaiting),
         (status = 409, body = Problem), (status = 422, body = Problem), (status = "default", body = Problem)))]
@@ -170,6 +172,7 @@ pub(super) async fn execute(
     Json(body): Json<ExecuteBody>,
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency_key(&headers)?;
+    let respond_async = prefers_async(&headers);
     let request = CallRequest {
         tool,
         identifier: body.identifier,
@@ -182,6 +185,7 @@ pub(super) async fn execute(
         trigger_type: name("trigger_type", body.trigger_type)?,
         timeout_ms: body.timeout_ms,
         idempotency_key,
+        respond_async,
     };
     let answer = match call::call(&state.host, &caller, request).await? {
         Reply::Done(answer) => answer,
@@ -189,9 +193,14 @@ pub(super) async fn execute(
             let waiting = ExecuteWaiting {
                 execution_id: held.execution.to_string(),
                 status: "waiting",
-                approval_id: held.approval.to_string(),
+                approval_id: Some(held.approval.to_string()),
             };
             return Ok((StatusCode::ACCEPTED, axum::Json(waiting)).into_response());
+        }
+        Reply::Started(execution) => {
+            let started = ExecuteWaiting { execution_id: execution.to_string(), status: "started", approval_id: None };
+            let applied = [("preference-applied", RESPOND_ASYNC)];
+            return Ok((StatusCode::ACCEPTED, applied, axum::Json(started)).into_response());
         }
     };
     let latency = answer.latency;
@@ -204,13 +213,15 @@ pub(super) async fn execute(
     Ok(axum::Json(result).into_response())
 }
 
-/// A call that waits for a person: `GET /v1/executions/{execution_id}` tells how it ends.
+/// A call that waits for a person, or goes on by itself: `GET /v1/executions/{execution_id}` tells how it ends.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ExecuteWaiting {
     execution_id: String,
-    /// `waiting`.
+    /// `waiting` or `started`.
     status: &'static str,
-    approval_id: String,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_id: Option<String>,
 }
 
 /// A tool's wire form.
@@ -261,6 +272,17 @@ fn mentions(visible: &Visible, word: &str) -> bool {
 
 fn lower(text: impl AsRef<str>) -> String {
     text.as_ref().to_lowercase()
+}
+
+/// The preference of a caller who does not wait (RFC 7240).
+const RESPOND_ASYNC: &str = "respond-async";
+
+/// Preferences that are not known are ignored, as RFC 7240 wants.
+fn prefers_async(headers: &HeaderMap) -> bool {
+    let texts = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut names =
+        texts.flat_map(|text| text.split(',')).map(|part| part.split([';', '=']).next().unwrap_or_default());
+    names.any(|name| name.trim().eq_ignore_ascii_case(RESPOND_ASYNC))
 }
 
 /// Characters of an idempotency key: what databases and other APIs have settled on.

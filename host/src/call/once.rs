@@ -116,7 +116,7 @@ async fn told(host: &Host, caller: &Caller, reserved: Reserved) -> Result<Result
             Err(running(&id))
         }
         ExecutionStatus::Started => Err(running(&id)),
-        ExecutionStatus::Denied | ExecutionStatus::Rejected | ExecutionStatus::Expired => {
+        ExecutionStatus::Denied | ExecutionStatus::Rejected | ExecutionStatus::Expired | ExecutionStatus::Cancelled => {
             let code = execution.code.unwrap_or(Code::ApprovalRejected);
             let culprit = execution.culprit.unwrap_or(Culprit::Policy);
             Ok(Err(Failed { execution: Some(id), fault: Fault::new(code, culprit, format!("{status}: {detail}")) }))

@@ -3,28 +3,22 @@
 use sha2::{Digest, Sha256};
 
 use super::resolve::Resolved;
-use super::{CallRequest, Host, faults, once};
+use super::{CallRequest, Host, faults, once, outcome};
 use crate::config::Records;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency};
 use crate::runtime::Report;
 use crate::store::{KeptAnswer, Outcome, StoreError};
 
 /// Writes the execution down as started. No row, no call.
-pub(super) async fn start(
-    host: &Host,
-    caller: &Caller,
-    request: &CallRequest,
-    resolved: &Resolved,
-) -> Result<Execution, Fault> {
-    let execution = execution(host, caller, request, resolved);
-    if host.records == Records::Durable {
-        let recorded = match once::reservation(host, request) {
-            None => host.store.record_start(&execution, &host.host_id).await,
-            Some(once) => host.store.record_start_once(&execution, &host.host_id, &once).await,
-        };
-        recorded.map_err(|error| not_started(request, error))?;
+pub(super) async fn start(host: &Host, request: &CallRequest, execution: &Execution) -> Result<(), Fault> {
+    if host.records == Records::Off {
+        return Ok(());
     }
-    Ok(execution)
+    let recorded = match once::reservation(host, request) {
+        None => host.store.record_start(execution, &host.host_id).await,
+        Some(once) => host.store.record_start_once(execution, &host.host_id, &once).await,
+    };
+    recorded.map_err(|error| not_started(request, error))
 }
 
 /// Why a call could not begin: with a key, a conflict means that somebody else has it.
@@ -103,7 +97,7 @@ pub(super) async fn finish(
     }
     let fault = result.err();
     let outcome = Outcome {
-        status: if fault.is_none() { ExecutionStatus::Succeeded } else { ExecutionStatus::Failed },
+        status: outcome::status(result, report),
         code: fault.map(|fault| fault.code),
         culprit: fault.map(|fault| fault.culprit),
         detail: fault.map(|fault| fault.detail.clone()),

@@ -149,6 +149,7 @@ async fn prepared(
         trigger_type: execution.trigger_type.clone(),
         timeout_ms: kept.timeout_ms,
         idempotency_key: kept.idempotency_key,
+        respond_async: false,
     };
     let resolved = resolve(host, &caller, &request).await?;
     if resolved.installed.digest != execution.component {

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
+use super::cancel::Entered;
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, once, outcome, record, wait};
-use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency};
+use crate::config::Records;
+use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
 
 /// How a call is run: for the first time, or on from where it stopped.
@@ -35,7 +37,7 @@ impl Attempt {
     }
 }
 
-/// Runs a resolved call.
+/// Runs a resolved call, or lets it go on by itself once it has begun.
 pub(super) async fn run(
     host: &Host,
     caller: &Caller,
@@ -45,36 +47,66 @@ pub(super) async fn run(
     started: Instant,
 ) -> Result<Reply, Failed> {
     let timeout = timeout(request)?;
-    let Attempt { resumed, journal, gate, asked } = attempt;
-    let goes_on = resumed.is_some();
     let recording = Instant::now();
-    let execution = match resumed {
-        Some(execution) => execution,
-        None => {
-            let span = tracing::debug_span!("record_start");
-            record::start(host, caller, request, &resolved).instrument(span).await?
-        }
+    let goes_on = attempt.resumed.is_some();
+    let execution = match &attempt.resumed {
+        Some(execution) => execution.clone(),
+        None => record::execution(host, caller, request, &resolved),
     };
+    // On the list before it is on record: whoever sees it can stop it.
+    let entered = Entered::new(host, &execution.id);
+    if !goes_on {
+        record::start(host, request, &execution).instrument(tracing::debug_span!("record_start")).await?;
+    }
     host.figures.record.took(recording.elapsed());
+    let detached = request.respond_async && !goes_on && host.records == Records::Durable;
+    let running = Running { execution, entered, resolved, timeout, started, kept: goes_on || detached };
+    if !detached {
+        return to_outcome(host, request, attempt, running).await;
+    }
+    let execution = running.execution.id.clone();
+    let (owned, request) = (host.clone(), request.clone());
+    let work = async move {
+        let tool = running.execution.tool.clone();
+        let result = to_outcome(&owned, &request, attempt, running).await;
+        owned.figures.finished(&tool, &result, started.elapsed());
+    };
+    host.running.spawn(work.in_current_span());
+    Ok(Reply::Started(execution))
+}
 
-    let guest = guest(host, request, &resolved, &execution.id, journal, gate, timeout).await;
+/// A call that has begun.
+struct Running {
+    execution: Execution,
+    entered: Entered,
+    resolved: Resolved,
+    timeout: Duration,
+    started: Instant,
+    /// Whether its answer is kept: nobody waits for it.
+    kept: bool,
+}
+
+async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, running: Running) -> Result<Reply, Failed> {
+    let Running { execution, resolved, started, kept, .. } = &running;
+    let Attempt { journal, gate, asked, .. } = attempt;
+    let guest = guest(host, request, &running, journal, gate).await;
     if let (Ok(report), Some(asked)) = (&guest, &asked)
         && let (Err(CallError::Waiting(waiting)), Some(journal)) = (&report.outcome, &report.journal)
     {
-        let held = wait::at_write(host, request, &execution, asked, journal, waiting).await;
+        let held = wait::at_write(host, request, execution, asked, journal, waiting).await;
         return match held {
             Ok(held) => Ok(Reply::Waiting(held)),
-            Err(fault) => ended(host, request, &execution, Err(fault), Some(report), started).await,
+            Err(fault) => ended(host, request, execution, Err(fault), Some(report), *started).await,
         };
     }
     let (result, report) = match guest {
-        Ok(report) => (checked(&resolved, outcome::of(&report)), Some(report)),
+        Ok(report) => (checked(resolved, outcome::of(&report)), Some(report)),
         Err(fault) => (Err(fault), None),
     };
-    if let (true, Ok(data)) = (goes_on, &result) {
-        wait::keep_output(host, &execution, data).await;
+    if let (true, Ok(data)) = (kept, &result) {
+        wait::keep_output(host, request, execution, data).await;
     }
-    ended(host, request, &execution, result, report.as_ref(), started).await
+    ended(host, request, execution, result, report.as_ref(), *started).await
 }
 
 /// Records how a call ended.
@@ -106,12 +138,12 @@ async fn ended(
 async fn guest(
     host: &Host,
     request: &CallRequest,
-    resolved: &Resolved,
-    execution: &ExecutionId,
+    running: &Running,
     journal: Option<Journal>,
     gate: Gate,
-    timeout: Duration,
 ) -> Result<Report, Fault> {
+    let Running { execution, entered, resolved, timeout, .. } = running;
+    let (execution, timeout) = (&execution.id, *timeout);
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
@@ -126,6 +158,7 @@ async fn guest(
         egress: Arc::clone(&host.egress),
         grant: Arc::new(grant),
         timeout,
+        stop: entered.stop().clone(),
     };
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);
     let report = host.runtime.call(plugin, call).instrument(span).await;

@@ -37,6 +37,17 @@ pub(super) struct KeptRequest {
     pub(super) idempotency_key: Option<String>,
 }
 
+impl KeptRequest {
+    fn of(request: &CallRequest) -> Self {
+        Self {
+            tool: request.tool.clone(),
+            input: request.input.clone(),
+            timeout_ms: request.timeout_ms,
+            idempotency_key: request.idempotency_key.clone(),
+        }
+    }
+}
+
 /// What people see of a call that waits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShownCall {
@@ -158,12 +169,7 @@ async fn hold(
         decided_by: None,
         reason: None,
     };
-    let kept = KeptRequest {
-        tool: request.tool.clone(),
-        input: request.input.clone(),
-        timeout_ms: request.timeout_ms,
-        idempotency_key: request.idempotency_key.clone(),
-    };
+    let kept = KeptRequest::of(request);
     let of_execution = |part, bytes: &[u8]| seal(host, &approval, execution.id.as_str(), part, bytes);
     let bodies = Bodies {
         request: of_execution(part::REQUEST, &written(&kept))?,
@@ -178,19 +184,25 @@ async fn hold(
     Ok(Held { execution: execution.id.clone(), approval: approval.id })
 }
 
-/// Keeps what a call that had waited answered: whoever asked comes back for it. Without it the call is no less done.
-pub(super) async fn keep_output(host: &Host, execution: &Execution, data: &str) {
-    let whose = Body { project: &execution.project, record: execution.id.as_str(), part: part::OUTPUT };
-    let kept = match host.vault.seal_body(&whose, data.as_bytes()) {
-        Ok(sealed) => host.store.keep_output(&execution.id, &sealed).await.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+/// Keeps what a call answered that nobody waited for: whoever asked comes back for it. Without it the call is no less
+/// done.
+pub(super) async fn keep_output(host: &Host, request: &CallRequest, execution: &Execution, data: &str) {
+    let sealed = |part, bytes: &[u8]| {
+        let whose = Body { project: &execution.project, record: execution.id.as_str(), part };
+        host.vault.seal_body(&whose, bytes).map_err(|error| error.to_string())
     };
-    if let Err(error) = kept {
-        tracing::error!(execution = %execution.id, error, "the answer of a call that had waited could not be kept");
+    let kept = async {
+        let asked = sealed(part::REQUEST, &written(&KeptRequest::of(request)))?;
+        let output = sealed(part::OUTPUT, data.as_bytes())?;
+        let until = host.clock.now().plus(BODIES_KEPT);
+        host.store.keep_output(execution, &asked, &output, until).await.map_err(|error| error.to_string())
+    };
+    if let Err(error) = kept.await {
+        tracing::error!(execution = %execution.id, error, "the answer of a call that nobody waited for could not be kept");
     }
 }
 
-/// What a call that had waited answered: JSON text.
+/// What a call answered that nobody waited for: JSON text.
 pub async fn output(host: &Host, execution: &Execution) -> Result<Option<String>, Fault> {
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
     let Some(sealed) = bodies.and_then(|bodies| bodies.output) else { return Ok(None) };

@@ -170,6 +170,36 @@ impl Store {
         Ok(rows.len() as u64)
     }
 
+    /// Ends a call that waits, and what it waits for. `false` if it does not wait any more.
+    pub async fn cancel_waiting(&self, execution: &ExecutionId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        // Whoever decides takes the approval first, too: one of the two finds it pending.
+        let approvals = sqlx::query(
+            "UPDATE approvals SET state = 'cancelled', decided_at = $1 WHERE execution = $2 AND state = 'pending'",
+        )
+        .bind(now.0)
+        .bind(execution.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        if approvals.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query(
+            "UPDATE executions SET status = $1, code = $2, culprit = $3, detail = $4, finished_at = $5 \
+             WHERE id = $6 AND status = 'waiting'",
+        )
+        .bind(ExecutionStatus::Cancelled.as_str())
+        .bind(Code::Cancelled.as_str())
+        .bind(Culprit::Caller.as_str())
+        .bind("it was cancelled while it waited for a person")
+        .bind(now.0)
+        .bind(execution.as_str())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
     /// Removes what was kept of calls that ended and whose time is over; gives how many those are.
     pub async fn forget_bodies(&self, now: Timestamp) -> Result<u64, StoreError> {
         let done = sqlx::query(
@@ -182,13 +212,25 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Keeps what a call that had waited answered.
-    pub async fn keep_output(&self, execution: &ExecutionId, output: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE execution_bodies SET output = $2 WHERE execution = $1")
-            .bind(execution.as_str())
-            .bind(output)
-            .execute(self.write())
-            .await?;
+    /// Keeps what a call answered that nobody waited for. All texts but the identifiers are sealed.
+    pub async fn keep_output(
+        &self,
+        execution: &Execution,
+        request: &str,
+        output: &str,
+        kept_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO execution_bodies (execution, project, request, output, kept_until) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution) DO UPDATE SET output = $4, kept_until = $5",
+        )
+        .bind(execution.id.as_str())
+        .bind(execution.project.as_str())
+        .bind(request)
+        .bind(output)
+        .bind(kept_until.0)
+        .execute(self.write())
+        .await?;
         Ok(())
     }
 

@@ -98,6 +98,15 @@ impl Store {
         row.map(|row| read_execution(&mut Columns::of(&row))).transpose()
     }
 
+    /// Name of the host that runs an execution, or was the last to.
+    pub async fn execution_host(&self, id: &ExecutionId) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT host FROM executions WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| Columns::of(&row).text()).transpose()
+    }
+
     /// The project's executions, newest first.
     pub async fn list_executions(
         &self,
