@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api;
 use crate::app::App;
-use crate::call;
 
 /// Why a server ended other than by being told to.
 #[derive(Debug, Error)]
@@ -33,10 +32,10 @@ pub async fn run(
         warm.catalog.warm_up(&warm.runtime, &warm.store).await;
         warm.catalog.follow(&warm.runtime, &warm.store).await;
     });
+    let swept = host.clone();
+    let sweeping = tokio::spawn(async move { swept.sweep().await });
     let stop = CancellationToken::new();
     let stopping = stop.clone();
-    let swept = host.clone();
-    let sweeping = tokio::spawn(async move { call::sweep(&swept).await });
     let router = api::router(app.state);
     let mut serving =
         tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).into_future());

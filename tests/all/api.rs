@@ -1,5 +1,6 @@
 //! The real server over HTTP: what it promises, and what it refuses.
 
+mod again;
 mod background;
 mod bad_input;
 mod bed;

@@ -27,6 +27,3 @@ pub(super) const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long whoever cancels a call waits for it to stop: a guest stops at its next tick of some milliseconds, and its
 /// outcome is on disk soon after, unless the disk is the reason why somebody cancels.
 pub(super) const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often what is over is removed: what is kept for a day or a week may stay some minutes longer.
-pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);

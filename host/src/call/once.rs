@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::limits::{ANSWERS_KEPT, SWEEP_EVERY};
+use super::limits::ANSWERS_KEPT;
 use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, wait};
 use crate::config::Records;
 use crate::model::{
@@ -197,19 +197,6 @@ impl KeptFault {
             retry_after_ms: self.retry_after_ms,
             missing_scopes: self.missing_scopes,
         })
-    }
-}
-
-/// Removes what was kept of calls for as long as it had to be, again and again.
-pub async fn sweep(host: &Host) {
-    loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
-        let now = host.clock.now();
-        let bodies = host.store.forget_bodies(now).await;
-        match bodies.and(host.store.forget_reservations(now).await) {
-            Ok(forgotten) => tracing::debug!(forgotten, "removed answers whose time is over"),
-            Err(error) => tracing::warn!(%error, "what is over could not be removed: trying again later"),
-        }
     }
 }
 

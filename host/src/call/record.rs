@@ -83,6 +83,15 @@ pub(super) fn execution(host: &Host, caller: &Caller, request: &CallRequest, res
     }
 }
 
+/// What is kept of a call besides how it ended.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Its requests.
+    pub(super) timeline: Option<String>,
+    /// For who asks again with the same idempotency key.
+    pub(super) answer: Option<KeptAnswer>,
+}
+
 /// Writes the outcome down. If that cannot be done, the caller is told so: the call has happened.
 pub(super) async fn finish(
     host: &Host,
@@ -90,7 +99,7 @@ pub(super) async fn finish(
     result: Result<(), &Fault>,
     report: Option<&Report>,
     latency: Latency,
-    answer: Option<KeptAnswer>,
+    kept: Kept,
 ) -> Result<(), Fault> {
     if host.records == Records::Off {
         return Ok(());
@@ -107,8 +116,8 @@ pub(super) async fn finish(
             .map_or(0, |report| report.requests.saturating_add(u32::try_from(report.again).unwrap_or(u32::MAX))),
         bytes: report.map_or((0, 0), |report| (report.sent_bytes, report.received_bytes)),
         scrubbed: report.map_or(0, |report| report.scrubbed),
-        timeline: None,
-        answer,
+        timeline: kept.timeline,
+        answer: kept.answer,
     };
     host.store.record_outcome(execution, &outcome).await.map_err(|error| {
         tracing::error!(%execution, %error, status = outcome.status.as_str(), "an outcome could not be recorded");

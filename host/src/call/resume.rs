@@ -110,8 +110,8 @@ async fn go_on(host: &Host, approval: &Approval) {
         Err(fault) => {
             let latency = Latency::default();
             // Whether it took a key is not known here; where it did not, there is no place for the answer.
-            let answer = once::kept(host, &execution, Err(&fault), latency);
-            let recorded = record::finish(host, &execution.id, Err(&fault), None, latency, answer).await;
+            let kept = record::Kept { timeline: None, answer: once::kept(host, &execution, Err(&fault), latency) };
+            let recorded = record::finish(host, &execution.id, Err(&fault), None, latency, kept).await;
             Err(super::Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
         }
     };

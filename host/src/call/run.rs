@@ -9,9 +9,9 @@ use super::cancel::Entered;
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::resolve::Resolved;
 use super::verdict::Asked;
-use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, once, outcome, record, wait};
+use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, once, outcome, record, timeline, wait};
 use crate::config::Records;
-use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency};
+use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
 
 /// How a call is run: for the first time, or on from where it stopped.
@@ -88,15 +88,27 @@ struct Running {
 
 async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, running: Running) -> Result<Reply, Failed> {
     let Running { execution, resolved, started, kept, .. } = &running;
+    let before = match &attempt.resumed {
+        Some(execution) => requests_before(host, execution).await,
+        None => None,
+    };
     let Attempt { journal, gate, asked, .. } = attempt;
-    let guest = guest(host, request, &running, journal, gate).await;
+    let ran = guest(host, request, &running, journal, gate).await;
+    let (guest, timeline) = match ran {
+        Ok((report, began)) => {
+            let timeline = timeline::written(before.as_deref(), began, &report.attempts);
+            (Ok(report), timeline)
+        }
+        Err(fault) => (Err(fault), None),
+    };
     if let (Ok(report), Some(asked)) = (&guest, &asked)
         && let (Err(CallError::Waiting(waiting)), Some(journal)) = (&report.outcome, &report.journal)
     {
-        let held = wait::at_write(host, request, execution, asked, journal, waiting).await;
+        let stop = (journal, &**waiting, timeline.as_deref());
+        let held = wait::at_write(host, request, execution, asked, stop).await;
         return match held {
             Ok(held) => Ok(Reply::Waiting(held)),
-            Err(fault) => ended(host, request, execution, Err(fault), Some(report), *started).await,
+            Err(fault) => ended(host, request, execution, Err(fault), (Some(report), timeline), *started).await,
         };
     }
     let (result, report) = match guest {
@@ -106,7 +118,18 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
     if let (true, Ok(data)) = (kept, &result) {
         wait::keep_output(host, request, execution, data).await;
     }
-    ended(host, request, execution, result, report.as_ref(), *started).await
+    ended(host, request, execution, result, (report.as_ref(), timeline), *started).await
+}
+
+/// What the runs before this one sent. Without it the record tells less, and the call is no less done.
+async fn requests_before(host: &Host, execution: &Execution) -> Option<String> {
+    match host.store.timeline(&execution.project, &execution.id).await {
+        Ok(before) => before,
+        Err(error) => {
+            tracing::warn!(execution = %execution.id, %error, "the requests of an earlier run could not be read");
+            None
+        }
+    }
 }
 
 /// Records how a call ended.
@@ -115,7 +138,7 @@ async fn ended(
     request: &CallRequest,
     execution: &Execution,
     result: Result<String, Fault>,
-    report: Option<&Report>,
+    (report, timeline): (Option<&Report>, Option<String>),
     started: Instant,
 ) -> Result<Reply, Failed> {
     let recording = Instant::now();
@@ -124,7 +147,8 @@ async fn ended(
     let keyed = request.idempotency_key.is_some();
     let answer = keyed.then(|| once::kept(host, execution, result.as_ref().map(String::as_str), latency)).flatten();
     let span = tracing::debug_span!("record_outcome");
-    let recorded = record::finish(host, &execution.id, result.as_ref().map(|_| ()), report, latency, answer);
+    let kept = record::Kept { timeline, answer };
+    let recorded = record::finish(host, &execution.id, result.as_ref().map(|_| ()), report, latency, kept);
     let recorded = recorded.instrument(span).await;
     host.figures.record.took(recording.elapsed());
     let execution = execution.id.clone();
@@ -134,17 +158,18 @@ async fn ended(
     }
 }
 
-/// Gives the call its grant and a fresh instance.
+/// Gives the call its grant and a fresh instance. Its report's attempts count from the moment beside it.
 async fn guest(
     host: &Host,
     request: &CallRequest,
     running: &Running,
     journal: Option<Journal>,
     gate: Gate,
-) -> Result<Report, Fault> {
+) -> Result<(Report, Timestamp), Fault> {
     let Running { execution, entered, resolved, timeout, .. } = running;
     let (execution, timeout) = (&execution.id, *timeout);
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
+    let began = host.clock.now();
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
     let tool = &resolved.tool().tool;
@@ -164,7 +189,7 @@ async fn guest(
     let report = host.runtime.call(plugin, call).instrument(span).await;
     host.figures.report(&report);
     outcome::words(&resolved.installed.connector.name, execution, &report);
-    Ok(report)
+    Ok((report, began))
 }
 
 /// Holds the tool to its output schema.

@@ -106,8 +106,7 @@ pub(super) async fn at_write(
     request: &CallRequest,
     execution: &Execution,
     asked: &Asked,
-    journal: &Journal,
-    waiting: &Waiting,
+    (journal, waiting, timeline): (&Journal, &Waiting, Option<&str>),
 ) -> Result<Held, Fault> {
     let before = journal.entries.iter().map(|entry| ShownLine {
         method: entry.method.clone(),
@@ -128,7 +127,7 @@ pub(super) async fn at_write(
         before: before.collect(),
     };
     let digest = Some(hex::encode(waiting.request));
-    let wait = Wait::AtWrite { execution: &execution.id, timeline: None };
+    let wait = Wait::AtWrite { execution: &execution.id, timeline };
     hold(host, request, execution, asked, wait, Some(journal), (shown, digest)).await
 }
 

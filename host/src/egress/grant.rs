@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::Attempt;
 use super::scrub::Scrubber;
+use super::trace::Trace;
 use crate::model::{AccountId, HostPattern, Placement, Route, Secret};
 
 /// The right to send requests for one call.
@@ -39,6 +41,8 @@ pub struct GrantState {
     pub(super) writes: AtomicU32,
     /// How many requests that write are under way.
     open_writes: AtomicU32,
+    /// What became of each request.
+    pub(super) trace: Trace,
     /// What takes the credential out of answers: prepared once for all requests of the call.
     pub(super) scrubber: OnceLock<Scrubber>,
 }
@@ -51,8 +55,14 @@ impl GrantState {
             sent: AtomicU32::new(0),
             writes: AtomicU32::new(0),
             open_writes: AtomicU32::new(0),
+            trace: Trace::new(),
             scrubber: OnceLock::new(),
         }
+    }
+
+    /// Each attempt at a request so far, up to a limit.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.trace.attempts()
     }
 
     /// How many requests that write are under way: begun, and neither answered nor failed. One that is dropped stays

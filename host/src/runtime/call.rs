@@ -17,7 +17,7 @@ use super::recorder::{Gate, Recorder, Stop};
 use super::state::{LogLine, OutOfTime, Outside, Progress, State, Tally};
 use super::wasi::Stopped;
 use super::{CallError, Failure, Phase, Plugin, Runtime, limits};
-use crate::egress::{Egress, EgressError, Grant, GrantState};
+use crate::egress::{Attempt, Egress, EgressError, Grant, GrantState};
 use crate::model::InputError;
 
 /// One call of a tool, whose input has been checked.
@@ -72,6 +72,8 @@ pub struct Report {
     pub requests: u32,
     /// Requests that write, left and had no answer yet when the call ended.
     pub open_writes: u32,
+    /// Each attempt at a request, up to a limit, in the order in which they left.
+    pub attempts: Vec<Attempt>,
     /// Bytes of bodies sent.
     pub sent_bytes: u64,
     /// Bytes of bodies received, before decoding.
@@ -226,6 +228,7 @@ impl Run<String> {
             upstream_us: micros(tally.upstream),
             requests: state.sent(),
             open_writes: state.open_writes(),
+            attempts: state.attempts(),
             sent_bytes: tally.sent_bytes,
             received_bytes: tally.received_bytes,
             scrubbed: tally.scrubbed,

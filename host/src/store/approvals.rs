@@ -281,6 +281,18 @@ impl Store {
         .transpose()
     }
 
+    /// What a call waited for, in order.
+    pub async fn approvals_of(
+        &self,
+        project: &ProjectId,
+        execution: &ExecutionId,
+    ) -> Result<Vec<Approval>, StoreError> {
+        const QUERY: &str =
+            concat!("SELECT ", columns!(), " FROM approvals WHERE project = $1 AND execution = $2 ORDER BY id");
+        let rows = sqlx::query(QUERY).bind(project.as_str()).bind(execution.as_str()).fetch_all(self.read()).await?;
+        rows.iter().map(|row| read_approval(&mut Columns::of(row))).collect()
+    }
+
     /// The approval that a call waits for now.
     pub async fn pending_approval(&self, execution: &ExecutionId) -> Result<Option<ApprovalId>, StoreError> {
         let row = sqlx::query("SELECT id FROM approvals WHERE execution = $1 AND state = 'pending'")

@@ -98,6 +98,16 @@ impl Store {
         row.map(|row| read_execution(&mut Columns::of(&row))).transpose()
     }
 
+    /// The requests of an execution, as they were written with its outcome.
+    pub async fn timeline(&self, project: &ProjectId, id: &ExecutionId) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT timeline FROM executions WHERE project = $1 AND id = $2")
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .fetch_optional(self.read())
+            .await?;
+        row.map_or(Ok(None), |row| Columns::of(&row).maybe_text())
+    }
+
     /// Name of the host that runs an execution, or was the last to.
     pub async fn execution_host(&self, id: &ExecutionId) -> Result<Option<String>, StoreError> {
         let row = sqlx::query("SELECT host FROM executions WHERE id = $1")

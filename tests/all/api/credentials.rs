@@ -140,7 +140,10 @@ async fn a_junk_key_is_never_stored() {
     let bed = Bed::answering(|request| {
         let token = request.header("authorization").unwrap_or_default();
         let trouble = token.strip_prefix("Bearer trouble-").and_then(|rest| rest.split('-').next()?.parse().ok());
-        trouble.map_or_else(|| Reply::json(200, &json!({ "ok": true })), |status| Reply::text(status, "no"))
+        trouble.map_or_else(
+            || Reply::json(200, &json!({ "ok": true })),
+            |status| Reply::text(status, "no").header("retry-after", "0"),
+        )
     })
     .await;
     let junk = bed.host.account("probe", "ada", &json!({ "token": JUNK })).await.expect(422);

@@ -44,10 +44,13 @@ async fn the_document_is_complete() {
     DELETE /v1/connections/{name}/accounts/{identifier}
     DELETE /v1/connectors/{name}
     DELETE /v1/keys/{id}
+    DELETE /v1/policies/{id}
     GET /healthz
     GET /metrics
     GET /readyz
     GET /v1/accounts
+    GET /v1/approvals
+    GET /v1/approvals/{id}
     GET /v1/connections
     GET /v1/connections/{name}
     GET /v1/connections/{name}/accounts/{identifier}
@@ -56,17 +59,27 @@ async fn the_document_is_complete() {
     GET /v1/executions
     GET /v1/executions/{id}
     GET /v1/keys
+    GET /v1/policies
+    GET /v1/policies/defaults
+    GET /v1/policies/{id}
     GET /v1/tools
     GET /v1/tools/{name}
     PATCH /v1/connections/{name}
+    POST /v1/approvals/{id}/approve
+    POST /v1/approvals/{id}/reject
     POST /v1/connections
     POST /v1/connections/{name}/accounts/{identifier}/disable
     POST /v1/connections/{name}/accounts/{identifier}/enable
     POST /v1/connections/{name}/test
     POST /v1/connectors
+    POST /v1/executions/{id}/cancel
     POST /v1/keys
+    POST /v1/policies
+    POST /v1/policies/evaluate
     POST /v1/tools/{name}/execute
     PUT /v1/connections/{name}/accounts/{identifier}
+    PUT /v1/policies/defaults
+    PUT /v1/policies/{id}
     ");
     // Every reference leads somewhere.
     let text = document.value().to_string();

@@ -1,0 +1,41 @@
+//! What time alone brings to an end: calls that nobody approved, and what was kept of calls that ended.
+
+use std::time::Duration;
+
+use super::Host;
+
+/// How often it is looked: whoever asks for an approval or a call looks by itself, so this is for records that nobody
+/// asks for.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+impl Host {
+    /// Goes on for ever; a failure is told and tried again at the next turn.
+    pub async fn sweep(&self) {
+        let mut turns = tokio::time::interval(INTERVAL);
+        turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            turns.tick().await;
+            self.sweep_once().await;
+        }
+    }
+
+    /// One turn.
+    pub async fn sweep_once(&self) {
+        let now = self.clock.now();
+        match self.store.expire_approvals(now).await {
+            Ok(0) => {}
+            Ok(expired) => tracing::info!(expired, "calls waited in vain for a person"),
+            Err(error) => tracing::warn!(%error, "approvals could not be expired"),
+        }
+        match self.store.forget_bodies(now).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::debug!(forgotten, "what was kept of ended calls is gone"),
+            Err(error) => tracing::warn!(%error, "what was kept of ended calls could not be removed"),
+        }
+        match self.store.forget_reservations(now).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::debug!(forgotten, "idempotency keys are free again"),
+            Err(error) => tracing::warn!(%error, "idempotency keys could not be freed"),
+        }
+    }
+}
