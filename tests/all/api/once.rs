@@ -1,5 +1,6 @@
 //! `Idempotency-Key`: the same key and the same call run once, whoever asks how often, and through which host.
 
+use gloveport::config::Records;
 use gloveport::model::{Clock, Timestamp};
 use gloveport_tests::host::{Answer, Client, Setup, TestHost};
 use gloveport_tests::postgres;
@@ -274,4 +275,18 @@ async fn a_key_is_free_again_after_a_day() {
     clock.advance(std::time::Duration::from_secs(1));
     assert_ne!(write(bed.client(), "k").await.expect(200), first);
     assert_eq!(posts(&bed), 2);
+}
+
+/// Without records there is nothing to answer from: a key is refused, and who does not want to wait has to.
+#[tokio::test]
+async fn without_records_no_key_is_honoured() {
+    let bed = Bed::with(Setup { records: Records::Off, ..Setup::usual() }).await;
+    bed.connect("ada").await;
+    assert_eq!(write(bed.client(), "k").await.problem(400), "invalid_request");
+    assert_eq!(posts(&bed), 0);
+    let headers = [JSON, ("prefer", "respond-async")];
+    let path = "/v1/tools/probe_fetch/execute";
+    let answer = bed.client().send("POST", path, &headers, write_body("{}").to_string()).await;
+    assert_eq!(answer.header("preference-applied"), None);
+    assert_eq!(answer.expect(200)["status"], "succeeded");
 }
