@@ -73,6 +73,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(tools::execute))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
+        .routes(routes!(executions::cancel))
         // Operators.
         .merge(
             OpenApiRouter::new()

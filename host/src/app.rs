@@ -118,6 +118,7 @@ impl App {
             profiles: call::CompiledProfiles::default(),
             figures: call::Figures::register(),
             running: Default::default(),
+            stoppable: Default::default(),
         });
         Ok(Self { state: ApiState { host, metrics }, first_key, stop_grace: config.stop_grace })
     }

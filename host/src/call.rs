@@ -5,11 +5,12 @@ use std::time::Instant;
 use tracing::Instrument;
 
 use crate::config::FaultPoint;
-use crate::model::{AccountId, ApprovalId, Caller, ExecutionId, Fault, Latency};
+use crate::model::{AccountId, ApprovalId, Caller, Code, ExecutionId, Fault, Latency};
 use crate::policy::At;
 use run::Attempt;
 use verdict::Verdict;
 
+mod cancel;
 mod connect;
 mod credential;
 mod edit;
@@ -17,6 +18,7 @@ mod faults;
 mod host;
 mod limits;
 mod measure;
+mod once;
 mod outcome;
 mod pace;
 mod presets;
@@ -27,12 +29,14 @@ mod resume;
 mod rules;
 mod run;
 mod sweep;
+mod timeline;
 mod to_end;
 mod verdict;
 mod visible;
 mod wait;
 mod written;
 
+pub use cancel::{Stoppable, cancel};
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
@@ -41,6 +45,7 @@ pub use pace::Pace;
 pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
+pub use timeline::{Event, Sent, timeline};
 pub use verdict::CompiledPolicies;
 pub use visible::{Visible, Wanted, visible_tools};
 pub use wait::{ShownCall, ShownLine, ShownRequest, output};
@@ -71,6 +76,11 @@ pub struct CallRequest {
     pub trigger_type: Option<String>,
     /// How long it may take, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// What makes it happen once: the same key of the same caller is the same call.
+    pub idempotency_key: Option<String>,
+    /// Whether its caller waits only until it has begun. Where nothing is recorded, nobody could come back for the answer:
+    /// then the caller waits to the end.
+    pub respond_async: bool,
 }
 
 /// A call that has a result.
@@ -100,6 +110,8 @@ pub enum Reply {
     Done(Answer),
     /// A person has to look at it first.
     Waiting(Held),
+    /// It goes on by itself; its record tells how it ends.
+    Started(ExecutionId),
 }
 
 /// A call that has none.
@@ -127,11 +139,21 @@ pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Res
     let work = {
         let (host, caller) = (host.clone(), caller.clone());
         async move {
+            if let Some(earlier) = once::earlier(&host, &caller, &request).await? {
+                return earlier;
+            }
             let resolved =
                 resolve::resolve(&host, &caller, &mut request).instrument(tracing::debug_span!("resolve")).await;
             host.figures.resolve.took(started.elapsed());
             FaultPoint::Resolved.pass();
-            governed(&host, &caller, &request, resolved?, started).await
+            let result = governed(&host, &caller, &request, resolved?, started).await;
+            match result {
+                // Two came with the same key at once, and the other one was first.
+                Err(failed) if failed.execution.is_none() && failed.fault.code == Code::Conflict => {
+                    once::earlier(&host, &caller, &request).await?.unwrap_or(Err(failed))
+                }
+                result => result,
+            }
         }
     };
     let result = host.run_to_end(work.in_current_span()).await;
@@ -166,6 +188,6 @@ async fn governed(
             return Err(Failed { execution, fault });
         }
     };
-    let _places = host.pace.places(&resolved, run::timeout(request)?).await?;
-    run::run(host, caller, request, resolved, attempt, started).await
+    let places = host.pace.places(&resolved, run::timeout(request)?).await?;
+    run::run(host, caller, request, resolved, Attempt { places, ..attempt }, started).await
 }

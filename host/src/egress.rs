@@ -16,8 +16,10 @@ mod header;
 mod inject;
 mod limits;
 mod resolve;
+mod retry;
 mod scrub;
 mod target;
+mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::config::PrivateNetworks;
+use crate::model::{Effect, Random};
 use client::Clients;
 use exchange::exchange;
 use scrub::Scrubber;
@@ -34,6 +37,7 @@ pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Username};
 pub use plan::{Planned, Shown};
 pub use request::{Body, Part, Request, Response};
 pub use resolve::{Resolver, Resolving, SystemResolver};
+pub use trace::Attempt;
 
 /// What the operator decides about the way out.
 #[derive(Clone, Debug)]
@@ -44,12 +48,15 @@ pub struct EgressConfig {
     pub ca_certificate: Option<String>,
     /// Where addresses come from: the system, or a test's own answers.
     pub resolver: Arc<dyn Resolver>,
+    /// Spreads requests that were told to come again later.
+    pub random: Random,
 }
 
 impl EgressConfig {
-    /// The system's resolver, and no authorities but the system's.
+    /// The system's resolver and generator, and no authorities but the system's.
     pub fn new(private_networks: PrivateNetworks) -> Self {
-        Self { private_networks, ca_certificate: None, resolver: Arc::new(SystemResolver) }
+        let resolver = Arc::new(SystemResolver);
+        Self { private_networks, ca_certificate: None, resolver, random: Random::system() }
     }
 }
 
@@ -58,6 +65,7 @@ impl EgressConfig {
 pub struct Egress {
     clients: Clients,
     private_networks: PrivateNetworks,
+    random: Random,
 }
 
 impl Egress {
@@ -67,7 +75,7 @@ impl Egress {
     /// [`EgressError::Setup`] if the configured certificate authority is none.
     pub fn new(config: EgressConfig) -> Result<Self, EgressError> {
         let clients = Clients::new(&config)?;
-        Ok(Self { clients, private_networks: config.private_networks })
+        Ok(Self { clients, private_networks: config.private_networks, random: config.random })
     }
 
     /// Sends one request within `grant` and follows its redirects.
@@ -88,16 +96,53 @@ impl Egress {
         Planned::new(grant, request).map_err(|error| error.map_text(|text| scrubber(grant).text(text)))
     }
 
-    /// Sends what was planned with the same grant.
+    /// Sends what was planned with the same grant. A request that cannot do a thing twice is sent again, a few times, if
+    /// the provider says that it should come later; only its last answer is given.
     ///
     /// # Errors
     /// Those of [`Egress::send`].
     pub async fn send_planned(&self, grant: &Grant, planned: Planned) -> Result<Response, EgressError> {
+        let trace = &grant.state.trace;
+        let request = trace.next_request();
+        let mut scrubbed: u32 = 0;
+        for attempt in 1.. {
+            let place = trace.begins(request, attempt, planned.method());
+            let outcome = self.send_once(grant, &planned).await;
+            let chance = u32::from_le_bytes(self.random.bytes());
+            let left = grant.timeout.saturating_sub(trace.elapsed());
+            let again = outcome.as_ref().ok().filter(|_| planned.is_repeatable());
+            let again = again.and_then(|answer| retry::pause(answer, attempt, left, chance));
+            trace.ends(place, outcome.as_ref().ok().map(|answer| answer.status), again);
+            match (outcome, again) {
+                (Ok(answer), Some(wait)) => {
+                    scrubbed = scrubbed.saturating_add(answer.scrubbed);
+                    tracing::debug!(status = answer.status, attempt, ?wait, "the provider says later");
+                    tokio::time::sleep(wait).await;
+                }
+                (outcome, _) => {
+                    return outcome.map(|mut answer| {
+                        answer.scrubbed = answer.scrubbed.saturating_add(scrubbed);
+                        answer
+                    });
+                }
+            }
+        }
+        Err(EgressError::Limit("more attempts at a request than can be counted".into()))
+    }
+
+    async fn send_once(&self, grant: &Grant, planned: &Planned) -> Result<Response, EgressError> {
         let scrubber = scrubber(grant);
-        let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, planned.hop);
+        let writes = planned.effect() != Effect::Read;
+        let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, planned.hop.clone());
+        if writes {
+            grant.state.write_begins();
+        }
         let outcome = tokio::time::timeout(grant.timeout, exchange).await.unwrap_or_else(|_| {
             Err(EgressError::Timeout(u64::try_from(grant.timeout.as_millis()).unwrap_or(u64::MAX)))
         });
+        if writes {
+            grant.state.write_ends();
+        }
         outcome.map_err(|error| error.map_text(|text| scrubber.text(text)))
     }
 

@@ -1,7 +1,9 @@
 //! The real server over HTTP: what it promises, and what it refuses.
 
+mod again;
 mod approvals;
 mod audit;
+mod background;
 mod bad_input;
 mod bed;
 mod calls;
@@ -17,6 +19,7 @@ mod install;
 mod kill_sweep;
 mod metrics;
 mod neighbours;
+mod once;
 mod openapi;
 mod policies;
 mod postgres;

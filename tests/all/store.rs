@@ -5,6 +5,7 @@ mod audit;
 mod database;
 mod executions;
 mod fixture;
+mod idempotency;
 mod limits;
 mod profiles;
 mod rows;

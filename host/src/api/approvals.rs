@@ -19,7 +19,7 @@ use crate::model::{Approval, ApprovalId, ApprovalState};
 pub(super) struct ApprovalBody {
     id: String,
     execution_id: String,
-    /// `pending`, `approved`, `rejected` or `expired`.
+    /// `pending`, `approved`, `rejected`, `expired` or `cancelled`.
     status: &'static str,
     /// `before` the call or `at_write`.
     at: String,
@@ -96,7 +96,7 @@ struct AnsweredRequest {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ApprovalQuery {
-    /// `pending`, `approved`, `rejected` or `expired`.
+    /// `pending`, `approved`, `rejected`, `expired` or `cancelled`.
     status: Option<String>,
     /// Items at most: 1 to 200, 50 if absent.
     limit: Option<u32>,
@@ -135,10 +135,9 @@ pub(super) async fn list(
     let page = page(query.limit, query.cursor)?;
     let wanted = match query.status.as_deref() {
         None => None,
-        Some(text) => Some(
-            ApprovalState::parse(text)
-                .ok_or_else(|| Problem::bad_request("`status` must be pending, approved, rejected or expired"))?,
-        ),
+        Some(text) => Some(ApprovalState::parse(text).ok_or_else(|| {
+            Problem::bad_request("`status` must be pending, approved, rejected, expired or cancelled")
+        })?),
     };
     let host = &state.host;
     host.store.expire_approvals(host.clock.now()).await?;

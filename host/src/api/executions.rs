@@ -35,7 +35,7 @@ pub(super) struct ExecutionBody {
     trigger_type: Option<String>,
     /// SHA-256 of the input.
     input_digest: String,
-    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired` or `unknown_outcome`.
+    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled` or `unknown_outcome`.
     status: &'static str,
     code: Option<&'static str>,
     culprit: Option<&'static str>,
@@ -52,10 +52,41 @@ pub(super) struct ExecutionBody {
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     approval_id: Option<String>,
-    /// What it answered, if it had waited: whoever asked got only its id then.
+    /// What it answered, if it had waited or went on by itself: whoever asked got only its id then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     data: Option<Box<RawValue>>,
+    /// What happened, in order. Lists of executions leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeline: Option<Vec<EventBody>>,
+}
+
+/// One thing that happened.
+#[derive(Debug, Serialize, ToSchema)]
+struct EventBody {
+    at: String,
+    /// `decided`, `started`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
+    step: &'static str,
+    /// What was decided, which approval is waited for, why it was rejected, how it finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// One attempt at a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<SentBody>,
+}
+
+/// One attempt at a request.
+#[derive(Debug, Serialize, ToSchema)]
+struct SentBody {
+    /// Which request of the call, from 1.
+    number: u32,
+    /// Which attempt at it, from 1: more than one if the provider said that it should come later.
+    attempt: u32,
+    method: String,
+    /// The answer's status; null if there was none.
+    status: Option<u16>,
+    /// How long was waited before it was sent again; null if it was not.
+    again_after_ms: Option<u64>,
 }
 
 /// Whether to wait.
@@ -79,7 +110,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ExecutionQuery {
-    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired` or `unknown_outcome`.
+    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled` or `unknown_outcome`.
     status: Option<String>,
     /// Full name of a tool.
     tool: Option<String>,
@@ -147,10 +178,26 @@ pub(super) async fn show(
                 body.approval_id = approval.map(|id| id.to_string());
             }
             body.data = call::output(&state.host, &execution).await?.map(raw);
+            body.timeline = Some(call::timeline(&state.host, &execution).await?.into_iter().map(event).collect());
             return Ok(axum::Json(body));
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// Stops a call: one that waits for a person ends, one that runs on this host is stopped where it stands. If a write was
+/// under way then, its outcome is not known. An agent cancels its own.
+#[utoipa::path(post, path = "/v1/executions/{id}/cancel", tag = "executions", params(("id" = String, Path)),
+    responses((status = 200, body = ExecutionBody), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn cancel(
+    State(state): State<ApiState>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<axum::Json<ExecutionBody>, Problem> {
+    let execution = find(&state, &caller, &id).await?;
+    let ended = call::cancel(&state.host, &caller, execution).await?;
+    Ok(axum::Json(body(&ended)))
 }
 
 async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
@@ -218,5 +265,17 @@ fn body(execution: &Execution) -> ExecutionBody {
         scrubbed: execution.scrubbed,
         approval_id: None,
         data: None,
+        timeline: None,
     }
+}
+
+fn event(event: call::Event) -> EventBody {
+    let request = event.request.map(|sent| SentBody {
+        number: sent.number,
+        attempt: sent.attempt,
+        method: sent.method,
+        status: sent.status,
+        again_after_ms: sent.again_after_ms,
+    });
+    EventBody { at: time::text(event.at), step: event.step, detail: event.detail, request }
 }

@@ -157,10 +157,16 @@ pub(super) async fn show(
 }
 
 /// Calls a tool.
-#[utoipa::path(post, path = "/v1/tools/{name}/execute", tag = "tools", params(("name" = String, Path)),
+#[utoipa::path(post, path = "/v1/tools/{name}/execute", tag = "tools",
+    params(("name" = String, Path),
+        ("Idempotency-Key" = Option<String>, Header,
+            description = "1 to 255 visible ASCII characters. The same key with the same call runs it once; another \
+                           call with the key is refused. Kept for 24 hours after the call ended."),
+        ("Prefer" = Option<String>, Header,
+            description = "`respond-async` (RFC 7240) answers 202 as soon as the call has begun.")),
     request_body = ExecuteBody,
     responses((status = 200, body = ExecuteResult), (status = 202, body = ExecuteWaiting),
-        (status = 422, body = Problem), (status = "default", body = Problem)))]
+        (status = 409, body = Problem), (status = 422, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn execute(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
@@ -168,10 +174,8 @@ pub(super) async fn execute(
     headers: HeaderMap,
     Json(body): Json<ExecuteBody>,
 ) -> Result<Response, Problem> {
-    if headers.contains_key("idempotency-key") {
-        // A key that is taken and not honoured would be worse than none.
-        return Err(Problem::bad_request("this host does not honour `Idempotency-Key` yet: send the call without it"));
-    }
+    let idempotency_key = idempotency_key(&headers)?;
+    let respond_async = prefers_async(&headers);
     let request = CallRequest {
         tool,
         identifier: body.identifier,
@@ -184,6 +188,8 @@ pub(super) async fn execute(
         chat_id: name("chat_id", body.chat_id)?,
         trigger_type: name("trigger_type", body.trigger_type)?,
         timeout_ms: body.timeout_ms,
+        idempotency_key,
+        respond_async,
     };
     let answer = match call::call(&state.host, &caller, request).await? {
         Reply::Done(answer) => answer,
@@ -191,9 +197,14 @@ pub(super) async fn execute(
             let waiting = ExecuteWaiting {
                 execution_id: held.execution.to_string(),
                 status: "waiting",
-                approval_id: held.approval.to_string(),
+                approval_id: Some(held.approval.to_string()),
             };
             return Ok((StatusCode::ACCEPTED, axum::Json(waiting)).into_response());
+        }
+        Reply::Started(execution) => {
+            let started = ExecuteWaiting { execution_id: execution.to_string(), status: "started", approval_id: None };
+            let applied = [("preference-applied", RESPOND_ASYNC)];
+            return Ok((StatusCode::ACCEPTED, applied, axum::Json(started)).into_response());
         }
     };
     let latency = answer.latency;
@@ -206,13 +217,15 @@ pub(super) async fn execute(
     Ok(axum::Json(result).into_response())
 }
 
-/// A call that waits for a person: `GET /v1/executions/{execution_id}` tells how it ends.
+/// A call that waits for a person, or goes on by itself: `GET /v1/executions/{execution_id}` tells how it ends.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ExecuteWaiting {
     execution_id: String,
-    /// `waiting`.
+    /// `waiting` or `started`.
     status: &'static str,
-    approval_id: String,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_id: Option<String>,
 }
 
 /// A tool's wire form.
@@ -264,6 +277,32 @@ fn mentions(visible: &Visible, word: &str) -> bool {
 
 fn lower(text: impl AsRef<str>) -> String {
     text.as_ref().to_lowercase()
+}
+
+/// The preference of a caller who does not wait (RFC 7240).
+const RESPOND_ASYNC: &str = "respond-async";
+
+/// Preferences that are not known are ignored, as RFC 7240 wants.
+fn prefers_async(headers: &HeaderMap) -> bool {
+    let texts = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let mut names =
+        texts.flat_map(|text| text.split(',')).map(|part| part.split([';', '=']).next().unwrap_or_default());
+    names.any(|name| name.trim().eq_ignore_ascii_case(RESPOND_ASYNC))
+}
+
+/// Characters of an idempotency key: what databases and other APIs have settled on.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut all = headers.get_all("idempotency-key").iter();
+    let Some(value) = all.next() else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default();
+    let visible = (1..=MAX_IDEMPOTENCY_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !visible || all.next().is_some() {
+        let detail = format!("`Idempotency-Key` is one header of 1 to {MAX_IDEMPOTENCY_KEY} visible ASCII characters");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 fn account_id(text: &str) -> Result<AccountId, Problem> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Host, Reply, faults, run};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
 use crate::model::{Account, AccountId, AccountState, AuthPattern, Caller, Code, Connection, Culprit, Fault};
@@ -128,10 +128,10 @@ async fn probe(
         .map_err(refused)?;
     match answer {
         Reply::Done(answer) => Ok(Some(answer)),
-        Reply::Waiting(held) => {
+        Reply::Waiting(Held { execution, .. }) | Reply::Started(execution) => {
             let detail = "the test call waits, although nobody was to be asked";
             let fault = Fault::new(Code::Internal, Culprit::Host, detail);
-            Err(Failed { execution: Some(held.execution), fault })
+            Err(Failed { execution: Some(execution), fault })
         }
     }
 }

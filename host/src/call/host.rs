@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledPolicies, CompiledProfiles, Failed, Figures, Pace};
+use super::{CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable};
 use crate::catalog::Catalog;
 use crate::config::Records;
 use crate::egress::Egress;
@@ -55,6 +55,8 @@ pub struct Shared {
     pub figures: Figures,
     /// Calls that run.
     pub running: TaskTracker,
+    /// The same, to be stopped one by one.
+    pub stoppable: Stoppable,
 }
 
 impl Deref for Host {

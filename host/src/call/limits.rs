@@ -19,3 +19,11 @@ pub(super) const MAX_NAMED: usize = 5;
 /// How long the input and the answer of a call that waited are kept after its approval's time: until whoever asked has
 /// surely come for the answer.
 pub(super) const BODIES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How long an idempotency key is taken after its call has ended: whoever lost an answer asks again within minutes, or
+/// when a job runs anew the next day.
+pub(super) const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long whoever cancels a call waits for it to stop: a guest stops at its next tick of some milliseconds, and its
+/// outcome is on disk soon after, unless the disk is the reason why somebody cancels.
+pub(super) const CANCEL_PATIENCE: Duration = Duration::from_secs(10);

@@ -66,11 +66,17 @@ impl Figures {
 
     /// Notes the end of a call, in the figures and in the log. Bodies and arguments are in neither.
     pub(super) fn finished(&self, tool: &str, result: &Result<Reply, Failed>, took: Duration) {
-        self.whole.record(took.as_secs_f64());
+        if !matches!(result, Ok(Reply::Started(_))) {
+            self.whole.record(took.as_secs_f64());
+        }
         match result {
             Ok(Reply::Waiting(held)) => {
                 metrics::counter!(CALLS, "code" => "waiting", "culprit" => "none").increment(1);
                 tracing::debug!(tool, execution = %held.execution, micros = took.as_micros(), "call waits");
+            }
+            // Counted when it ends.
+            Ok(Reply::Started(execution)) => {
+                tracing::debug!(tool, %execution, micros = took.as_micros(), "call goes on by itself");
             }
             Ok(Reply::Done(answer)) => {
                 self.succeeded.increment(1);

@@ -1,7 +1,7 @@
 //! What a guest's end means for the caller: a result, or a fault with a code and a culprit.
 
 use crate::egress::EgressError;
-use crate::model::{Code, Culprit, ExecutionId, Fault};
+use crate::model::{Code, Culprit, ExecutionId, ExecutionStatus, Fault};
 use crate::runtime::{CallError, Failure, LogLevel, Phase, Progress, Report};
 
 use super::faults;
@@ -17,12 +17,35 @@ const NO_STATUS: u16 = 0;
 pub(super) fn of(report: &Report) -> Result<String, Fault> {
     match (&report.outcome, &report.refusal) {
         (Ok(data), _) => Ok(data.clone()),
-        (Err(CallError::Limit { .. }), _) => Err(of_error(report)),
+        (Err(CallError::Limit { .. } | CallError::Cancelled), _) => Err(of_error(report)),
         (Err(_), Some(refusal)) => Err(of_refusal(refusal)),
         (Err(CallError::Failure(Failure::Upstream { status: NO_STATUS, .. })), None) => {
             Err(report.unanswered.as_ref().map_or_else(|| of_error(report), of_refusal))
         }
         (Err(_), None) => Err(of_error(report)),
+    }
+}
+
+/// How a call stands in its record.
+pub(super) fn status(result: Result<(), &Fault>, report: Option<&Report>) -> ExecutionStatus {
+    let Err(fault) = result else { return ExecutionStatus::Succeeded };
+    match report {
+        Some(report) if fault.code == Code::Cancelled && report.open_writes > 0 => ExecutionStatus::UnknownOutcome,
+        _ if fault.code == Code::Cancelled => ExecutionStatus::Cancelled,
+        _ => ExecutionStatus::Failed,
+    }
+}
+
+fn cancelled(report: &Report) -> String {
+    match (report.open_writes, report.requests) {
+        (0, 0) => "the call was cancelled before anything was sent".into(),
+        (0, requests) => format!(
+            "the call was cancelled; {requests} requests had been sent and were answered or only read. What they did \
+             stays done"
+        ),
+        _ => "the call was cancelled while a write was under way: whether it reached the provider is not known. Look \
+              at the provider before you repeat it"
+            .into(),
     }
 }
 
@@ -62,6 +85,7 @@ fn of_error(report: &Report) -> Fault {
             };
             Fault::new(code, culprit, error.to_string())
         }
+        Err(CallError::Cancelled) => Fault::new(Code::Cancelled, Culprit::Caller, cancelled(report)),
         Err(CallError::Waiting(_)) => {
             Fault::new(Code::ApprovalRequired, Culprit::Policy, "the call waits for approval")
         }

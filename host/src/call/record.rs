@@ -3,24 +3,30 @@
 use sha2::{Digest, Sha256};
 
 use super::resolve::Resolved;
-use super::{CallRequest, Host, faults};
+use super::{CallRequest, Host, faults, once, outcome};
 use crate::config::Records;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency};
 use crate::runtime::Report;
-use crate::store::Outcome;
+use crate::store::{KeptAnswer, Outcome, StoreError};
 
 /// Writes the execution down as started. No row, no call.
-pub(super) async fn start(
-    host: &Host,
-    caller: &Caller,
-    request: &CallRequest,
-    resolved: &Resolved,
-) -> Result<Execution, Fault> {
-    let execution = execution(host, caller, request, resolved);
-    if host.records == Records::Durable {
-        host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
+pub(super) async fn start(host: &Host, request: &CallRequest, execution: &Execution) -> Result<(), Fault> {
+    if host.records == Records::Off {
+        return Ok(());
     }
-    Ok(execution)
+    let recorded = match once::reservation(host, request) {
+        None => host.store.record_start(execution, &host.host_id).await,
+        Some(once) => host.store.record_start_once(execution, &host.host_id, &once).await,
+    };
+    recorded.map_err(|error| not_started(request, error))
+}
+
+/// Why a call could not begin: with a key, a conflict means that somebody else has it.
+pub(super) fn not_started(request: &CallRequest, error: StoreError) -> Fault {
+    match error {
+        StoreError::Conflict(_) if request.idempotency_key.is_some() => once::taken(),
+        error => faults::store(error),
+    }
 }
 
 /// Writes down a call that a policy stops: it never starts.
@@ -77,6 +83,15 @@ pub(super) fn execution(host: &Host, caller: &Caller, request: &CallRequest, res
     }
 }
 
+/// What is kept of a call besides how it ended.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Its requests.
+    pub(super) timeline: Option<String>,
+    /// For who asks again with the same idempotency key.
+    pub(super) answer: Option<KeptAnswer>,
+}
+
 /// Writes the outcome down. If that cannot be done, the caller is told so: the call has happened.
 pub(super) async fn finish(
     host: &Host,
@@ -84,13 +99,14 @@ pub(super) async fn finish(
     result: Result<(), &Fault>,
     report: Option<&Report>,
     latency: Latency,
+    kept: Kept,
 ) -> Result<(), Fault> {
     if host.records == Records::Off {
         return Ok(());
     }
     let fault = result.err();
     let outcome = Outcome {
-        status: if fault.is_none() { ExecutionStatus::Succeeded } else { ExecutionStatus::Failed },
+        status: outcome::status(result, report),
         code: fault.map(|fault| fault.code),
         culprit: fault.map(|fault| fault.culprit),
         detail: fault.map(|fault| fault.detail.clone()),
@@ -100,6 +116,8 @@ pub(super) async fn finish(
             .map_or(0, |report| report.requests.saturating_add(u32::try_from(report.again).unwrap_or(u32::MAX))),
         bytes: report.map_or((0, 0), |report| (report.sent_bytes, report.received_bytes)),
         scrubbed: report.map_or(0, |report| report.scrubbed),
+        timeline: kept.timeline,
+        answer: kept.answer,
     };
     host.store.record_outcome(execution, &outcome).await.map_err(|error| {
         tracing::error!(%execution, %error, status = outcome.status.as_str(), "an outcome could not be recorded");

@@ -8,7 +8,7 @@ use super::resolve::{Resolved, resolve_again};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
 use super::wait::{self, KeptRequest, ShownCall, part};
-use super::{CallRequest, Failed, Host, Reply, edit, faults, record, run};
+use super::{CallRequest, Failed, Host, Reply, edit, faults, once, record, run};
 use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
@@ -125,7 +125,10 @@ async fn go_on(host: &Host, approval: &Approval, starts_over: bool) {
     let result = match on(host, approval, &execution, starts_over, started).await {
         // Before anything ran: the record does not know yet.
         Err(Failed { execution: None, fault }) => {
-            let recorded = record::finish(host, &execution.id, Err(&fault), None, Latency::default()).await;
+            let latency = Latency::default();
+            // Whether it took a key is not known here; where it did not, there is no place for the answer.
+            let kept = record::Kept { timeline: None, answer: once::kept(host, &execution, Err(&fault), latency) };
+            let recorded = record::finish(host, &execution.id, Err(&fault), None, latency, kept).await;
             Err(Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
         }
         result => result,
@@ -152,8 +155,10 @@ async fn on(
         Verdict::Ask(asked) if starts_over => Attempt { resumed, ..Attempt::asking(asked) },
         Verdict::Run if starts_over => Attempt { resumed, ..Attempt::free() },
         // What was approved stays approved; of what comes after it, the rule of now tells.
-        Verdict::Ask(asked) => Attempt { gate: gate(approval, Some(&asked))?, resumed, journal, asked: Some(asked) },
-        Verdict::Run => Attempt { gate: gate(approval, None)?, resumed, journal, asked: None },
+        Verdict::Ask(asked) => {
+            Attempt { gate: gate(approval, Some(&asked))?, resumed, journal, ..Attempt::asking(asked) }
+        }
+        Verdict::Run => Attempt { gate: gate(approval, None)?, resumed, journal, ..Attempt::free() },
     };
     run::run(host, &caller, &request, resolved, attempt, started).await
 }
@@ -193,6 +198,8 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
         chat_id: execution.chat_id.clone(),
         trigger_type: execution.trigger_type.clone(),
         timeout_ms: kept.timeout_ms,
+        idempotency_key: kept.idempotency_key,
+        respond_async: false,
     };
     let resolved = resolve_again(host, &caller, &request).await?;
     if resolved.installed.digest != execution.component {

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
+use super::cancel::Entered;
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
+use super::pace::Places;
 use super::resolve::Resolved;
 use super::verdict::Asked;
-use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, outcome, record, wait};
-use crate::config::FaultPoint;
-use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency};
+use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, once, outcome, record, timeline, wait};
+use crate::config::{FaultPoint, Records};
+use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
 
 /// How a call is run: for the first time, or on from where it stopped.
@@ -22,21 +24,23 @@ pub(super) struct Attempt {
     pub(super) gate: Gate,
     /// Who is to be asked at a write.
     pub(super) asked: Option<Asked>,
+    /// Its places among its neighbours, until it ends.
+    pub(super) places: Places,
 }
 
 impl Attempt {
     /// A call that nobody has to be asked about.
     pub(super) fn free() -> Self {
-        Self { resumed: None, journal: None, gate: Gate::Open, asked: None }
+        Self { resumed: None, journal: None, gate: Gate::Open, asked: None, places: Places::default() }
     }
 
     /// A call that stops at its first write.
     pub(super) fn asking(asked: Asked) -> Self {
-        Self { resumed: None, journal: None, gate: Gate::Ask, asked: Some(asked) }
+        Self { resumed: None, journal: None, gate: Gate::Ask, asked: Some(asked), places: Places::default() }
     }
 }
 
-/// Runs a resolved call.
+/// Runs a resolved call, or lets it go on by itself once it has begun.
 pub(super) async fn run(
     host: &Host,
     caller: &Caller,
@@ -46,73 +50,133 @@ pub(super) async fn run(
     started: Instant,
 ) -> Result<Reply, Failed> {
     let timeout = timeout(request)?;
-    let Attempt { resumed, journal, gate, asked } = attempt;
-    let goes_on = resumed.is_some();
     let recording = Instant::now();
-    let execution = match resumed {
-        Some(execution) => execution,
-        None => {
-            let span = tracing::debug_span!("record_start");
-            record::start(host, caller, request, &resolved).instrument(span).await?
-        }
+    let goes_on = attempt.resumed.is_some();
+    let execution = match &attempt.resumed {
+        Some(execution) => execution.clone(),
+        None => record::execution(host, caller, request, &resolved),
     };
+    // On the list before it is on record: whoever sees it can stop it.
+    let entered = Entered::new(host, &execution.id);
+    if !goes_on {
+        record::start(host, request, &execution).instrument(tracing::debug_span!("record_start")).await?;
+    }
     host.figures.record.took(recording.elapsed());
     FaultPoint::Recorded.pass();
+    let detached = request.respond_async && !goes_on && host.records == Records::Durable;
+    let running = Running { execution, entered, resolved, timeout, started, kept: goes_on || detached };
+    if !detached {
+        return to_outcome(host, request, attempt, running).await;
+    }
+    let execution = running.execution.id.clone();
+    let (owned, request) = (host.clone(), request.clone());
+    let work = async move {
+        let tool = running.execution.tool.clone();
+        let result = to_outcome(&owned, &request, attempt, running).await;
+        owned.figures.finished(&tool, &result, started.elapsed());
+    };
+    host.running.spawn(work.in_current_span());
+    Ok(Reply::Started(execution))
+}
 
-    let guest = guest(host, request, &resolved, &execution.id, journal, gate, timeout).await;
+/// A call that has begun.
+struct Running {
+    execution: Execution,
+    entered: Entered,
+    resolved: Resolved,
+    timeout: Duration,
+    started: Instant,
+    /// Whether its answer is kept: nobody waits for it.
+    kept: bool,
+}
+
+async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, running: Running) -> Result<Reply, Failed> {
+    let Running { execution, resolved, started, kept, .. } = &running;
+    let before = match &attempt.resumed {
+        Some(execution) => requests_before(host, execution).await,
+        None => None,
+    };
+    let Attempt { journal, gate, asked, places: _places, .. } = attempt;
+    let ran = guest(host, request, &running, journal, gate).await;
+    let (guest, timeline) = match ran {
+        Ok((report, began)) => {
+            let timeline = timeline::written(before.as_deref(), began, &report.attempts);
+            (Ok(report), timeline)
+        }
+        Err(fault) => (Err(fault), None),
+    };
     if let (Ok(report), Some(asked)) = (&guest, &asked)
         && let (Err(CallError::Waiting(waiting)), Some(journal)) = (&report.outcome, &report.journal)
     {
         FaultPoint::Stopped.pass();
-        let held = wait::at_write(host, request, &execution, asked, journal, waiting).await;
+        let stop = (journal, &**waiting, timeline.as_deref());
+        let held = wait::at_write(host, request, execution, asked, stop).await;
         return match held {
             Ok(held) => Ok(Reply::Waiting(held)),
-            Err(fault) => ended(host, &execution.id, Err(fault), Some(report), started).await,
+            Err(fault) => ended(host, request, execution, Err(fault), (Some(report), timeline), *started).await,
         };
     }
     let (result, report) = match guest {
-        Ok(report) => (checked(&resolved, outcome::of(&report)), Some(report)),
+        Ok(report) => (checked(resolved, outcome::of(&report)), Some(report)),
         Err(fault) => (Err(fault), None),
     };
-    if let (true, Ok(data)) = (goes_on, &result) {
-        wait::keep_output(host, &execution, data).await;
+    if let (true, Ok(data)) = (kept, &result) {
+        wait::keep_output(host, request, execution, data).await;
     }
-    ended(host, &execution.id, result, report.as_ref(), started).await
+    ended(host, request, execution, result, (report.as_ref(), timeline), *started).await
+}
+
+/// What the runs before this one sent. Without it the record tells less, and the call is no less done.
+async fn requests_before(host: &Host, execution: &Execution) -> Option<String> {
+    match host.store.timeline(&execution.project, &execution.id).await {
+        Ok(before) => before,
+        Err(error) => {
+            tracing::warn!(execution = %execution.id, %error, "the requests of an earlier run could not be read");
+            None
+        }
+    }
 }
 
 /// Records how a call ended.
 async fn ended(
     host: &Host,
-    execution: &ExecutionId,
+    request: &CallRequest,
+    execution: &Execution,
     result: Result<String, Fault>,
-    report: Option<&Report>,
+    (report, timeline): (Option<&Report>, Option<String>),
     started: Instant,
 ) -> Result<Reply, Failed> {
     FaultPoint::Ended.pass();
     let recording = Instant::now();
+    // What is told now is what is kept: whoever asks again gets the same answer to the last digit.
+    let latency = latency(started, report);
+    let keyed = request.idempotency_key.is_some();
+    let answer = keyed.then(|| once::kept(host, execution, result.as_ref().map(String::as_str), latency)).flatten();
     let span = tracing::debug_span!("record_outcome");
-    let recorded = record::finish(host, execution, result.as_ref().map(|_| ()), report, latency(started, report));
+    let kept = record::Kept { timeline, answer };
+    let recorded = record::finish(host, &execution.id, result.as_ref().map(|_| ()), report, latency, kept);
     let recorded = recorded.instrument(span).await;
     FaultPoint::OutcomeKept.pass();
     host.figures.record.took(recording.elapsed());
-    let (execution, latency) = (execution.clone(), latency(started, report));
+    let execution = execution.id.clone();
     match (recorded, result) {
         (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency })),
         (Ok(()), Err(fault)) | (Err(fault), _) => Err(Failed { execution: Some(execution), fault }),
     }
 }
 
-/// Gives the call its grant and a fresh instance.
+/// Gives the call its grant and a fresh instance. Its report's attempts count from the moment beside it.
 async fn guest(
     host: &Host,
     request: &CallRequest,
-    resolved: &Resolved,
-    execution: &ExecutionId,
+    running: &Running,
     journal: Option<Journal>,
     gate: Gate,
-    timeout: Duration,
-) -> Result<Report, Fault> {
+) -> Result<(Report, Timestamp), Fault> {
+    let Running { execution, entered, resolved, timeout, .. } = running;
+    let (execution, timeout) = (&execution.id, *timeout);
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
+    let began = host.clock.now();
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
     FaultPoint::Granted.pass();
@@ -127,12 +191,13 @@ async fn guest(
         egress: Arc::clone(&host.egress),
         grant: Arc::new(grant),
         timeout,
+        stop: entered.stop().clone(),
     };
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);
     let report = host.runtime.call(plugin, call).instrument(span).await;
     host.figures.report(&report);
     outcome::words(&resolved.installed.connector.name, execution, &report);
-    Ok(report)
+    Ok((report, began))
 }
 
 /// Holds the tool to its output schema.

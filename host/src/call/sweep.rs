@@ -33,5 +33,10 @@ impl Host {
             Ok(forgotten) => tracing::debug!(forgotten, "what was kept of ended calls is gone"),
             Err(error) => tracing::warn!(%error, "what was kept of ended calls could not be removed"),
         }
+        match self.store.forget_reservations(now).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::debug!(forgotten, "idempotency keys are free again"),
+            Err(error) => tracing::warn!(%error, "idempotency keys could not be freed"),
+        }
     }
 }

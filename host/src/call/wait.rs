@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::resolve::Resolved;
 use super::verdict::Asked;
-use super::{CallRequest, Held, Host, faults, record};
+use super::{CallRequest, Held, Host, faults, once, record};
 use crate::config::{FaultPoint, Records};
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault,
@@ -33,6 +33,19 @@ pub(super) struct KeptRequest {
     pub(super) tool: String,
     pub(super) input: String,
     pub(super) timeout_ms: Option<u64>,
+    #[serde(default)]
+    pub(super) idempotency_key: Option<String>,
+}
+
+impl KeptRequest {
+    fn of(request: &CallRequest) -> Self {
+        Self {
+            tool: request.tool.clone(),
+            input: request.input.clone(),
+            timeout_ms: request.timeout_ms,
+            idempotency_key: request.idempotency_key.clone(),
+        }
+    }
 }
 
 /// What people see of a call that waits.
@@ -82,7 +95,8 @@ pub(super) async fn before(
     let mut execution = record::execution(host, caller, request, resolved);
     execution.status = ExecutionStatus::Waiting;
     let shown = ShownCall { input: input(request), request: None, before: Vec::new() };
-    let wait = Wait::Before(&execution, &host.host_id);
+    let once = once::reservation(host, request);
+    let wait = Wait::Before { execution: &execution, host: &host.host_id, once: once.as_ref() };
     hold(host, request, &execution, asked, wait, None, (shown, None)).await
 }
 
@@ -94,7 +108,8 @@ pub(super) async fn again(
     asked: &Asked,
 ) -> Result<Held, Fault> {
     let shown = ShownCall { input: input(request), request: None, before: Vec::new() };
-    hold(host, request, execution, asked, Wait::AtWrite(&execution.id), None, (shown, None)).await
+    let wait = Wait::AtWrite { execution: &execution.id, timeline: None };
+    hold(host, request, execution, asked, wait, None, (shown, None)).await
 }
 
 /// Lets a call wait at a write that it has come to.
@@ -103,8 +118,7 @@ pub(super) async fn at_write(
     request: &CallRequest,
     execution: &Execution,
     asked: &Asked,
-    journal: &Journal,
-    waiting: &Waiting,
+    (journal, waiting, timeline): (&Journal, &Waiting, Option<&str>),
 ) -> Result<Held, Fault> {
     let before = journal.entries.iter().map(|entry| ShownLine {
         method: entry.method.clone(),
@@ -125,7 +139,8 @@ pub(super) async fn at_write(
         before: before.collect(),
     };
     let digest = Some(hex::encode(waiting.request));
-    hold(host, request, execution, asked, Wait::AtWrite(&execution.id), Some(journal), (shown, digest)).await
+    let wait = Wait::AtWrite { execution: &execution.id, timeline };
+    hold(host, request, execution, asked, wait, Some(journal), (shown, digest)).await
 }
 
 /// A call can only wait where it can be written down.
@@ -165,7 +180,7 @@ async fn hold(
         decided_by: None,
         reason: None,
     };
-    let kept = KeptRequest { tool: request.tool.clone(), input: request.input.clone(), timeout_ms: request.timeout_ms };
+    let kept = KeptRequest::of(request);
     let of_execution = |part, bytes: &[u8]| seal(host, &approval, execution.id.as_str(), part, bytes);
     let bodies = Bodies {
         request: of_execution(part::REQUEST, &written(&kept))?,
@@ -174,25 +189,32 @@ async fn hold(
     };
     let sealed = seal(host, &approval, approval.id.as_str(), part::SHOWN, &written(&shown))?;
     let kept_until = approval.expires_at.plus(BODIES_KEPT);
-    host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await.map_err(faults::store)?;
+    let recorded = host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await;
+    recorded.map_err(|error| record::not_started(request, error))?;
     FaultPoint::Waiting.pass();
     tracing::info!(execution = %execution.id, approval = %approval.id, tool = execution.tool, "a call waits for a person");
     Ok(Held { execution: execution.id.clone(), approval: approval.id })
 }
 
-/// Keeps what a call that had waited answered: whoever asked comes back for it. Without it the call is no less done.
-pub(super) async fn keep_output(host: &Host, execution: &Execution, data: &str) {
-    let whose = Body { project: &execution.project, record: execution.id.as_str(), part: part::OUTPUT };
-    let kept = match host.vault.seal_body(&whose, data.as_bytes()) {
-        Ok(sealed) => host.store.keep_output(&execution.id, &sealed).await.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+/// Keeps what a call answered that nobody waited for: whoever asked comes back for it. Without it the call is no less
+/// done.
+pub(super) async fn keep_output(host: &Host, request: &CallRequest, execution: &Execution, data: &str) {
+    let sealed = |part, bytes: &[u8]| {
+        let whose = Body { project: &execution.project, record: execution.id.as_str(), part };
+        host.vault.seal_body(&whose, bytes).map_err(|error| error.to_string())
     };
-    if let Err(error) = kept {
-        tracing::error!(execution = %execution.id, error, "the answer of a call that had waited could not be kept");
+    let kept = async {
+        let asked = sealed(part::REQUEST, &written(&KeptRequest::of(request)))?;
+        let output = sealed(part::OUTPUT, data.as_bytes())?;
+        let until = host.clock.now().plus(BODIES_KEPT);
+        host.store.keep_output(execution, &asked, &output, until).await.map_err(|error| error.to_string())
+    };
+    if let Err(error) = kept.await {
+        tracing::error!(execution = %execution.id, error, "the answer of a call that nobody waited for could not be kept");
     }
 }
 
-/// What a call that had waited answered: JSON text.
+/// What a call answered that nobody waited for: JSON text.
 pub async fn output(host: &Host, execution: &Execution) -> Result<Option<String>, Fault> {
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
     let Some(sealed) = bodies.and_then(|bodies| bodies.output) else { return Ok(None) };

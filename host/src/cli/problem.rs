@@ -94,6 +94,7 @@ fn advice(code: &str) -> &'static str {
         "rate_limited" => "wait, then try again",
         "upstream_error" | "upstream_timeout" => "the provider failed; `gloveport execution show ID` has the record",
         "guest_error" | "guest_limit" => "tell the connector's author; `gloveport execution show ID` has the record",
+        "cancelled" => "somebody stopped it; `gloveport execution show ID` tells how far it came",
         "unavailable" => "try again in a moment; `gloveport doctor` says what is wrong if it lasts",
         "internal" => "see the host's log, and run `gloveport doctor`",
         _ => "",

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::Attempt;
 use super::scrub::Scrubber;
+use super::trace::Trace;
 use crate::model::{AccountId, HostPattern, Placement, Route, Secret};
 
 /// The right to send requests for one call.
@@ -37,6 +39,10 @@ pub struct GrantState {
     pub(super) sent: AtomicU32,
     /// How many requests with a method that writes were begun: the ordinal of the next idempotency key.
     pub(super) writes: AtomicU32,
+    /// How many requests that write are under way.
+    open_writes: AtomicU32,
+    /// What became of each request.
+    pub(super) trace: Trace,
     /// What takes the credential out of answers: prepared once for all requests of the call.
     pub(super) scrubber: OnceLock<Scrubber>,
 }
@@ -45,7 +51,34 @@ impl GrantState {
     /// The state of a grant that nothing was sent with yet.
     #[expect(clippy::new_without_default, reason = "a state is begun on purpose, never by accident")]
     pub fn new() -> Self {
-        Self { sent: AtomicU32::new(0), writes: AtomicU32::new(0), scrubber: OnceLock::new() }
+        Self {
+            sent: AtomicU32::new(0),
+            writes: AtomicU32::new(0),
+            open_writes: AtomicU32::new(0),
+            trace: Trace::new(),
+            scrubber: OnceLock::new(),
+        }
+    }
+
+    /// Each attempt at a request so far, up to a limit.
+    pub fn attempts(&self) -> Vec<Attempt> {
+        self.trace.attempts()
+    }
+
+    /// How many requests that write are under way: begun, and neither answered nor failed. One that is dropped stays
+    /// under way: nobody knows whether it arrived.
+    pub fn open_writes(&self) -> u32 {
+        self.open_writes.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request that writes as under way.
+    pub(super) fn write_begins(&self) {
+        self.open_writes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one that has an answer, or an error, as ended.
+    pub(super) fn write_ends(&self) {
+        self.open_writes.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// How many requests left so far, redirects included. One that was refused, or met no open port, did not.

@@ -61,5 +61,18 @@ pub(super) const ADDRESSES: usize = 64;
 /// a chance match in a full body of random base64 is one in a million, at four it is one in four.
 pub(super) const SCRUB_MIN_BYTES: usize = 6;
 
+/// Times that a request is sent in all, if the provider says that it should come later: the third answer is the guest's.
+pub(super) const ATTEMPTS: u32 = 3;
+
+/// First wait before a request is sent again, where the provider does not say how long: what SDKs of providers take.
+pub(super) const BACKOFF: Duration = Duration::from_secs(1);
+
+/// Longest wait that a provider may ask for. A caller waits for this call: whoever has to come back in more than half a
+/// minute is told so, and can do something else meanwhile.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Attempts of one call that its record tells of: more than a person reads, and few enough for a row.
+pub(super) const TRACED: usize = 60;
+
 /// Layers of escaping that scrubbing looks below: a URL within JSON, JSON within JSON.
 pub(super) const SCRUB_DEPTH: u32 = 2;

@@ -69,6 +69,17 @@ impl Planned {
         self.effect
     }
 
+    pub(super) fn method(&self) -> &str {
+        self.hop.method.as_str()
+    }
+
+    /// Whether sending it twice does no more than sending it once: it only reads, or the provider knows it again by its
+    /// idempotency header.
+    pub(super) fn is_repeatable(&self) -> bool {
+        let reads = self.effect == Effect::Read && Route::effect_of_method(self.method()) == Effect::Read;
+        reads || self.hop.idempotency.is_some()
+    }
+
     /// SHA-256 of all that would leave but the credential. Two requests with the same digest are the same request.
     pub fn digest(&self) -> [u8; 32] {
         let Hop { url, method, headers, body, idempotency, .. } = &self.hop;

@@ -50,10 +50,12 @@ pub enum ApprovalState {
     Rejected,
     /// Nobody decided in time.
     Expired,
+    /// The call was cancelled while it waited.
+    Cancelled,
 }
 
 impl ApprovalState {
-    const ALL: [Self; 4] = [Self::Pending, Self::Approved, Self::Rejected, Self::Expired];
+    const ALL: [Self; 5] = [Self::Pending, Self::Approved, Self::Rejected, Self::Expired, Self::Cancelled];
 
     /// As it is written in the API and the database.
     pub fn as_str(self) -> &'static str {
@@ -62,6 +64,7 @@ impl ApprovalState {
             Self::Approved => "approved",
             Self::Rejected => "rejected",
             Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
         }
     }
 

@@ -81,13 +81,15 @@ pub enum ExecutionStatus {
     Rejected,
     /// Nobody said yes in time.
     Expired,
-    /// The host ended while it ran: whether a write reached the provider is not known.
+    /// Somebody stopped it before it came to its end.
+    Cancelled,
+    /// It ended while a write was under way: whether that reached the provider is not known.
     UnknownOutcome,
 }
 
 impl ExecutionStatus {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Started,
         Self::Succeeded,
         Self::Failed,
@@ -95,6 +97,7 @@ impl ExecutionStatus {
         Self::Denied,
         Self::Rejected,
         Self::Expired,
+        Self::Cancelled,
         Self::UnknownOutcome,
     ];
 
@@ -108,6 +111,7 @@ impl ExecutionStatus {
             Self::Denied => "denied",
             Self::Rejected => "rejected",
             Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
             Self::UnknownOutcome => "unknown_outcome",
         }
     }

@@ -144,6 +144,8 @@ codes! {
     ApprovalRejected = "approval_rejected", 403;
     /// A call that went on did not do what it did before it was stopped. Nothing was sent.
     Diverged = "diverged", 409;
+    /// Somebody cancelled the call.
+    Cancelled = "cancelled", 409;
     /// Too many requests; see `retry_after_ms`.
     RateLimited = "rate_limited", 429;
     /// The provider answered with an error, or not at all.

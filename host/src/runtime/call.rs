@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::bindings::{self, Connector, ConnectorPre};
@@ -16,7 +17,7 @@ use super::recorder::{Gate, Recorder, Stop};
 use super::state::{LogLine, OutOfTime, Outside, Progress, State, Tally};
 use super::wasi::Stopped;
 use super::{CallError, Failure, Phase, Plugin, Runtime, limits};
-use crate::egress::{Egress, EgressError, Grant};
+use crate::egress::{Attempt, Egress, EgressError, Grant, GrantState};
 use crate::model::InputError;
 
 /// One call of a tool, whose input has been checked.
@@ -41,6 +42,8 @@ pub struct Call<'a> {
     pub grant: Arc<Grant>,
     /// Time for all of it, waiting for a slot included; at most [`limits::CALL_TIMEOUT_MAX`].
     pub timeout: Duration,
+    /// When it is cancelled, the call stops where it stands.
+    pub stop: CancellationToken,
 }
 
 /// What a connector may know of the account it acts for. Never a secret.
@@ -67,6 +70,10 @@ pub struct Report {
     pub upstream_us: u64,
     /// Requests that left, redirects included.
     pub requests: u32,
+    /// Requests that write, left and had no answer yet when the call ended.
+    pub open_writes: u32,
+    /// Each attempt at a request, up to a limit, in the order in which they left.
+    pub attempts: Vec<Attempt>,
     /// Bytes of bodies sent.
     pub sent_bytes: u64,
     /// Bytes of bodies received, before decoding.
@@ -112,14 +119,14 @@ impl Runtime {
     ///
     /// Waits for a free slot if all are taken. Nothing that the component does can fail anything but this call.
     pub async fn call(&self, plugin: &Plugin, call: Call<'_>) -> Report {
-        let Call { tool, input, binding, journal, gate, records, egress, grant, timeout } = call;
+        let Call { tool, input, binding, journal, gate, records, egress, grant, timeout, stop } = call;
         if input.len() > limits::INPUT_BYTES {
             let error = limit("input_bytes", limits::INPUT_BYTES, format!("the input has {} bytes", input.len()));
-            return Run::refused(error).into_report(0);
+            return Run::refused(error).into_report(&grant.state);
         }
         let sent = Arc::clone(&grant);
         let (account, now, seed) = (journal.account.clone(), journal.now, journal.seed);
-        let outside = Outside { account, egress, grant, now, seed };
+        let outside = Outside { account, egress, grant, now, seed, stop };
         let kept = records || gate != Gate::Open || !journal.entries.is_empty();
         let recorder = Recorder::new(kept.then_some(journal), gate);
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);
@@ -130,7 +137,7 @@ impl Runtime {
         let run: Run<_> = run.await;
         let report =
             run.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()).and_then(check_output));
-        report.into_report(sent.state.sent())
+        report.into_report(&sent.state)
     }
 
     /// Runs `function` on a fresh instance under all limits.
@@ -145,9 +152,12 @@ impl Runtime {
         let begun = Instant::now();
         let deadline = begun + timeout;
         let out_of_time = |phase| CallError::Timeout { after_ms: timeout.as_millis() as u64, phase };
+        let stop = outside.as_ref().map(|(outside, _)| outside.stop.clone()).unwrap_or_default();
         // The permit outlives the store: a slot is free when it has been wiped.
-        let Ok(Ok(_permit)) = timeout_at(deadline, self.0.slots.acquire()).await else {
-            let mut run = Run::refused(out_of_time(Phase::Queued));
+        let slot = stop.run_until_cancelled(timeout_at(deadline, self.0.slots.acquire())).await;
+        let Some(Ok(Ok(_permit))) = slot else {
+            let cancelled = slot.is_none();
+            let mut run = Run::refused(if cancelled { CallError::Cancelled } else { out_of_time(Phase::Queued) });
             run.queue = begun.elapsed();
             return run;
         };
@@ -161,14 +171,15 @@ impl Runtime {
             instantiated = Some(Instant::now());
             function(&connector, &mut store).await
         });
-        let result = result.await;
+        let result = stop.run_until_cancelled(result).await;
         let ended = Instant::now();
         let instantiated = instantiated.unwrap_or(ended);
         let outcome = match result {
-            Ok(Ok(value)) => store.data().recorder.unfinished().map_or(Ok(value), |stop| Err(stop.into())),
-            Ok(Err(error)) => Err(why_it_trapped(store.data(), &error)),
-            Err(_) if store.data().tally.provider_took_it() => Err(out_of_time(Phase::Upstream)),
-            Err(_) => Err(out_of_time(Phase::Guest)),
+            None => Err(CallError::Cancelled),
+            Some(Ok(Ok(value))) => store.data().recorder.unfinished().map_or(Ok(value), |stop| Err(stop.into())),
+            Some(Ok(Err(error))) => Err(why_it_trapped(store.data(), &error)),
+            Some(Err(_)) if store.data().tally.provider_took_it() => Err(out_of_time(Phase::Upstream)),
+            Some(Err(_)) => Err(out_of_time(Phase::Guest)),
         };
         let (mut tally, recorder) = store.into_data().into_parts();
         // A call that ran out of time while it waited has not added up that wait.
@@ -206,7 +217,7 @@ impl<R> Run<R> {
 }
 
 impl Run<String> {
-    fn into_report(self, requests: u32) -> Report {
+    fn into_report(self, state: &GrantState) -> Report {
         let tally = self.tally;
         let (journal, again) = self.recorder.map_or((None, 0), Recorder::into_journal);
         Report {
@@ -215,7 +226,9 @@ impl Run<String> {
             instantiate_us: micros(self.instantiate),
             guest_us: micros(self.run.saturating_sub(tally.upstream)),
             upstream_us: micros(tally.upstream),
-            requests,
+            requests: state.sent(),
+            open_writes: state.open_writes(),
+            attempts: state.attempts(),
             sent_bytes: tally.sent_bytes,
             received_bytes: tally.received_bytes,
             scrubbed: tally.scrubbed,
@@ -465,7 +478,8 @@ mod tests {
         let plugin = plugin(&runtime, &guest(SEND_ALL, send_nothing));
         let Call { journal, egress, grant, .. } = call("{}");
         let Journal { account, now, seed, .. } = journal;
-        let outside = (Outside { account, egress, grant, now, seed }, Recorder::new(None, Gate::Open));
+        let stop = CancellationToken::new();
+        let outside = (Outside { account, egress, grant, now, seed, stop }, Recorder::new(None, Gate::Open));
         let run = runtime.run(&plugin.pre, Some(outside), 3, Duration::from_secs(60), async |connector, store| {
             connector.call_call(store, "t", "{}", None).await
         });

@@ -127,6 +127,9 @@ pub enum CallError {
         /// What it was doing then.
         phase: Phase,
     },
+    /// Somebody wanted it to stop.
+    #[error("the call was cancelled")]
+    Cancelled,
     /// The output is not JSON text.
     #[error("the connector's output is not JSON: {detail}")]
     InvalidOutput {

@@ -50,7 +50,7 @@ pub(super) enum Step {
     /// It was answered before; nothing leaves.
     Again(Result<Response, EgressError>),
     /// It may leave, or is refused.
-    Send(Result<Planned, EgressError>),
+    Send(Box<Result<Planned, EgressError>>),
 }
 
 /// A request as the journal names it.
@@ -106,7 +106,7 @@ impl Recorder {
         planned: Result<Planned, EgressError>,
     ) -> Result<Step, Stop> {
         if !self.is_strict() {
-            return Ok(Step::Send(planned));
+            return Ok(Step::Send(Box::new(planned)));
         }
         let request = digest(&planned);
         if let Some(entry) = self.journal.as_ref().and_then(|journal| journal.entries.get(self.at)) {
@@ -132,7 +132,7 @@ impl Recorder {
             }
             _ => {}
         }
-        Ok(Step::Send(planned))
+        Ok(Step::Send(Box::new(planned)))
     }
 
     /// Writes down what a request was answered.

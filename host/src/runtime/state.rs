@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 
 use super::call::AccountView;
@@ -55,6 +56,8 @@ pub(super) struct Outside {
     pub(super) now: Timestamp,
     /// What all of the guest's randomness comes from.
     pub(super) seed: [u8; 32],
+    /// When it is cancelled, the call stops where it stands.
+    pub(super) stop: CancellationToken,
 }
 
 /// What a call leaves behind.

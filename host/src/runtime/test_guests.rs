@@ -175,6 +175,7 @@ pub(super) fn call(input: &str) -> Call<'_> {
         egress: EGRESS.clone(),
         grant: Arc::new(grant),
         timeout: Duration::from_secs(60),
+        stop: Default::default(),
     }
 }
 

@@ -105,7 +105,7 @@ impl View<'_> {
         let (egress, grant) = (&outside.egress, &*outside.grant);
         let planned = match self.recorder.next(egress, grant, egress.plan(grant, request))? {
             Step::Again(result) => return Ok(result),
-            Step::Send(planned) => planned,
+            Step::Send(planned) => *planned,
         };
         let line = self.recorder.line(egress, grant, &planned);
         let result = match planned {

@@ -1,13 +1,10 @@
-//! Calls that wait for a person: the approval, what going on takes, and the change of both at once.
-
-use sqlx::AnyConnection;
+//! Calls that wait for a person: the approval, and what going on takes.
 
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Act, Detail, Page, PageRequest, Store, StoreError, group_commit};
+use super::{Page, PageRequest, Reservation, Store, StoreError};
 use crate::model::{
-    Action, Actor, Approval, ApprovalId, ApprovalState, By, Code, Culprit, Execution, ExecutionId, ExecutionStatus,
-    KeyId, PolicyId, ProjectId, Timestamp,
+    Approval, ApprovalId, ApprovalState, Execution, ExecutionId, KeyId, PolicyId, ProjectId, Timestamp,
 };
 
 /// What a call that waits needs to go on. All texts are sealed.
@@ -25,9 +22,21 @@ pub struct Bodies {
 #[derive(Clone, Copy, Debug)]
 pub enum Wait<'a> {
     /// Nothing of it has run: its record begins here. The name is the host's.
-    Before(&'a Execution, &'a str),
+    Before {
+        /// The record.
+        execution: &'a Execution,
+        /// Name of the host.
+        host: &'a str,
+        /// The idempotency key that it takes.
+        once: Option<&'a Reservation>,
+    },
     /// It runs, and stops here.
-    AtWrite(&'a ExecutionId),
+    AtWrite {
+        /// Which one.
+        execution: &'a ExecutionId,
+        /// Its requests so far.
+        timeline: Option<&'a str>,
+    },
 }
 
 /// What a person decided.
@@ -66,124 +75,6 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Makes a call wait: its record, its approval and what it needs to go on, all or nothing.
-    pub async fn record_wait(
-        &self,
-        wait: Wait<'_>,
-        approval: &Approval,
-        shown: &str,
-        bodies: &Bodies,
-        kept_until: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        match wait {
-            Wait::Before(execution, host) => group_commit::insert_in(&mut transaction, execution, host).await?,
-            Wait::AtWrite(execution) => {
-                change_status(&mut transaction, execution, "started", ExecutionStatus::Waiting, None).await?;
-            }
-        };
-        sqlx::query(
-            "INSERT INTO execution_bodies (execution, project, request, journal, kept_until) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution) DO UPDATE SET journal = $4, kept_until = $5",
-        )
-        .bind(approval.execution.as_str())
-        .bind(approval.project.as_str())
-        .bind(bodies.request.as_str())
-        .bind(bodies.journal.as_deref())
-        .bind(kept_until.0)
-        .execute(&mut *transaction)
-        .await?;
-        insert_approval(&mut transaction, approval, shown).await?;
-        let by = By { actor: Actor::Key(approval.asked_by.clone()), at: approval.created_at };
-        let act = act_of(approval, &by, ExecutionStatus::Waiting).detail(
-            Detail::default().with("approval", approval.id.as_str()).with_some("request", approval.request.as_deref()),
-        );
-        self.append(&mut transaction, act).await?;
-        Ok(transaction.commit().await?)
-    }
-
-    /// Carries a decision out, once: the approval is no longer pending, and its call goes on or ends. `false` if
-    /// somebody else decided before, or it was too late.
-    pub async fn decide_approval(&self, decided: &Decided<'_>) -> Result<bool, StoreError> {
-        let mut transaction = self.begin().await?;
-        let row = sqlx::query(
-            "UPDATE approvals SET state = $1, decided_at = $2, decided_by = $3, reason = $4 \
-             WHERE id = $5 AND state = 'pending' AND expires_at > $2 RETURNING project, execution, rule",
-        )
-        .bind(decided.state.as_str())
-        .bind(decided.at.0)
-        .bind(decided.by.as_str())
-        .bind(decided.reason)
-        .bind(decided.approval.as_str())
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(row) = row else { return Ok(false) };
-        let mut columns = Columns::of(&row);
-        let project = columns.parsed(ProjectId::parse)?;
-        let execution = columns.parsed(ExecutionId::parse)?;
-        let rule = columns.maybe_parsed(PolicyId::parse)?;
-        let status = if decided.state == ApprovalState::Approved {
-            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Started, None).await?;
-            sqlx::query("UPDATE executions SET host = $2 WHERE id = $1")
-                .bind(execution.as_str())
-                .bind(decided.host)
-                .execute(&mut *transaction)
-                .await?;
-            if let Some(edited) = &decided.edited {
-                start_over(&mut transaction, &execution, edited).await?;
-            }
-            ExecutionStatus::Started
-        } else {
-            let detail = decided.reason.unwrap_or("no reason was given");
-            let end = Some((decided.at, detail));
-            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Rejected, end).await?;
-            ExecutionStatus::Rejected
-        };
-        let by = By { actor: Actor::Key(decided.by.clone()), at: decided.at };
-        let detail = Detail::default()
-            .with("approval", decided.approval.as_str())
-            .with_some("input", decided.edited.as_ref().map(|edited| edited.input_digest.as_str()));
-        let act = Act::new(&project, &by, Action::Execution(status), execution.as_str());
-        let act = rule.iter().fold(act, |act, rule| act.rule(rule.as_str()));
-        self.append(&mut transaction, act.approver(&by.actor).detail(detail)).await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Ends what has waited too long; gives how many those are.
-    pub async fn expire_approvals(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let due = sqlx::query("SELECT 1 FROM approvals WHERE state = 'pending' AND expires_at <= $1 LIMIT 1")
-            .bind(now.0)
-            .fetch_optional(self.read())
-            .await?;
-        if due.is_none() {
-            return Ok(0);
-        }
-        let mut transaction = self.begin().await?;
-        let rows = sqlx::query(
-            "UPDATE approvals SET state = 'expired', decided_at = $1 WHERE state = 'pending' AND expires_at <= $1 \
-             RETURNING project, execution",
-        )
-        .bind(now.0)
-        .fetch_all(&mut *transaction)
-        .await?;
-        let mut acts = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let mut columns = Columns::of(row);
-            let project = columns.parsed(ProjectId::parse)?;
-            let execution = columns.parsed(ExecutionId::parse)?;
-            let status = Action::Execution(ExecutionStatus::Expired);
-            acts.push(Act::new(&project, &By::host(now), status, execution.as_str()));
-            let end = Some((now, "nobody approved it in time"));
-            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, end).await?;
-        }
-        if !acts.is_empty() {
-            self.inner.ledger.append(&mut transaction, &acts).await?;
-        }
-        transaction.commit().await?;
-        Ok(rows.len() as u64)
-    }
-
     /// Removes what was kept of calls that ended and whose time is over; gives how many those are.
     pub async fn forget_bodies(&self, now: Timestamp) -> Result<u64, StoreError> {
         let done = sqlx::query(
@@ -203,13 +94,25 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Keeps what a call that had waited answered.
-    pub async fn keep_output(&self, execution: &ExecutionId, output: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE execution_bodies SET output = $2 WHERE execution = $1")
-            .bind(execution.as_str())
-            .bind(output)
-            .execute(self.write())
-            .await?;
+    /// Keeps what a call answered that nobody waited for. All texts but the identifiers are sealed.
+    pub async fn keep_output(
+        &self,
+        execution: &Execution,
+        request: &str,
+        output: &str,
+        kept_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO execution_bodies (execution, project, request, output, kept_until) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution) DO UPDATE SET output = $4, kept_until = $5",
+        )
+        .bind(execution.id.as_str())
+        .bind(execution.project.as_str())
+        .bind(request)
+        .bind(output)
+        .bind(kept_until.0)
+        .execute(self.write())
+        .await?;
         Ok(())
     }
 
@@ -234,7 +137,8 @@ impl Store {
             "SELECT DISTINCT substr(request, 1, 12) FROM execution_bodies \
              UNION SELECT DISTINCT substr(journal, 1, 12) FROM execution_bodies WHERE journal IS NOT NULL \
              UNION SELECT DISTINCT substr(output, 1, 12) FROM execution_bodies WHERE output IS NOT NULL \
-             UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals WHERE shown <> ''",
+             UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals WHERE shown <> '' \
+             UNION SELECT DISTINCT substr(answer, 1, 12) FROM idempotency_keys WHERE answer IS NOT NULL",
         )
         .fetch_all(self.read())
         .await?;
@@ -259,6 +163,18 @@ impl Store {
         .transpose()
     }
 
+    /// What a call waited for, in order.
+    pub async fn approvals_of(
+        &self,
+        project: &ProjectId,
+        execution: &ExecutionId,
+    ) -> Result<Vec<Approval>, StoreError> {
+        const QUERY: &str =
+            concat!("SELECT ", columns!(), " FROM approvals WHERE project = $1 AND execution = $2 ORDER BY id");
+        let rows = sqlx::query(QUERY).bind(project.as_str()).bind(execution.as_str()).fetch_all(self.read()).await?;
+        rows.iter().map(|row| read_approval(&mut Columns::of(row))).collect()
+    }
+
     /// The approval that a call waits for now.
     pub async fn pending_approval(&self, execution: &ExecutionId) -> Result<Option<ApprovalId>, StoreError> {
         let row = sqlx::query("SELECT id FROM approvals WHERE execution = $1 AND state = 'pending'")
@@ -281,80 +197,6 @@ impl Store {
             .page(self.read(), request, |text| ApprovalId::parse(text).is_some(), read_approval)
             .await
     }
-}
-
-fn act_of(approval: &Approval, by: &By, status: ExecutionStatus) -> Act {
-    let act = Act::new(&approval.project, by, Action::Execution(status), approval.execution.as_str());
-    approval.rule.iter().fold(act, |act, rule| act.rule(rule.as_str()))
-}
-
-async fn start_over(
-    transaction: &mut AnyConnection,
-    execution: &ExecutionId,
-    edited: &Edited,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE execution_bodies SET request = $2, journal = NULL WHERE execution = $1")
-        .bind(execution.as_str())
-        .bind(edited.request.as_str())
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::query("UPDATE executions SET input_digest = $2 WHERE id = $1")
-        .bind(execution.as_str())
-        .bind(edited.input_digest.as_str())
-        .execute(transaction)
-        .await?;
-    Ok(())
-}
-
-async fn change_status(
-    transaction: &mut AnyConnection,
-    execution: &ExecutionId,
-    from: &'static str,
-    to: ExecutionStatus,
-    end: Option<(Timestamp, &str)>,
-) -> Result<(), StoreError> {
-    let ended = end.is_some();
-    let done = sqlx::query(
-        "UPDATE executions SET status = $1, code = $2, culprit = $3, detail = $4, \
-         finished_at = CAST($5 AS BIGINT) WHERE id = $6 AND status = $7",
-    )
-    .bind(to.as_str())
-    .bind(ended.then_some(Code::ApprovalRejected.as_str()))
-    .bind(ended.then_some(Culprit::Policy.as_str()))
-    .bind(end.map(|(_, detail)| detail))
-    .bind(end.map(|(at, _)| at.0))
-    .bind(execution.as_str())
-    .bind(from)
-    .execute(transaction)
-    .await?;
-    match done.rows_affected() {
-        0 => Err(StoreError::Conflict(format!("{execution} is no longer {from}"))),
-        _ => Ok(()),
-    }
-}
-
-async fn insert_approval(transaction: &mut AnyConnection, approval: &Approval, shown: &str) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO approvals (id, project, execution, state, at, tool, asked_by, rule, why, ask, request, shown, \
-         created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    )
-    .bind(approval.id.as_str())
-    .bind(approval.project.as_str())
-    .bind(approval.execution.as_str())
-    .bind(approval.state.as_str())
-    .bind(approval.at.as_str())
-    .bind(approval.tool.as_str())
-    .bind(approval.asked_by.as_str())
-    .bind(approval.rule.as_ref().map(PolicyId::as_str))
-    .bind(approval.why.as_str())
-    .bind(approval.ask.as_str())
-    .bind(approval.request.as_deref())
-    .bind(shown)
-    .bind(approval.created_at.0)
-    .bind(approval.expires_at.0)
-    .execute(transaction)
-    .await?;
-    Ok(())
 }
 
 fn read_approval(columns: &mut Columns<'_>) -> Result<Approval, StoreError> {

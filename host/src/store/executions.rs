@@ -1,6 +1,7 @@
 //! Executions: written down before the first byte leaves, and again when the outcome is known.
 
 use super::audit::lost;
+use super::idempotency::{KeptAnswer, Reservation};
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Page, PageRequest, Store, StoreError};
@@ -30,6 +31,10 @@ pub struct Outcome {
     pub bytes: (u64, u64),
     /// How often the credential was removed from what came back.
     pub scrubbed: u32,
+    /// Its requests, as a JSON list; `None` leaves what is there.
+    pub timeline: Option<String>,
+    /// What is kept for who asks again with the same idempotency key.
+    pub answer: Option<KeptAnswer>,
 }
 
 /// Which executions to list. What is `None` does not narrow.
@@ -62,10 +67,20 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Writes down that `host` is about to run an execution, or that it will not. When this returns it is on disk: only then may a request
-    /// leave. An identifier that is there already is a conflict.
+    /// Writes down that `host` is about to run an execution, or that it will not. When this returns it is on disk:
+    /// only then may a request leave. An identifier that is there already is a conflict.
     pub async fn record_start(&self, execution: &Execution, host: &str) -> Result<(), StoreError> {
-        self.inner.journal.start(execution, host).await
+        self.inner.journal.start(execution, host, None).await
+    }
+
+    /// The same with an idempotency key, which it takes. A conflict if that is taken: then nothing was written.
+    pub async fn record_start_once(
+        &self,
+        execution: &Execution,
+        host: &str,
+        once: &Reservation,
+    ) -> Result<(), StoreError> {
+        self.inner.journal.start(execution, host, Some(once)).await
     }
 
     /// Writes down how an execution ended. When this returns it is on disk. A conflict if there is no such execution,
@@ -82,6 +97,25 @@ impl Store {
             .fetch_optional(self.read())
             .await?;
         row.map(|row| read_execution(&mut Columns::of(&row))).transpose()
+    }
+
+    /// The requests of an execution, as they were written with its outcome.
+    pub async fn timeline(&self, project: &ProjectId, id: &ExecutionId) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT timeline FROM executions WHERE project = $1 AND id = $2")
+            .bind(project.as_str())
+            .bind(id.as_str())
+            .fetch_optional(self.read())
+            .await?;
+        row.map_or(Ok(None), |row| Columns::of(&row).maybe_text())
+    }
+
+    /// Name of the host that runs an execution, or was the last to.
+    pub async fn execution_host(&self, id: &ExecutionId) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT host FROM executions WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| Columns::of(&row).text()).transpose()
     }
 
     /// The project's executions, newest first.

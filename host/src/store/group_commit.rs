@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::audit::{Act, Ledger, ended, started};
 use super::error::or_conflict;
+use super::idempotency::{self, Reservation};
 use super::row::{Columns, stored};
 use super::{Kind, Outcome, StoreError, pool};
 use crate::config::FaultPoint;
@@ -34,7 +35,7 @@ pub const MAX_BATCH: usize = 256;
 const MAX_ROWS: usize = 32;
 
 const INSERT_COLUMNS: usize = 20;
-const OUTCOME_COLUMNS: usize = 12;
+const OUTCOME_COLUMNS: usize = 13;
 
 /// The way into the queue. The task behind it ends when all of these are gone.
 pub(super) struct Journal {
@@ -45,6 +46,7 @@ enum Job {
     Start {
         execution: Box<Execution>,
         host: String,
+        once: Option<Reservation>,
         done: Done,
     },
     Outcome {
@@ -62,10 +64,15 @@ enum Job {
 type Done = oneshot::Sender<Result<(), StoreError>>;
 
 impl Journal {
-    pub(super) async fn start(&self, execution: &Execution, host: &str) -> Result<(), StoreError> {
+    pub(super) async fn start(
+        &self,
+        execution: &Execution,
+        host: &str,
+        once: Option<&Reservation>,
+    ) -> Result<(), StoreError> {
         let (done, written) = oneshot::channel();
         let execution = Box::new(execution.clone());
-        self.send(Job::Start { execution, host: host.into(), done }, written).await
+        self.send(Job::Start { execution, host: host.into(), once: once.cloned(), done }, written).await
     }
 
     pub(super) async fn outcome(&self, execution: &ExecutionId, outcome: &Outcome) -> Result<(), StoreError> {
@@ -120,7 +127,7 @@ impl Writer {
     /// Writes a batch and answers each of its jobs. Those who gave up waiting are written all the same.
     async fn write(&self, batch: Vec<Job>) {
         match self.commit(&batch).await {
-            Ok(updated) => answer(batch, updated),
+            Ok(written) => answer(batch, written),
             // Trying one by one would only make everyone wait for the same failure again.
             Err(error @ (StoreError::Unavailable(_) | StoreError::Full)) => {
                 for job in batch {
@@ -137,7 +144,7 @@ impl Writer {
                 for job in batch {
                     let alone = vec![job];
                     match self.commit(&alone).await {
-                        Ok(updated) => answer(alone, updated),
+                        Ok(written) => answer(alone, written),
                         Err(error) => alone.into_iter().for_each(|job| job.done(Err(error.clone()))),
                     }
                 }
@@ -145,19 +152,21 @@ impl Writer {
         }
     }
 
-    /// Writes a batch and its audit rows in one transaction; gives the executions whose outcome was written.
-    async fn commit(&self, batch: &[Job]) -> Result<Updated, StoreError> {
+    /// Writes a batch and its audit rows in one transaction.
+    async fn commit(&self, batch: &[Job]) -> Result<Written, StoreError> {
         FaultPoint::Committing.pass();
-        if let Some(updated) = self.in_one_trip(batch).await {
+        if let Some(written) = self.in_one_trip(batch).await {
             FaultPoint::Committed.pass();
-            return Ok(updated);
+            return Ok(written);
         }
         let mut starts = Vec::new();
+        let mut keyed = Vec::new();
         let mut outcomes = Vec::new();
         let mut ending = HashSet::new();
         for job in batch {
             match job {
-                Job::Start { execution, host, .. } => starts.push((&**execution, host.as_str())),
+                Job::Start { execution, host, once: None, .. } => starts.push((&**execution, host.as_str())),
+                Job::Start { execution, host, once: Some(once), .. } => keyed.push((&**execution, host.as_str(), once)),
                 // Of two outcomes of one execution, the first; the other will be told that it is known already.
                 Job::Outcome { execution, outcome, .. } if ending.insert(execution) => {
                     outcomes.push((execution, &**outcome));
@@ -165,14 +174,23 @@ impl Writer {
                 Job::Outcome { .. } | Job::Act { .. } => {}
             }
         }
-        let mut updated = HashMap::with_capacity(outcomes.len());
+        let mut written = Written { updated: HashMap::with_capacity(outcomes.len()), taken: HashSet::new() };
         let mut transaction = pool::begin(self.kind, &self.pool).await?;
-        self.run(&mut transaction, &starts, &outcomes, &mut updated).await?;
-        self.ledger.append(&mut transaction, &acts(batch, &updated)).await?;
+        // Every writer takes keys in this order, so that none waits for one that waits for it.
+        keyed.sort_by_key(|(execution, _, once)| (execution.project.as_str(), execution.key.as_str(), &once.key));
+        for (execution, host, once) in keyed {
+            if idempotency::reserve(&mut transaction, execution, once).await? {
+                starts.push((execution, host));
+            } else {
+                written.taken.insert(execution.id.as_str().to_owned());
+            }
+        }
+        self.run(&mut transaction, &starts, &outcomes, &mut written).await?;
+        self.ledger.append(&mut transaction, &acts(batch, &written)).await?;
         transaction.commit().await?;
         FaultPoint::Committed.pass();
         self.small.committed(batch);
-        Ok(updated)
+        Ok(written)
     }
 
     async fn run(
@@ -180,7 +198,7 @@ impl Writer {
         connection: &mut AnyConnection,
         starts: &[(&Execution, &str)],
         outcomes: &[(&ExecutionId, &Outcome)],
-        updated: &mut Updated,
+        written: &mut Written,
     ) -> Result<(), StoreError> {
         for rows in starts.chunks(MAX_ROWS) {
             let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.inserts[rows.len() - 1])));
@@ -192,19 +210,34 @@ impl Writer {
         }
         for rows in outcomes.chunks(MAX_ROWS) {
             let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.outcomes[rows.len() - 1])));
-            let written: Vec<AnyRow> = rows
+            let updated: Vec<AnyRow> = rows
                 .iter()
                 .fold(query, |query, (execution, outcome)| bind_outcome(query, execution, outcome))
                 .fetch_all(&mut *connection)
                 .await?;
-            for row in &written {
+            for row in &updated {
                 let mut columns = Columns::of(row);
                 let execution = columns.text()?;
-                updated.insert(execution, (columns.parsed(ProjectId::parse)?, columns.text()?));
+                written.updated.insert(execution, (columns.parsed(ProjectId::parse)?, columns.text()?));
+            }
+        }
+        for (execution, outcome) in outcomes {
+            if let Some(answer) = &outcome.answer
+                && written.updated.contains_key(execution.as_str())
+            {
+                idempotency::keep_answer(&mut *connection, execution, answer).await?;
             }
         }
         Ok(())
     }
+}
+
+/// What came of a batch.
+struct Written {
+    /// Executions whose outcome was written.
+    updated: Updated,
+    /// Executions that do not start: somebody else has their idempotency key.
+    taken: HashSet<String>,
 }
 
 impl Job {
@@ -219,12 +252,13 @@ impl Job {
 type Updated = HashMap<String, (ProjectId, String)>;
 
 /// What the chain will say of a batch, in its order.
-fn acts(batch: &[Job], updated: &Updated) -> Vec<Act> {
+fn acts(batch: &[Job], written: &Written) -> Vec<Act> {
     let mut told = HashSet::new();
     let act = |job: &Job| match job {
+        Job::Start { execution, .. } if written.taken.contains(execution.id.as_str()) => None,
         Job::Start { execution, host, .. } => Some(started(execution, host)),
         Job::Outcome { execution, outcome, .. } => {
-            let (project, component) = updated.get(execution.as_str())?;
+            let (project, component) = written.updated.get(execution.as_str())?;
             told.insert(execution.clone()).then(|| ended(project, component, execution, outcome))
         }
         Job::Act { act, .. } => Some((**act).clone()),
@@ -232,10 +266,11 @@ fn acts(batch: &[Job], updated: &Updated) -> Vec<Act> {
     batch.iter().filter_map(act).collect()
 }
 
-fn answer(batch: Vec<Job>, mut updated: Updated) {
+fn answer(batch: Vec<Job>, mut written: Written) {
     for job in batch {
         let result = match &job {
-            Job::Outcome { execution, .. } if updated.remove(execution.as_str()).is_none() => {
+            Job::Start { execution, .. } if written.taken.contains(execution.id.as_str()) => Err(idempotency::taken()),
+            Job::Outcome { execution, .. } if written.updated.remove(execution.as_str()).is_none() => {
                 Err(StoreError::Conflict(format!("{execution} does not exist, or its outcome is known already")))
             }
             _ => Ok(()),
@@ -295,6 +330,7 @@ fn bind_outcome(query: Query, execution: &ExecutionId, outcome: &Outcome) -> Que
         .bind(stored(outcome.bytes.0))
         .bind(stored(outcome.bytes.1))
         .bind(i64::from(outcome.scrubbed))
+        .bind(outcome.timeline.as_deref())
 }
 
 fn statements(of_rows: fn(usize) -> String) -> Vec<Arc<str>> {
@@ -318,16 +354,17 @@ fn insert_sql(rows: usize) -> String {
 /// overwrites an outcome.
 fn outcome_sql(rows: usize) -> String {
     let mut types = [Type::Text; OUTCOME_COLUMNS + 1];
-    types[5..].fill(Type::Number);
+    types[5..OUTCOME_COLUMNS].fill(Type::Number);
     let mut sql = String::from(
         "WITH v (id, status, code, culprit, detail, finished_at, total_us, guest_us, upstream_us, requests, \
-         bytes_sent, bytes_received, scrubbed) AS (VALUES ",
+         bytes_sent, bytes_received, scrubbed, timeline) AS (VALUES ",
     );
     push_rows(&mut sql, rows, &types);
     sql.push_str(
         ") UPDATE executions SET status = v.status, code = v.code, culprit = v.culprit, detail = v.detail, \
          finished_at = v.finished_at, total_us = v.total_us, guest_us = v.guest_us, upstream_us = v.upstream_us, \
-         requests = v.requests, bytes_sent = v.bytes_sent, bytes_received = v.bytes_received, scrubbed = v.scrubbed \
+         requests = v.requests, bytes_sent = v.bytes_sent, bytes_received = v.bytes_received, scrubbed = v.scrubbed, \
+         timeline = COALESCE(v.timeline, executions.timeline) \
          FROM v WHERE executions.id = v.id AND executions.status IN ('started', 'unknown_outcome') \
          RETURNING executions.id, executions.project, executions.component",
     );

@@ -202,7 +202,9 @@ mod tests {
         let store = store(&folder).await;
         let (clock, random) = (Clock::system(), Random::system());
         let project = store.default_project(&clock, &random).await.unwrap();
-        sqlx::query("PRAGMA max_page_count = 120").execute(store.write()).await.unwrap();
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(store.write()).await.unwrap();
+        let limit = format!("PRAGMA max_page_count = {}", pages + 20);
+        sqlx::query(sqlx::AssertSqlSafe(limit)).execute(store.write()).await.unwrap();
         let mut written = 0;
         let error = loop {
             let key = ApiKey {

@@ -15,7 +15,7 @@ fn on(database: &str) -> Setup {
 }
 
 /// A host with the master key of the others.
-fn beside(database: &str) -> Setup {
+pub(super) fn beside(database: &str) -> Setup {
     Setup { master_key: Some(SHARED_KEY.into()), ..on(database) }
 }
 

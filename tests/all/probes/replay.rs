@@ -90,6 +90,7 @@ impl Bed {
             egress: Arc::clone(&self.egress),
             grant: self.grant(),
             timeout: Duration::from_secs(30),
+            stop: Default::default(),
         };
         self.runtime.call(&self.plugin, call).await
     }

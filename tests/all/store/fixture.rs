@@ -158,6 +158,8 @@ impl Fixture {
             requests: 2,
             bytes: (10, u64::MAX),
             scrubbed: 1,
+            timeline: None,
+            answer: None,
         }
     }
 }

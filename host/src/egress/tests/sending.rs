@@ -408,7 +408,7 @@ async fn one_wrong_address_refuses_a_host() {
         ("none.test", &[""]),
         ("rebinding.test", &["127.0.0.1", "10.0.0.1"]),
     ]);
-    let config = EgressConfig { private_networks: loopback(), ca_certificate: None, resolver };
+    let config = EgressConfig { resolver, ..EgressConfig::new(loopback()) };
     let egress = Egress::new(config).unwrap();
     let send = async |host: &str, scheme: &str| {
         let authority = format!("{host}:{}", upstream.port);

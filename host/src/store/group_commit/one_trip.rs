@@ -3,7 +3,7 @@
 //! `BEGIN`, the rows of executions, the head and the rows of the audit chain, and `COMMIT` are one text. Whatever is not
 //! as expected is an error within it, before the commit; then nothing is kept, and the batch goes the usual way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::AssertSqlSafe;
@@ -11,7 +11,8 @@ use sqlx::AssertSqlSafe;
 use super::super::Kind;
 use super::super::audit::{bind_end, push_end};
 use super::{
-    INSERT_COLUMNS, Job, OUTCOME_COLUMNS, Updated, Writer, acts, bind_outcome, bind_start, insert_sql, outcome_sql,
+    INSERT_COLUMNS, Job, OUTCOME_COLUMNS, Updated, Writer, Written, acts, bind_outcome, bind_start, insert_sql,
+    outcome_sql,
 };
 use crate::model::{ExecutionId, ExecutionStatus, ProjectId};
 
@@ -77,7 +78,11 @@ impl Small {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut updated = Updated::with_capacity(batch.len());
         for job in batch {
-            let Job::Outcome { execution, .. } = job else { return None };
+            let Job::Outcome { execution, outcome, .. } = job else { return None };
+            // An answer that is kept is a statement of its own.
+            if outcome.answer.is_some() {
+                return None;
+            }
             let before = updated.insert(execution.as_str().to_owned(), running.get(execution)?.clone());
             if before.is_some() {
                 return None;
@@ -90,12 +95,13 @@ impl Small {
 impl Writer {
     /// Writes a batch of a few starts, or of a few outcomes, with its audit rows. `None` if it is not such a batch, or
     /// anything went wrong: then nothing was written.
-    pub(super) async fn in_one_trip(&self, batch: &[Job]) -> Option<Updated> {
+    pub(super) async fn in_one_trip(&self, batch: &[Job]) -> Option<Written> {
         let at = batch.len().checked_sub(1)?;
-        let starts = batch.iter().all(|job| matches!(job, Job::Start { .. }));
+        let starts = batch.iter().all(|job| matches!(job, Job::Start { once: None, .. }));
         let sql = if starts { self.small.starts.get(at)? } else { self.small.outcomes.get(at)? };
         let updated = if starts { Updated::new() } else { self.small.ending(batch)? };
-        let acts = acts(batch, &updated);
+        let written = Written { updated, taken: HashSet::new() };
+        let acts = acts(batch, &written);
         let (head, entries) = self.ledger.planned(&acts)?;
         let query = batch.iter().fold(sqlx::query(AssertSqlSafe(Arc::clone(sql))), |query, job| match job {
             Job::Start { execution, host, .. } => bind_start(query, execution, host),
@@ -111,6 +117,6 @@ impl Writer {
         }
         self.ledger.remember(acts.first()?.project(), &entries);
         self.small.committed(batch);
-        Some(updated)
+        Some(written)
     }
 }

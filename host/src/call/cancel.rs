@@ -1,0 +1,123 @@
+//! Stops a call that somebody no longer wants: one that waits ends at once, one that runs is stopped where it stands.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::limits::CANCEL_PATIENCE;
+use super::{Host, faults};
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault};
+
+/// The calls that this host runs now, and how to stop each.
+#[derive(Debug, Default)]
+pub struct Stoppable(Mutex<HashMap<ExecutionId, Tokens>>);
+
+#[derive(Clone, Debug, Default)]
+struct Tokens {
+    stop: CancellationToken,
+    ended: CancellationToken,
+}
+
+/// A call on the list; it leaves it when this is dropped, after its outcome was recorded.
+pub(super) struct Entered {
+    host: Host,
+    execution: ExecutionId,
+    tokens: Tokens,
+}
+
+impl Entered {
+    /// Puts a call on the list.
+    pub(super) fn new(host: &Host, execution: &ExecutionId) -> Self {
+        let tokens = Tokens::default();
+        host.stoppable.list().insert(execution.clone(), tokens.clone());
+        Self { host: host.clone(), execution: execution.clone(), tokens }
+    }
+
+    /// Tells when the call has to stop.
+    pub(super) fn stop(&self) -> &CancellationToken {
+        &self.tokens.stop
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.host.stoppable.list().remove(&self.execution);
+        self.tokens.ended.cancel();
+    }
+}
+
+impl Stoppable {
+    fn list(&self) -> std::sync::MutexGuard<'_, HashMap<ExecutionId, Tokens>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tokens(&self, execution: &ExecutionId) -> Option<Tokens> {
+        self.list().get(execution).cloned()
+    }
+}
+
+/// How often the record is looked at while a call comes to its end in the same moment.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Stops a call; gives its record as it ended.
+///
+/// # Errors
+/// A conflict if it has ended by itself, or runs on another host.
+pub async fn cancel(host: &Host, caller: &Caller, execution: Execution) -> Result<Execution, Fault> {
+    let deadline = tokio::time::Instant::now() + CANCEL_PATIENCE;
+    let mut execution = execution;
+    let mut stopped = false;
+    loop {
+        match execution.status {
+            ExecutionStatus::Waiting => {
+                let by = caller.by(host.clock.now());
+                let cancelled = host.store.cancel_waiting(&by, &execution.project, &execution.id).await;
+                if cancelled.map_err(faults::store)? {
+                    tracing::info!(execution = %execution.id, "a call that waited was cancelled");
+                    stopped = true;
+                }
+            }
+            ExecutionStatus::Started => {
+                if let Some(tokens) = host.stoppable.tokens(&execution.id) {
+                    tokens.stop.cancel();
+                    stopped = true;
+                    // A guest stops at its next tick; what is left is writing the outcome down.
+                    let _ = tokio::time::timeout_at(deadline, tokens.ended.cancelled()).await;
+                } else {
+                    runs_here(host, &execution).await?;
+                }
+            }
+            ExecutionStatus::Cancelled | ExecutionStatus::UnknownOutcome if stopped => return Ok(execution),
+            status => {
+                let detail = format!("the call has ended as `{}`: there is nothing to cancel", status.as_str());
+                return Err(conflict(&detail));
+            }
+        }
+        let found = host.store.find_execution(&execution.project, &execution.id).await.map_err(faults::store)?;
+        let Some(found) = found else { return Err(conflict("the record of the call is gone")) };
+        execution = found;
+        if tokio::time::Instant::now() >= deadline {
+            return Err(conflict("the call does not come to its end: look at its record in a moment"));
+        }
+        if execution.status == ExecutionStatus::Started {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+/// A call that is not on the list has just begun, has just ended, or runs elsewhere.
+async fn runs_here(host: &Host, execution: &Execution) -> Result<(), Fault> {
+    let runs_on = host.store.execution_host(&execution.id).await.map_err(faults::store)?;
+    match runs_on {
+        Some(other) if other != host.host_id => {
+            Err(conflict(&format!("the call runs on another host ({other}): ask that one to cancel it")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn conflict(detail: &str) -> Fault {
+    Fault::new(Code::Conflict, Culprit::Caller, detail)
+}

@@ -1,0 +1,248 @@
+//! A call that is asked for twice with the same idempotency key runs once: the second asker gets the first answer.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::limits::ANSWERS_KEPT;
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, wait};
+use crate::config::Records;
+use crate::model::{
+    AccountId, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, InputError, Latency,
+};
+use crate::store::{KeptAnswer, Reservation, Reserved};
+use crate::vault::Body;
+
+/// The name of what is sealed, authenticated with it.
+const PART: &str = "answer";
+
+/// An answer as it is kept: all that its wire form is made of.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// In microseconds: total, guest, upstream.
+    latency: (u64, u64, u64),
+    data: Option<String>,
+    fault: Option<KeptFault>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptFault {
+    code: String,
+    culprit: String,
+    detail: String,
+    errors: Vec<(String, String)>,
+    retry_after_ms: Option<u64>,
+    missing_scopes: Vec<String>,
+}
+
+/// What a call with this key answered before, or why it has not; `None` if there was none.
+///
+/// What was refused before it began to run (a tool that does not exist, an input that does not fit, a policy that says
+/// no) took no key, and may be tried again with the same one.
+pub(super) async fn earlier(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+) -> Result<Option<Result<Reply, Failed>>, Failed> {
+    let Some(key) = &request.idempotency_key else { return Ok(None) };
+    if host.records == Records::Off {
+        let detail = "this host keeps no records, so it cannot honour `Idempotency-Key`: send the call without it";
+        return Err(Fault::new(Code::InvalidRequest, Culprit::Caller, detail).into());
+    }
+    let now = host.clock.now();
+    let key = digest(&[Some(key)]);
+    let found = host.store.reserved(&caller.project, &caller.key, &key, now).await.map_err(faults::store)?;
+    let Some(reserved) = found else { return Ok(None) };
+    if reserved.request != asked_for(request) {
+        let detail = "this `Idempotency-Key` was used for another call: use a new one for this one";
+        return Err(conflict(&reserved.execution, detail.into()));
+    }
+    told(host, caller, reserved).await.map(Some)
+}
+
+/// What takes the key when the call starts.
+pub(super) fn reservation(host: &Host, request: &CallRequest) -> Option<Reservation> {
+    let key = request.idempotency_key.as_ref()?;
+    let kept_until = host.clock.now().plus(ANSWERS_KEPT);
+    Some(Reservation { key: digest(&[Some(key)]), request: asked_for(request), kept_until })
+}
+
+/// Somebody else came with the same key a moment earlier. Whoever asked looks for what they were answered.
+pub(super) fn taken() -> Fault {
+    Fault::new(Code::Conflict, Culprit::Caller, "another call with this `Idempotency-Key` has just begun")
+}
+
+/// The answer, to be written with the outcome. Without it the call is no less done.
+pub(super) fn kept(
+    host: &Host,
+    execution: &Execution,
+    result: Result<&str, &Fault>,
+    latency: Latency,
+) -> Option<KeptAnswer> {
+    let kept = Kept {
+        latency: (latency.total_us, latency.guest_us, latency.upstream_us),
+        data: result.ok().map(str::to_owned),
+        fault: result.err().map(KeptFault::of),
+    };
+    // Texts and numbers: there is nothing that JSON could not hold.
+    let bytes = serde_json::to_vec(&kept).unwrap_or_default();
+    let whose = Body { project: &execution.project, record: execution.id.as_str(), part: PART };
+    match host.vault.seal_body(&whose, &bytes) {
+        Ok(sealed) => Some(KeptAnswer { sealed, until: host.clock.now().plus(ANSWERS_KEPT) }),
+        Err(error) => {
+            tracing::error!(execution = %execution.id, %error, "the answer of a call with a key could not be kept");
+            None
+        }
+    }
+}
+
+/// What whoever comes again is told.
+async fn told(host: &Host, caller: &Caller, reserved: Reserved) -> Result<Result<Reply, Failed>, Failed> {
+    let id = reserved.execution;
+    if let Some(sealed) = &reserved.answer {
+        let bytes = wait::open(host, &caller.project, id.as_str(), PART, sealed)?;
+        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| wait::unreadable(&id))?;
+        return kept.told(id).map_err(Failed::from);
+    }
+    host.store.expire_approvals(host.clock.now()).await.map_err(faults::store)?;
+    let found = host.store.find_execution(&caller.project, &id).await.map_err(faults::store)?;
+    let execution = found.ok_or_else(|| wait::unreadable(&id))?;
+    let detail = execution.detail.clone().unwrap_or_default();
+    let status = execution.status.as_str();
+    match execution.status {
+        ExecutionStatus::Waiting => {
+            if let Some(approval) = host.store.pending_approval(&id).await.map_err(faults::store)? {
+                return Ok(Ok(Reply::Waiting(Held { execution: id, approval })));
+            }
+            Err(running(&id))
+        }
+        ExecutionStatus::Started => Err(running(&id)),
+        ExecutionStatus::Denied | ExecutionStatus::Rejected | ExecutionStatus::Expired | ExecutionStatus::Cancelled => {
+            let code = execution.code.unwrap_or(Code::ApprovalRejected);
+            let culprit = execution.culprit.unwrap_or(Culprit::Policy);
+            Ok(Err(Failed { execution: Some(id), fault: Fault::new(code, culprit, format!("{status}: {detail}")) }))
+        }
+        ExecutionStatus::UnknownOutcome => {
+            let again = "The call is not repeated: look at the provider, and use a new key if it has to run again";
+            Err(conflict(&id, format!("the outcome of the call with this key is not known: {detail}. {again}")))
+        }
+        ExecutionStatus::Succeeded | ExecutionStatus::Failed => {
+            let detail = format!("the call with this key has ended as `{status}`, but its answer was not kept");
+            Err(conflict(&id, detail))
+        }
+    }
+}
+
+fn running(execution: &ExecutionId) -> Failed {
+    conflict(execution, "the call with this `Idempotency-Key` still runs: ask again when it has ended".into())
+}
+
+fn conflict(execution: &ExecutionId, detail: String) -> Failed {
+    Failed { execution: Some(execution.clone()), fault: Fault::new(Code::Conflict, Culprit::Caller, detail) }
+}
+
+/// Of all that makes a call what it is; not of what only describes it, as the id that the caller gave it.
+fn asked_for(request: &CallRequest) -> String {
+    digest(&[
+        Some(&request.tool),
+        request.identifier.as_deref(),
+        request.account.as_ref().map(AccountId::as_str),
+        request.connection.as_deref(),
+        // As the caller wrote it: presets are put in only later.
+        Some(request.given_input.as_deref().unwrap_or(&request.input)),
+    ])
+}
+
+fn digest(parts: &[Option<&str>]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        // No text is as long as this, so that an absent one is not an empty one.
+        digest.update(part.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
+        digest.update(part.unwrap_or_default());
+    }
+    hex::encode(digest.finalize())
+}
+
+impl Kept {
+    fn told(self, execution: ExecutionId) -> Result<Result<Reply, Failed>, Fault> {
+        let (total_us, guest_us, upstream_us) = self.latency;
+        let latency = Latency { total_us, guest_us, upstream_us };
+        match (self.data, self.fault) {
+            (Some(data), None) => Ok(Ok(Reply::Done(Answer { execution, data, latency }))),
+            (None, Some(fault)) => {
+                let fault = fault.read().ok_or_else(|| wait::unreadable(&execution))?;
+                Ok(Err(Failed { execution: Some(execution), fault }))
+            }
+            _ => Err(wait::unreadable(&execution)),
+        }
+    }
+}
+
+impl KeptFault {
+    fn of(fault: &Fault) -> Self {
+        Self {
+            code: fault.code.as_str().into(),
+            culprit: fault.culprit.as_str().into(),
+            detail: fault.detail.clone(),
+            errors: fault.errors.iter().map(|error| (error.path.clone(), error.message.clone())).collect(),
+            retry_after_ms: fault.retry_after_ms,
+            missing_scopes: fault.missing_scopes.clone(),
+        }
+    }
+
+    fn read(self) -> Option<Fault> {
+        Some(Fault {
+            code: Code::parse(&self.code)?,
+            culprit: Culprit::parse(&self.culprit)?,
+            detail: self.detail,
+            errors: self.errors.into_iter().map(|(path, message)| InputError { path, message }).collect(),
+            retry_after_ms: self.retry_after_ms,
+            missing_scopes: self.missing_scopes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> CallRequest {
+        CallRequest { tool: "t".into(), identifier: Some("ada".into()), input: "{}".into(), ..CallRequest::default() }
+    }
+
+    #[test]
+    fn another_call_is_told_by_what_makes_it_one() {
+        let same = [
+            CallRequest { tool_call_id: Some("1".into()), ..request() },
+            CallRequest { timeout_ms: Some(1), chat_id: Some("c".into()), ..request() },
+            CallRequest { idempotency_key: Some("k".into()), ..request() },
+        ];
+        for request_of_same in same {
+            assert_eq!(asked_for(&request_of_same), asked_for(&request()), "{request_of_same:?}");
+        }
+        let others = [
+            CallRequest { tool: "u".into(), ..request() },
+            CallRequest { identifier: None, ..request() },
+            CallRequest { identifier: Some("adat".into()), tool: String::new(), ..request() },
+            CallRequest { identifier: None, connection: Some("ada".into()), ..request() },
+            CallRequest { connection: Some(String::new()), ..request() },
+            CallRequest { input: "{ }".into(), ..request() },
+            CallRequest { input: r#"{"a":1}"#.into(), ..request() },
+        ];
+        for other in others {
+            assert_ne!(asked_for(&other), asked_for(&request()), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_fault_reads_back_whole() {
+        let fault = Fault {
+            errors: vec![InputError { path: "/a".into(), message: "wrong".into() }],
+            retry_after_ms: Some(7),
+            missing_scopes: vec!["s".into()],
+            ..Fault::new(Code::RateLimited, Culprit::Upstream, "later")
+        };
+        assert_eq!(KeptFault::of(&fault).read(), Some(fault.clone()));
+        let damaged = KeptFault { code: "teapot".into(), ..KeptFault::of(&fault) };
+        assert_eq!(damaged.read(), None);
+    }
+}
