@@ -31,6 +31,7 @@ mod profiles;
 mod projects;
 mod row;
 mod sealed;
+mod values;
 
 pub use accounts::AccountFilter;
 pub use approvals::{Bodies, Decided, Edited, Wait};

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-use super::group_commit::{Type, push_rows, push_rows_from};
 use super::row::{Columns, stored};
+use super::values::{Type, push_rows, push_rows_from};
 use super::{Kind, Store, StoreError};
 use crate::model::{Action, Actor, By, Entry, Head, ProjectId};
 

@@ -5,7 +5,6 @@
 //! of a batch are written with it.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sqlx::any::AnyRow;
@@ -16,6 +15,7 @@ use super::audit::{Act, Ledger, ended, started};
 use super::error::or_conflict;
 use super::idempotency::{self, Reservation};
 use super::row::{Columns, stored};
+use super::values::{Type, push_rows};
 use super::{Kind, Outcome, StoreError, pool};
 use crate::config::FaultPoint;
 use crate::model::{Execution, ExecutionId, ProjectId};
@@ -369,46 +369,4 @@ fn outcome_sql(rows: usize) -> String {
          RETURNING executions.id, executions.project, executions.component",
     );
     sql
-}
-
-/// What PostgreSQL must be told of a value that stands in no column yet.
-#[derive(Clone, Copy)]
-pub(super) enum Type {
-    Any,
-    Text,
-    Number,
-}
-
-pub(super) fn push_rows(sql: &mut String, rows: usize, types: &[Type]) {
-    push_rows_from(sql, 0, rows, types);
-}
-
-/// The same after so many parameters.
-pub(super) fn push_rows_from(sql: &mut String, before: usize, rows: usize, types: &[Type]) {
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for (column, of_type) in types.iter().enumerate() {
-            let comma = if column == 0 { "" } else { ", " };
-            let number = before + row * types.len() + column + 1;
-            // Writing to a string cannot fail.
-            let _ = match of_type {
-                Type::Any => write!(sql, "{comma}${number}"),
-                Type::Text => write!(sql, "{comma}CAST(${number} AS TEXT)"),
-                Type::Number => write!(sql, "{comma}CAST(${number} AS BIGINT)"),
-            };
-        }
-        sql.push(')');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_run_on_over_the_rows() {
-        let mut sql = String::new();
-        push_rows(&mut sql, 2, &[Type::Any, Type::Text, Type::Number]);
-        assert_eq!(sql, "($1, CAST($2 AS TEXT), CAST($3 AS BIGINT)), ($4, CAST($5 AS TEXT), CAST($6 AS BIGINT))");
-    }
 }

@@ -145,7 +145,6 @@ fn as_strs(options: &[String]) -> Vec<&str> {
 async fn sweep(database: Option<String>) {
     let mut sweep = Sweep::start(database).await;
     sweep.all().await;
-    println!("{} runs, of which the host did not live to see the end of {}", sweep.runs, sweep.ended);
     assert_eq!(sweep.runs, FaultPoint::ALL.len() * TIMES.len() * 3);
 }
 
