@@ -169,6 +169,7 @@ async fn governed(
     resolved: resolve::Resolved,
     started: Instant,
 ) -> Result<Reply, Failed> {
+    let timeout = run::timeout(request)?;
     host.pace.count(caller, &resolved)?;
     let span = tracing::debug_span!("policy");
     let verdict = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;
@@ -188,6 +189,6 @@ async fn governed(
             return Err(Failed { execution, fault });
         }
     };
-    let places = host.pace.places(&resolved, run::timeout(request)?).await?;
+    let places = host.pace.places(&resolved, timeout).await?;
     run::run(host, caller, request, resolved, Attempt { places, ..attempt }, started).await
 }

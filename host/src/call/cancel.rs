@@ -1,7 +1,7 @@
 //! Stops a call that somebody no longer wants: one that waits ends at once, one that runs is stopped where it stands.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,8 @@ pub struct Stoppable(Mutex<HashMap<ExecutionId, Tokens>>);
 struct Tokens {
     stop: CancellationToken,
     ended: CancellationToken,
+    /// Tells one run of a call from another.
+    run: Arc<()>,
 }
 
 /// A call on the list; it leaves it when this is dropped, after its outcome was recorded.
@@ -43,7 +45,12 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.host.stoppable.list().remove(&self.execution);
+        let mut list = self.host.stoppable.list();
+        // A call that waited may be going on already, under tokens of its own.
+        if list.get(&self.execution).is_some_and(|tokens| Arc::ptr_eq(&tokens.run, &self.tokens.run)) {
+            list.remove(&self.execution);
+        }
+        drop(list);
         self.tokens.ended.cancel();
     }
 }

@@ -4,9 +4,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::wait::{self, KeptRequest, part};
 use super::{Host, MAX_INPUT, faults};
-use crate::model::Effect;
-use crate::model::{Approval, Code, Culprit, Fault, Route};
-use crate::runtime::{Journal, Reply};
+use crate::model::{Approval, Code, Culprit, Fault};
+use crate::runtime::{Entry, Journal};
 use crate::store::Edited;
 use crate::vault::Body;
 
@@ -25,10 +24,8 @@ pub(super) async fn edited(host: &Host, approval: &Approval, input: &str) -> Res
     if let Some(sealed) = &bodies.journal {
         let bytes = wait::open(host, &approval.project, record, part::JOURNAL, sealed)?;
         let journal = Journal::from_bytes(&bytes).map_err(|_| unreadable())?;
-        if journal.entries.iter().any(|entry| {
-            Route::effect_of_method(&entry.method) != Effect::Read && matches!(entry.reply, Reply::Response { .. })
-        }) {
-            let detail = "a write of this call has left already: it cannot start over with another input";
+        if journal.entries.iter().any(Entry::may_have_written) {
+            let detail = "a write of this call may have left already: it cannot start over with another input";
             return Err(Fault::new(Code::Conflict, Culprit::Caller, detail));
         }
     }

@@ -6,6 +6,10 @@ use crate::runtime::{CallError, Failure, LogLevel, Phase, Progress, Report};
 
 use super::faults;
 
+/// What a call that diverged tells: it may have sent something before it waited.
+pub(super) const NOTHING_MORE: &str =
+    "Nothing more was sent: look at what the execution's record says was sent before, and ask again";
+
 /// The status in a guest's failure when there was no answer.
 const NO_STATUS: u16 = 0;
 
@@ -90,7 +94,7 @@ fn of_error(report: &Report) -> Fault {
             Fault::new(Code::ApprovalRequired, Culprit::Policy, "the call waits for approval")
         }
         Err(error @ CallError::Diverged { .. }) => {
-            let detail = format!("{error}. Nothing was sent: ask again");
+            let detail = format!("{error}. {NOTHING_MORE}");
             Fault::new(Code::Diverged, Culprit::Guest, detail)
         }
         Err(error @ CallError::InvalidOutput { .. }) => Fault::new(Code::GuestError, Culprit::Guest, error.to_string()),

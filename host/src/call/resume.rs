@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tracing::Instrument;
 
+use super::outcome::NOTHING_MORE;
 use super::resolve::{Resolved, resolve_again};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
@@ -160,7 +161,8 @@ async fn on(
         }
         Verdict::Run => Attempt { gate: gate(approval, None)?, resumed, journal, ..Attempt::free() },
     };
-    run::run(host, &caller, &request, resolved, attempt, started).await
+    let places = host.pace.places(&resolved, run::timeout(&request)?).await?;
+    run::run(host, &caller, &request, resolved, Attempt { places, ..attempt }, started).await
 }
 
 /// A call as it was asked for, and what it was told.
@@ -213,7 +215,7 @@ fn gate(approval: &Approval, asked: Option<&Asked>) -> Result<Gate, Fault> {
     let Some(digest) = &approval.request else { return Ok(Gate::Open) };
     let mut request = [0; 32];
     hex::decode_to_slice(digest, &mut request).map_err(|_| wait::unreadable(&approval.execution))?;
-    let each = Ask::from_json(&approval.ask).is_ok_and(|ask| ask.each_write) && asked.is_some();
+    let each = asked.is_some_and(|asked| asked.ask.each_write);
     Ok(Gate::Approved { request, each })
 }
 
@@ -226,5 +228,5 @@ async fn asker(host: &Host, execution: &Execution) -> Result<Caller, Fault> {
 }
 
 fn diverged(why: &str) -> Fault {
-    Fault::new(Code::Diverged, Culprit::Host, format!("{why}. Nothing was sent: ask again"))
+    Fault::new(Code::Diverged, Culprit::Host, format!("{why}. {NOTHING_MORE}"))
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::resolve::Resolved;
 use super::{CallRequest, Host, faults};
-use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId};
+use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId, Route};
 use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
 use crate::store::PolicySet;
 
@@ -141,5 +141,6 @@ fn compile(set: PolicySet) -> Result<Rules, String> {
 /// Whether nothing but reading can come of a call, so that nobody has to be asked at a write.
 pub(super) fn only_reads(resolved: &Resolved) -> bool {
     let tool = &resolved.tool().tool;
-    tool.effect == Effect::Read && tool.routes.iter().all(|route| route.effect == Effect::Read)
+    let reads = |route: &Route| route.effect == Effect::Read && Route::effect_of_method(&route.method) == Effect::Read;
+    tool.effect == Effect::Read && tool.routes.iter().all(reads)
 }

@@ -189,8 +189,9 @@ async fn hold(
     };
     let sealed = seal(host, &approval, approval.id.as_str(), part::SHOWN, &written(&shown))?;
     let kept_until = approval.expires_at.plus(BODIES_KEPT);
+    let begins = matches!(wait, Wait::Before { .. });
     let recorded = host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await;
-    recorded.map_err(|error| record::not_started(request, error))?;
+    recorded.map_err(|error| if begins { record::not_started(request, error) } else { faults::store(error) })?;
     FaultPoint::Waiting.pass();
     tracing::info!(execution = %execution.id, approval = %approval.id, tool = execution.tool, "a call waits for a person");
     Ok(Held { execution: execution.id.clone(), approval: approval.id })

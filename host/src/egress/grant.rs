@@ -1,6 +1,6 @@
 //! What one call may send, where to, and with which credential: made by `call`, never seen by a guest.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub struct GrantState {
     pub(super) writes: AtomicU32,
     /// How many requests that write are under way.
     open_writes: AtomicU32,
+    /// Whether redirects to writes are answers and not followed.
+    shown_only: AtomicBool,
     /// What became of each request.
     pub(super) trace: Trace,
     /// What takes the credential out of answers: prepared once for all requests of the call.
@@ -48,6 +50,16 @@ pub struct GrantState {
 }
 
 impl GrantState {
+    /// Lets no write leave by way of a redirect: nobody would have seen where it goes.
+    pub fn show_all_writes(&self) {
+        self.shown_only.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`GrantState::show_all_writes`] was called.
+    pub(super) fn shows_all_writes(&self) -> bool {
+        self.shown_only.load(Ordering::Relaxed)
+    }
+
     /// The state of a grant that nothing was sent with yet.
     #[expect(clippy::new_without_default, reason = "a state is begun on purpose, never by accident")]
     pub fn new() -> Self {
@@ -55,6 +67,7 @@ impl GrantState {
             sent: AtomicU32::new(0),
             writes: AtomicU32::new(0),
             open_writes: AtomicU32::new(0),
+            shown_only: AtomicBool::new(false),
             trace: Trace::new(),
             scrubber: OnceLock::new(),
         }

@@ -64,12 +64,8 @@ impl Planned {
         Ok(Self { hop, effect })
     }
 
-    /// What it does to the outside world, by the route that it fits.
-    pub fn effect(&self) -> Effect {
-        self.effect
-    }
-
-    pub(super) fn method(&self) -> &str {
+    /// Its HTTP method.
+    pub fn method(&self) -> &str {
         self.hop.method.as_str()
     }
 
@@ -78,6 +74,11 @@ impl Planned {
     pub(super) fn is_repeatable(&self) -> bool {
         let reads = self.effect == Effect::Read && Route::effect_of_method(self.method()) == Effect::Read;
         reads || self.hop.idempotency.is_some()
+    }
+
+    /// What it does to the outside world, by the route that it fits.
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// SHA-256 of all that would leave but the credential. Two requests with the same digest are the same request.

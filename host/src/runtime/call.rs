@@ -127,6 +127,9 @@ impl Runtime {
         let sent = Arc::clone(&grant);
         let (account, now, seed) = (journal.account.clone(), journal.now, journal.seed);
         let outside = Outside { account, egress, grant, now, seed, stop };
+        if gate != Gate::Open {
+            sent.state.show_all_writes();
+        }
         let kept = records || gate != Gate::Open || !journal.entries.is_empty();
         let recorder = Recorder::new(kept.then_some(journal), gate);
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);

@@ -41,6 +41,8 @@ pub struct Entry {
     pub method: String,
     /// The whole URL, without what the host injects.
     pub url: String,
+    /// Whether it was there to change something.
+    pub writes: bool,
     /// What the guest was told.
     pub reply: Reply,
 }
@@ -118,6 +120,23 @@ impl Journal {
     }
 }
 
+impl Entry {
+    /// Whether a write may have reached the provider: it has, unless this host or the network refused it before.
+    pub fn may_have_written(&self) -> bool {
+        let refused = matches!(
+            self.reply,
+            Reply::Error(
+                EgressError::Invalid(_)
+                    | EgressError::HostNotAllowed(_)
+                    | EgressError::AddressNotAllowed(_)
+                    | EgressError::RouteNotAllowed(_)
+                    | EgressError::Credential(_)
+            )
+        );
+        self.writes && !refused
+    }
+}
+
 impl Reply {
     pub(super) fn of(result: &Result<Response, EgressError>) -> Self {
         match result {
@@ -171,6 +190,7 @@ struct StoredEntry {
     request: String,
     method: String,
     url: String,
+    writes: bool,
     reply: StoredReply,
 }
 
@@ -195,7 +215,13 @@ impl StoredEntry {
                 StoredReply::Error { kind: kind.into(), text }
             }
         };
-        Self { request: hex::encode(entry.request), method: entry.method.clone(), url: entry.url.clone(), reply }
+        Self {
+            request: hex::encode(entry.request),
+            method: entry.method.clone(),
+            url: entry.url.clone(),
+            writes: entry.writes,
+            reply,
+        }
     }
 
     fn into_entry(self) -> Result<Entry, JournalError> {
@@ -211,7 +237,8 @@ impl StoredEntry {
                 Reply::Error(EgressError::from_parts(&kind, text).ok_or_else(|| unreadable("an unknown error"))?)
             }
         };
-        Ok(Entry { request: digest_of(&self.request)?, method: self.method, url: self.url, reply })
+        let (request, writes) = (digest_of(&self.request)?, self.writes);
+        Ok(Entry { request, method: self.method, url: self.url, writes, reply })
     }
 }
 
@@ -244,8 +271,8 @@ mod tests {
     }
 
     fn journal() -> impl Strategy<Value = Journal> {
-        let entry = (any::<[u8; 32]>(), "[A-Z]{0,6}", ".{0,40}", reply())
-            .prop_map(|(request, method, url, reply)| Entry { request, method, url, reply });
+        let entry = (any::<[u8; 32]>(), "[A-Z]{0,6}", ".{0,40}", any::<bool>(), reply())
+            .prop_map(|(request, method, url, writes, reply)| Entry { request, method, url, writes, reply });
         let fields = prop::collection::btree_map(".{0,8}", ".{0,8}", 0..3);
         (any::<i64>(), any::<[u8; 32]>(), fields, prop::collection::vec(entry, 0..5)).prop_map(
             |(now, seed, fields, entries)| Journal {

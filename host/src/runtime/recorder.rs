@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::journal::{Entry, Journal, Reply};
 use super::limits;
 use crate::egress::{Egress, EgressError, Grant, Planned, Response, Shown};
-use crate::model::Effect;
+use crate::model::{Effect, Route};
 
 /// Which writes of a call may leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub(super) struct Line {
     request: [u8; 32],
     method: String,
     url: String,
+    writes: bool,
 }
 
 /// The journal of one call, as it is read and as it grows.
@@ -95,7 +96,8 @@ impl Recorder {
         self.journal.as_ref()?;
         let shown = planned.as_ref().ok().map(|planned| egress.show_line(grant, planned));
         let (method, url) = shown.unwrap_or_default();
-        Some(Line { request: digest(planned), method, url })
+        let writes = planned.as_ref().is_ok_and(writes);
+        Some(Line { request: digest(planned), method, url, writes })
     }
 
     /// What to do with the guest's next request.
@@ -117,7 +119,7 @@ impl Recorder {
             self.at += 1;
             return Ok(Step::Again(entry.reply.again()));
         }
-        let writes = planned.as_ref().is_ok_and(|planned| planned.effect() != Effect::Read);
+        let writes = planned.as_ref().is_ok_and(writes);
         match (&self.gate, &planned) {
             (Gate::Approved { request: approved, each }, _) => {
                 if *approved != request {
@@ -137,7 +139,9 @@ impl Recorder {
 
     /// Writes down what a request was answered.
     pub(super) fn note(&mut self, line: Option<Line>, result: &Result<Response, EgressError>) -> Result<(), Stop> {
-        let (Some(journal), Some(Line { request, method, url })) = (&mut self.journal, line) else { return Ok(()) };
+        let (Some(journal), Some(Line { request, method, url, writes })) = (&mut self.journal, line) else {
+            return Ok(());
+        };
         let reply = Reply::of(result);
         self.weight += reply.weight();
         if self.weight > limits::JOURNAL_BYTES {
@@ -148,7 +152,7 @@ impl Recorder {
             }
             return Err(self.stop(Stop::Full));
         }
-        journal.entries.push(Entry { request, method, url, reply });
+        journal.entries.push(Entry { request, method, url, writes, reply });
         self.at += 1;
         Ok(())
     }
@@ -173,6 +177,11 @@ impl Recorder {
         self.stopped = Some(stop.clone());
         stop
     }
+}
+
+/// Whether a request is there to change something: by its route, or by its method whatever the route says.
+fn writes(planned: &Planned) -> bool {
+    planned.effect() != Effect::Read || Route::effect_of_method(planned.method()) != Effect::Read
 }
 
 /// Of the request, or of the reason why it cannot leave: the same guest would be told the same again.

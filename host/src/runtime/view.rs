@@ -142,9 +142,17 @@ impl wit::http::Host for View<'_> {
         let mut requests = requests.into_iter().map(request_from_guest);
         if self.recorder.is_strict() {
             // One after the other: each of them may be the one that somebody has to look at.
-            let mut answers = Vec::with_capacity(requests.len());
+            let (mut answers, mut collected) = (Vec::with_capacity(requests.len()), 0);
             for request in requests.by_ref() {
-                answers.push(answer(self.exchange(outside, request).await?));
+                let mut result = self.exchange(outside, request).await?;
+                let bytes = result.as_ref().map_or(0, |response| response.body.len() as u64);
+                if collected + bytes > limits::SEND_ALL_BYTES {
+                    result = Err(too_much());
+                    self.note(&result);
+                } else {
+                    collected += bytes;
+                }
+                answers.push(answer(result));
             }
             return Ok(answers);
         }
@@ -266,8 +274,7 @@ where
         note(&result);
         let bytes = result.as_ref().map_or(0, |response| response.body.len() as u64);
         if collected + bytes > limits::SEND_ALL_BYTES {
-            let limit = format!("{} bytes of bodies in one send-all", limits::SEND_ALL_BYTES);
-            result = Err(EgressError::Limit(limit));
+            result = Err(too_much());
             note(&result);
         } else {
             collected += bytes;
@@ -275,6 +282,10 @@ where
         results.push(result);
     }
     results
+}
+
+fn too_much() -> EgressError {
+    EgressError::Limit(format!("{} bytes of bodies in one send-all", limits::SEND_ALL_BYTES))
 }
 
 fn answer(result: Result<Response, EgressError>) -> Result<wit::http::Response, wit::http::Error> {

@@ -37,14 +37,14 @@ pub struct KeptAnswer {
     pub until: Timestamp,
 }
 
-/// Whose time is over, and whose call has ended.
+/// Whose time is over, and of whose call it is known how it ended: a write that may have left is never repeated by itself.
 macro_rules! over {
     ($now:literal) => {
         concat!(
             "kept_until <= ",
             $now,
             " AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.id = idempotency_keys.execution \
-             AND e.status IN ('started', 'waiting'))"
+             AND e.status IN ('started', 'waiting', 'unknown_outcome'))"
         )
     };
 }

@@ -325,3 +325,23 @@ async fn what_was_kept_goes_after_a_while() {
         (&json!("approved"), &Value::Null, &Value::Null)
     );
 }
+
+/// A write that a person has seen goes where they saw it go: a redirect that would write elsewhere is the answer.
+#[tokio::test]
+async fn a_shown_write_is_not_led_elsewhere() {
+    let governed = Governed::at_write().await;
+    let upstream = Upstream::start(|request| match (request.method.as_str(), request.path()) {
+        ("POST", "/seen") => Reply::text(308, "").header("location", "/unseen"),
+        _ => Reply::json(200, &json!({ "ok": true })),
+    })
+    .await;
+    let body = json!({ "name": "moved", "connector": "probe", "auth_pattern": "bearer", "base_url": upstream.url("") });
+    governed.host.client().post("/v1/connections", &body).await.expect(201);
+    governed.host.account("moved", "eve", &json!({ "token": governed.host.plant().token() })).await.expect(201);
+    let body = json!({ "identifier": "eve", "connection": "moved", "input": { "method": "POST", "target": "/seen" } });
+    let waiting = governed.agent.post("/v1/tools/probe_fetch/execute", &body).await.expect(202);
+    governed.approve(waiting["approval_id"].as_str().unwrap()).await.expect(200);
+    let ended = governed.ended(waiting["execution_id"].as_str().unwrap()).await;
+    assert_eq!((&ended["status"], &ended["data"]["status"]), (&json!("succeeded"), &json!(308)), "{ended}");
+    assert!(upstream.requests().iter().all(|request| request.path() != "/unseen"));
+}
