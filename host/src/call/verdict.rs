@@ -55,10 +55,10 @@ pub(super) async fn verdict(
 
 /// A profile wants a person to look at the call: a policy may forbid it, or say who that is, and no less.
 fn asked_anyway(verdict: Verdict, profile: &str, resolved: &Resolved) -> Verdict {
-    let reads = only_reads(resolved);
+    let reads = resolved.tool().tool.effect == Effect::Read;
     match verdict {
         Verdict::Run => {}
-        // Asked at the first write of a tool that has none, nobody would ever be asked.
+        // Asked at the first write of a tool that reads, nobody might ever be asked.
         Verdict::Ask(asked) if reads && asked.ask.at == At::AtWrite => {}
         decided => return decided,
     }
