@@ -8,6 +8,7 @@ use super::written::{WrittenConnection, WrittenOptions, WrittenPresets};
 use super::{Host, faults};
 use crate::catalog::{InstalledTool, NarrowedSchemas};
 use crate::model::{Caller, Code, Connection, ConnectionId, Culprit, Fault, InputError, ProjectId};
+use crate::store::Subject;
 
 /// Connections whose presets are kept, after which all are dropped: more than most hosts have.
 const MAX_CONNECTIONS: usize = 4_096;
@@ -177,7 +178,7 @@ pub(super) async fn bound(host: &Host, caller: &Caller) -> Result<Option<Arc<Pro
 
 /// The profile of this name, as it is now.
 pub(super) async fn find(host: &Host, project: &ProjectId, name: &str) -> Result<Option<Arc<Profile>>, Fault> {
-    let revision = host.store.profile_revision(project).await.map_err(faults::store)?;
+    let revision = host.store.revision(Subject::Profiles, project).await.map_err(faults::store)?;
     let wanted = (project.clone(), name.to_owned());
     let kept = || host.profiles.profiles.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((of, profile)) = kept().get(&wanted)

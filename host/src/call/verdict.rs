@@ -7,7 +7,7 @@ use super::resolve::Resolved;
 use super::{CallRequest, Host, faults};
 use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId, Route};
 use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
-use crate::store::PolicySet;
+use crate::store::{PolicySet, Subject};
 
 /// The compiled rules of each project, with the revision that they were compiled from.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ fn decision(
 
 /// The project's rules, compiled when they were changed and not before.
 pub(super) async fn rules(host: &Host, project: &ProjectId) -> Result<Arc<Rules>, Fault> {
-    let revision = host.store.policy_revision(project).await.map_err(faults::store)?;
+    let revision = host.store.revision(Subject::Policies, project).await.map_err(faults::store)?;
     let kept = || host.policies.0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((of, rules)) = kept().get(project)
         && *of == revision

@@ -9,7 +9,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{ApiKey, CallContext, StoreError};
+use super::{ApiKey, CallContext, StoreError, Subject};
 use crate::model::{AccountId, ProjectId};
 
 /// Entries of each kind, after which it is emptied: a context has about two kilobytes, so these are some ten megabytes.
@@ -27,13 +27,6 @@ pub(super) struct ContextKey {
 
 #[derive(Default)]
 pub(super) struct Cache(Mutex<Kept>);
-
-/// What a project's revision counts the changes of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Subject {
-    Policies,
-    Profiles,
-}
 
 #[derive(Default)]
 struct Kept {

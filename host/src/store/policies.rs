@@ -1,6 +1,6 @@
 //! Policies: rules in their order, and what holds where none does.
 
-use super::cache::Subject;
+use super::revisions::{Subject, touch};
 use super::row::Columns;
 use super::{Act, Detail, Store, StoreError};
 use crate::model::{Action, By, PolicyId, ProjectId, Timestamp};
@@ -38,21 +38,6 @@ pub struct PolicySet {
 }
 
 impl Store {
-    /// The number that changes with the project's rules; 0 where nothing was ever set.
-    pub async fn policy_revision(&self, project: &ProjectId) -> Result<i64, StoreError> {
-        let reading = match self.inner.cache.revision(Subject::Policies, project) {
-            Ok(revision) => return Ok(revision),
-            Err(reading) => reading,
-        };
-        let row = sqlx::query("SELECT revision FROM policy_sets WHERE project = $1")
-            .bind(project.as_str())
-            .fetch_optional(self.read())
-            .await?;
-        let revision = row.map_or(Ok(0), |row| Columns::of(&row).number())?;
-        self.inner.cache.keep_revision(reading, Subject::Policies, project, revision);
-        Ok(revision)
-    }
-
     /// The project's rules.
     pub async fn policies(&self, project: &ProjectId) -> Result<PolicySet, StoreError> {
         // The revision first: if a change comes in between, what was read is taken for older than it is, and read again.
@@ -97,7 +82,7 @@ impl Store {
         .bind(policy.updated_at.0)
         .execute(&mut *transaction)
         .await?;
-        touch(&mut transaction, &policy.project).await?;
+        touch(&mut transaction, Subject::Policies, &policy.project).await?;
         let detail = Detail::default()
             .with("name", &policy.name)
             .number("position", policy.position.unsigned_abs())
@@ -120,7 +105,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        touch(&mut transaction, project).await?;
+        touch(&mut transaction, Subject::Policies, project).await?;
         self.append(&mut transaction, Act::new(project, by, Action::PolicyDeleted, id.as_str())).await?;
         transaction.commit().await?;
         Ok(true)
@@ -130,7 +115,7 @@ impl Store {
     pub async fn put_policy_fallback(&self, by: &By, project: &ProjectId, fallback: &str) -> Result<(), StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
-        touch(&mut transaction, project).await?;
+        touch(&mut transaction, Subject::Policies, project).await?;
         sqlx::query("UPDATE policy_sets SET fallback = $2 WHERE project = $1")
             .bind(project.as_str())
             .bind(fallback)
@@ -141,18 +126,6 @@ impl Store {
         self.append(&mut transaction, act).await?;
         Ok(transaction.commit().await?)
     }
-}
-
-/// Tells all hosts that the rules changed.
-async fn touch(transaction: &mut sqlx::AnyConnection, project: &ProjectId) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO policy_sets (project, revision) VALUES ($1, 1) \
-         ON CONFLICT (project) DO UPDATE SET revision = policy_sets.revision + 1",
-    )
-    .bind(project.as_str())
-    .execute(transaction)
-    .await?;
-    Ok(())
 }
 
 fn read_policy(columns: &mut Columns<'_>) -> Result<PolicyRow, StoreError> {

@@ -1,8 +1,8 @@
 //! Profiles: what one agent may use.
 
-use super::cache::Subject;
 use super::error::or_conflict;
 use super::page::{Listing, Order};
+use super::revisions::{Subject, touch};
 use super::row::Columns;
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
 use crate::model::{Action, By, ProfileId, ProjectId, Timestamp};
@@ -33,21 +33,6 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// The number that changes with the project's profiles; 0 where none was ever made.
-    pub async fn profile_revision(&self, project: &ProjectId) -> Result<i64, StoreError> {
-        let reading = match self.inner.cache.revision(Subject::Profiles, project) {
-            Ok(revision) => return Ok(revision),
-            Err(reading) => reading,
-        };
-        let row = sqlx::query("SELECT revision FROM profile_sets WHERE project = $1")
-            .bind(project.as_str())
-            .fetch_optional(self.read())
-            .await?;
-        let revision = row.map_or(Ok(0), |row| Columns::of(&row).number())?;
-        self.inner.cache.keep_revision(reading, Subject::Profiles, project, revision);
-        Ok(revision)
-    }
-
     /// The profile of this name.
     pub async fn find_profile(&self, project: &ProjectId, name: &str) -> Result<Option<ProfileRow>, StoreError> {
         let row = sqlx::query(concat!("SELECT ", columns!(), " FROM profiles WHERE project = $1 AND name = $2"))
@@ -88,7 +73,7 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .map_err(|error| or_conflict(error, || format!("profile `{}` exists already", profile.name)))?;
-        touch(&mut transaction, &profile.project).await?;
+        touch(&mut transaction, Subject::Profiles, &profile.project).await?;
         self.append(&mut transaction, told(profile, by, Action::ProfileCreated)).await?;
         Ok(transaction.commit().await?)
     }
@@ -110,7 +95,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        touch(&mut transaction, &profile.project).await?;
+        touch(&mut transaction, Subject::Profiles, &profile.project).await?;
         self.append(&mut transaction, told(profile, by, Action::ProfileChanged)).await?;
         transaction.commit().await?;
         Ok(true)
@@ -129,7 +114,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        touch(&mut transaction, project).await?;
+        touch(&mut transaction, Subject::Profiles, project).await?;
         self.append(&mut transaction, Act::new(project, by, Action::ProfileDeleted, name)).await?;
         transaction.commit().await?;
         Ok(true)
@@ -139,18 +124,6 @@ impl Store {
 fn told(profile: &ProfileRow, by: &By, action: Action) -> Act {
     let detail = Detail::default().with("id", profile.id.as_str()).digest("connections", &profile.connections);
     Act::new(&profile.project, by, action, &profile.name).detail(detail)
-}
-
-/// Tells all hosts that a profile changed.
-async fn touch(transaction: &mut sqlx::AnyConnection, project: &ProjectId) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO profile_sets (project, revision) VALUES ($1, 1) \
-         ON CONFLICT (project) DO UPDATE SET revision = profile_sets.revision + 1",
-    )
-    .bind(project.as_str())
-    .execute(transaction)
-    .await?;
-    Ok(())
 }
 
 fn read_profile(columns: &mut Columns<'_>) -> Result<ProfileRow, StoreError> {

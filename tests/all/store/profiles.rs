@@ -1,7 +1,7 @@
 //! Profiles: one name, a number that grows with each change, and keys that hold on to them.
 
 use gloveport::model::{BoundProfile, By, ProfileId, Role};
-use gloveport::store::{ApiKey, PageRequest, ProfileRow, StoreError};
+use gloveport::store::{ApiKey, PageRequest, ProfileRow, StoreError, Subject};
 
 use super::fixture::{Fixture, on_both};
 
@@ -49,10 +49,10 @@ async fn profiles_are_of_one_project() {
 #[tokio::test]
 async fn a_revision_is_never_the_same_twice_and_keys_hold_on() {
     on_both(async |f: Fixture| {
-        let mut last = f.store.profile_revision(&f.project).await.unwrap();
+        let mut last = f.store.revision(Subject::Profiles, &f.project).await.unwrap();
         assert_eq!(last, 0);
         let grew = async |last: &mut i64| {
-            let now = f.store.profile_revision(&f.project).await.unwrap();
+            let now = f.store.revision(Subject::Profiles, &f.project).await.unwrap();
             assert!(now > *last, "{now} after {last}");
             *last = now;
         };
@@ -67,7 +67,7 @@ async fn a_revision_is_never_the_same_twice_and_keys_hold_on() {
         assert_eq!(f.store.find_key("hash").await.unwrap(), Some(key.clone()));
         assert_eq!(f.store.key(&f.project, &key.id).await.unwrap(), Some(key.clone()));
         assert!(matches!(f.store.delete_profile(&by(&f), &f.project, "p").await, Err(StoreError::Conflict(_))));
-        assert_eq!(f.store.profile_revision(&f.project).await.unwrap(), last);
+        assert_eq!(f.store.revision(Subject::Profiles, &f.project).await.unwrap(), last);
         f.store.delete_key(&by(&f), &f.project, &key.id).await.unwrap();
         assert!(f.store.delete_profile(&by(&f), &f.project, "p").await.unwrap());
         grew(&mut last).await;
@@ -77,7 +77,7 @@ async fn a_revision_is_never_the_same_twice_and_keys_hold_on() {
         let lost = ApiKey { profile: bound, ..f.key(Role::Agent) };
         assert!(matches!(f.store.insert_key(&by(&f), &lost, "other").await, Err(StoreError::Conflict(_))));
         assert_eq!(f.store.find_key("other").await.unwrap(), None);
-        assert_eq!(f.store.profile_revision(&f.stranger).await.unwrap(), 0);
+        assert_eq!(f.store.revision(Subject::Profiles, &f.stranger).await.unwrap(), 0);
     })
     .await;
 }
