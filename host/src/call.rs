@@ -16,6 +16,7 @@ mod credential;
 mod edit;
 mod faults;
 mod host;
+mod kept;
 mod limits;
 mod measure;
 mod once;
@@ -39,6 +40,7 @@ mod written;
 pub use cancel::{Stoppable, cancel};
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
+pub use kept::output;
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
 pub use pace::Pace;
@@ -48,7 +50,7 @@ pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppos
 pub use timeline::{Event, Sent, timeline};
 pub use verdict::CompiledPolicies;
 pub use visible::{Visible, Wanted, visible_tools};
-pub use wait::{ShownCall, ShownLine, ShownRequest, output};
+pub use wait::{ShownCall, ShownLine, ShownRequest};
 pub use written::{Missing, check_connection_presets, check_profile, missing_of_profile};
 
 /// What a caller asks for.

@@ -29,6 +29,7 @@ mod policies;
 mod pool;
 mod profiles;
 mod projects;
+mod revisions;
 mod row;
 mod sealed;
 mod values;
@@ -47,6 +48,7 @@ pub use keys::ApiKey;
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest};
 pub use policies::{PolicyRow, PolicySet};
 pub use profiles::ProfileRow;
+pub use revisions::Subject;
 pub use sealed::{SealedCredential, SealedRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.

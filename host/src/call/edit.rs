@@ -2,12 +2,11 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::wait::{self, KeptRequest, part};
+use super::kept::{self, KeptRequest, part};
 use super::{Host, MAX_INPUT, faults};
 use crate::model::{Approval, Code, Culprit, Fault};
 use crate::runtime::{Entry, Journal};
 use crate::store::Edited;
-use crate::vault::Body;
 
 /// What is to be kept of a call with its new input, if it may be edited.
 ///
@@ -18,11 +17,11 @@ pub(super) async fn edited(host: &Host, approval: &Approval, input: &str) -> Res
         return Err(Fault::new(Code::PayloadTooLarge, Culprit::Caller, detail));
     }
     let bodies = host.store.bodies(&approval.project, &approval.execution).await.map_err(faults::store)?;
-    let bodies = bodies.ok_or_else(|| wait::unreadable(&approval.execution))?;
+    let bodies = bodies.ok_or_else(|| kept::unreadable(&approval.execution))?;
     let record = approval.execution.as_str();
-    let unreadable = || wait::unreadable(&approval.execution);
+    let unreadable = || kept::unreadable(&approval.execution);
     if let Some(sealed) = &bodies.journal {
-        let bytes = wait::open(host, &approval.project, record, part::JOURNAL, sealed)?;
+        let bytes = kept::open(host, &approval.project, record, part::JOURNAL, sealed)?;
         let journal = Journal::from_bytes(&bytes).map_err(|_| unreadable())?;
         if journal.entries.iter().any(Entry::may_have_written) {
             let detail = "a write of this call may have left already: it cannot start over with another input";
@@ -34,13 +33,11 @@ pub(super) async fn edited(host: &Host, approval: &Approval, input: &str) -> Res
         Fault::new(Code::NotFound, Culprit::Caller, format!("there is no tool `{}` any more", approval.tool))
     })?;
     installed.tools[tool].check_input(input).map_err(faults::invalid_input)?;
-    let request = wait::open(host, &approval.project, record, part::REQUEST, &bodies.request)?;
+    let request = kept::open(host, &approval.project, record, part::REQUEST, &bodies.request)?;
     let request: KeptRequest = serde_json::from_slice(&request).map_err(|_| unreadable())?;
     let request = KeptRequest { input: input.to_owned(), ..request };
-    let whose = Body { project: &approval.project, record, part: part::REQUEST };
-    let bytes = serde_json::to_vec(&request).map_err(|_| unreadable())?;
     Ok(Edited {
-        request: host.vault.seal_body(&whose, &bytes).map_err(|error| faults::vault(&error))?,
+        request: kept::seal(host, &approval.project, record, part::REQUEST, &kept::written(&request))?,
         input_digest: hex::encode(Sha256::digest(input.as_bytes())),
     })
 }

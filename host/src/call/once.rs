@@ -3,17 +3,14 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::kept::{self, part};
 use super::limits::ANSWERS_KEPT;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, wait};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults};
 use crate::config::Records;
 use crate::model::{
     AccountId, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, InputError, Latency,
 };
 use crate::store::{KeptAnswer, Reservation, Reserved};
-use crate::vault::Body;
-
-/// The name of what is sealed, authenticated with it.
-const PART: &str = "answer";
 
 /// An answer as it is kept: all that its wire form is made of.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,18 +75,16 @@ pub(super) fn kept(
     result: Result<&str, &Fault>,
     latency: Latency,
 ) -> Option<KeptAnswer> {
-    let kept = Kept {
+    let answer = Kept {
         latency: (latency.total_us, latency.guest_us, latency.upstream_us),
         data: result.ok().map(str::to_owned),
         fault: result.err().map(KeptFault::of),
     };
-    // Texts and numbers: there is nothing that JSON could not hold.
-    let bytes = serde_json::to_vec(&kept).unwrap_or_default();
-    let whose = Body { project: &execution.project, record: execution.id.as_str(), part: PART };
-    match host.vault.seal_body(&whose, &bytes) {
+    match kept::seal(host, &execution.project, execution.id.as_str(), part::ANSWER, &kept::written(&answer)) {
         Ok(sealed) => Some(KeptAnswer { sealed, until: host.clock.now().plus(ANSWERS_KEPT) }),
-        Err(error) => {
-            tracing::error!(execution = %execution.id, %error, "the answer of a call with a key could not be kept");
+        Err(fault) => {
+            let error = fault.detail;
+            tracing::error!(execution = %execution.id, error, "the answer of a call with a key could not be kept");
             None
         }
     }
@@ -99,13 +94,13 @@ pub(super) fn kept(
 async fn told(host: &Host, caller: &Caller, reserved: Reserved) -> Result<Result<Reply, Failed>, Failed> {
     let id = reserved.execution;
     if let Some(sealed) = &reserved.answer {
-        let bytes = wait::open(host, &caller.project, id.as_str(), PART, sealed)?;
-        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| wait::unreadable(&id))?;
+        let bytes = kept::open(host, &caller.project, id.as_str(), part::ANSWER, sealed)?;
+        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| kept::unreadable(&id))?;
         return kept.told(id).map_err(Failed::from);
     }
     host.store.expire_approvals(host.clock.now()).await.map_err(faults::store)?;
     let found = host.store.find_execution(&caller.project, &id).await.map_err(faults::store)?;
-    let execution = found.ok_or_else(|| wait::unreadable(&id))?;
+    let execution = found.ok_or_else(|| kept::unreadable(&id))?;
     let detail = execution.detail.clone().unwrap_or_default();
     let status = execution.status.as_str();
     match execution.status {
@@ -169,10 +164,10 @@ impl Kept {
         match (self.data, self.fault) {
             (Some(data), None) => Ok(Ok(Reply::Done(Answer { execution, data, latency }))),
             (None, Some(fault)) => {
-                let fault = fault.read().ok_or_else(|| wait::unreadable(&execution))?;
+                let fault = fault.read().ok_or_else(|| kept::unreadable(&execution))?;
                 Ok(Err(Failed { execution: Some(execution), fault }))
             }
-            _ => Err(wait::unreadable(&execution)),
+            _ => Err(kept::unreadable(&execution)),
         }
     }
 }

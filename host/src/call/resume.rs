@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use tracing::Instrument;
 
+use super::kept::{self, KeptRequest, part};
 use super::outcome::NOTHING_MORE;
 use super::resolve::{Resolved, resolve_again};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
-use super::wait::{self, KeptRequest, ShownCall, part};
+use super::wait::{self, ShownCall};
 use super::{CallRequest, Failed, Host, Reply, edit, faults, once, record, run};
 use crate::config::FaultPoint;
 use crate::identity;
@@ -54,8 +55,8 @@ pub async fn approval(host: &Host, project: &ProjectId, id: &ApprovalId) -> Resu
     if sealed.is_empty() {
         return Ok(Some(Shown { approval, call: None }));
     }
-    let bytes = wait::open(host, project, id.as_str(), part::SHOWN, &sealed)?;
-    let call = serde_json::from_slice(&bytes).map_err(|_| wait::unreadable(&approval.execution))?;
+    let bytes = kept::open(host, project, id.as_str(), part::SHOWN, &sealed)?;
+    let call = serde_json::from_slice(&bytes).map_err(|_| kept::unreadable(&approval.execution))?;
     Ok(Some(Shown { approval, call: Some(call) }))
 }
 
@@ -177,10 +178,10 @@ struct Revived {
 async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
     let caller = asker(host, execution).await?;
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
-    let bodies = bodies.ok_or_else(|| wait::unreadable(&execution.id))?;
-    let open = |part, sealed: &str| wait::open(host, &execution.project, execution.id.as_str(), part, sealed);
+    let bodies = bodies.ok_or_else(|| kept::unreadable(&execution.id))?;
+    let open = |part, sealed: &str| kept::open(host, &execution.project, execution.id.as_str(), part, sealed);
     let kept: KeptRequest =
-        serde_json::from_slice(&open(part::REQUEST, &bodies.request)?).map_err(|_| wait::unreadable(&execution.id))?;
+        serde_json::from_slice(&open(part::REQUEST, &bodies.request)?).map_err(|_| kept::unreadable(&execution.id))?;
     let journal = match bodies.journal {
         None => None,
         Some(sealed) => {
@@ -214,7 +215,7 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
 fn gate(approval: &Approval, asked: Option<&Asked>) -> Result<Gate, Fault> {
     let Some(digest) = &approval.request else { return Ok(Gate::Open) };
     let mut request = [0; 32];
-    hex::decode_to_slice(digest, &mut request).map_err(|_| wait::unreadable(&approval.execution))?;
+    hex::decode_to_slice(digest, &mut request).map_err(|_| kept::unreadable(&approval.execution))?;
     let each = asked.is_some_and(|asked| asked.ask.each_write);
     Ok(Gate::Approved { request, each })
 }

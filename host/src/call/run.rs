@@ -10,7 +10,9 @@ use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::pace::Places;
 use super::resolve::Resolved;
 use super::verdict::Asked;
-use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, once, outcome, record, timeline, wait};
+use super::{
+    Answer, CallRequest, Failed, Host, Reply, credential, faults, kept, once, outcome, record, timeline, wait,
+};
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
@@ -64,7 +66,7 @@ pub(super) async fn run(
     host.figures.record.took(recording.elapsed());
     FaultPoint::Recorded.pass();
     let detached = request.respond_async && !goes_on && host.records == Records::Durable;
-    let running = Running { execution, entered, resolved, timeout, started, kept: goes_on || detached };
+    let running = Running { execution, entered, resolved, timeout, started, nobody_waits: goes_on || detached };
     if !detached {
         return to_outcome(host, request, attempt, running).await;
     }
@@ -86,12 +88,12 @@ struct Running {
     resolved: Resolved,
     timeout: Duration,
     started: Instant,
-    /// Whether its answer is kept: nobody waits for it.
-    kept: bool,
+    /// For its answer, which therefore is kept.
+    nobody_waits: bool,
 }
 
 async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, running: Running) -> Result<Reply, Failed> {
-    let Running { execution, resolved, started, kept, .. } = &running;
+    let Running { execution, resolved, started, nobody_waits, .. } = &running;
     let before = match &attempt.resumed {
         Some(execution) => requests_before(host, execution).await,
         None => None,
@@ -120,8 +122,8 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         Ok(report) => (checked(resolved, outcome::of(&report)), Some(report)),
         Err(fault) => (Err(fault), None),
     };
-    if let (true, Ok(data)) = (kept, &result) {
-        wait::keep_output(host, request, execution, data).await;
+    if let (true, Ok(data)) = (nobody_waits, &result) {
+        kept::keep_output(host, request, execution, data).await;
     }
     ended(host, request, execution, result, (report.as_ref(), timeline), *started).await
 }
