@@ -27,7 +27,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::config::PrivateNetworks;
-use crate::model::{Effect, Random};
+use crate::model::Random;
 use client::Clients;
 use exchange::exchange;
 use scrub::Scrubber;
@@ -132,7 +132,7 @@ impl Egress {
 
     async fn send_once(&self, grant: &Grant, planned: &Planned) -> Result<Response, EgressError> {
         let scrubber = scrubber(grant);
-        let writes = planned.effect() != Effect::Read;
+        let writes = planned.writes();
         let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, planned.hop.clone());
         if writes {
             grant.state.write_begins();
@@ -140,7 +140,9 @@ impl Egress {
         let outcome = tokio::time::timeout(grant.timeout, exchange).await.unwrap_or_else(|_| {
             Err(EgressError::Timeout(u64::try_from(grant.timeout.as_millis()).unwrap_or(u64::MAX)))
         });
-        if writes {
+        // Of a write that was cut off nobody knows whether it arrived: it stays under way.
+        let known = !matches!(outcome, Err(EgressError::Timeout(_) | EgressError::Broken(_)));
+        if writes && known {
             grant.state.write_ends();
         }
         outcome.map_err(|error| error.map_text(|text| scrubber.text(text)))

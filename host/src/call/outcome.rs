@@ -10,6 +10,9 @@ use super::faults;
 pub(super) const NOTHING_MORE: &str =
     "Nothing more was sent: look at what the execution's record says was sent before, and ask again";
 
+/// What a call tells whose write was cut off.
+const UNKNOWN: &str = "Whether a write reached the provider is not known: look there before you repeat it";
+
 /// The status in a guest's failure when there was no answer.
 const NO_STATUS: u16 = 0;
 
@@ -19,6 +22,15 @@ const NO_STATUS: u16 = 0;
 /// only its own words for the same thing. So it is when a request had no answer and the guest says so: near the call's
 /// deadline it may hear of the timeout first.
 pub(super) fn of(report: &Report) -> Result<String, Fault> {
+    result(report).map_err(|mut fault| {
+        if report.open_writes > 0 && fault.code != Code::Cancelled {
+            fault.detail = format!("{}. {UNKNOWN}", fault.detail);
+        }
+        fault
+    })
+}
+
+fn result(report: &Report) -> Result<String, Fault> {
     match (&report.outcome, &report.refusal) {
         (Ok(data), _) => Ok(data.clone()),
         (Err(CallError::Limit { .. } | CallError::Cancelled), _) => Err(of_error(report)),
@@ -34,7 +46,7 @@ pub(super) fn of(report: &Report) -> Result<String, Fault> {
 pub(super) fn status(result: Result<(), &Fault>, report: Option<&Report>) -> ExecutionStatus {
     let Err(fault) = result else { return ExecutionStatus::Succeeded };
     match report {
-        Some(report) if fault.code == Code::Cancelled && report.open_writes > 0 => ExecutionStatus::UnknownOutcome,
+        Some(report) if report.open_writes > 0 => ExecutionStatus::UnknownOutcome,
         _ if fault.code == Code::Cancelled => ExecutionStatus::Cancelled,
         _ => ExecutionStatus::Failed,
     }
@@ -47,9 +59,7 @@ fn cancelled(report: &Report) -> String {
             "the call was cancelled; {requests} requests had been sent and were answered or only read. What they did \
              stays done"
         ),
-        _ => "the call was cancelled while a write was under way: whether it reached the provider is not known. Look \
-              at the provider before you repeat it"
-            .into(),
+        _ => format!("the call was cancelled while a write was under way. {UNKNOWN}"),
     }
 }
 

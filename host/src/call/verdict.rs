@@ -141,6 +141,5 @@ fn compile(set: PolicySet) -> Result<Rules, String> {
 /// Whether nothing but reading can come of a call, so that nobody has to be asked at a write.
 pub(super) fn only_reads(resolved: &Resolved) -> bool {
     let tool = &resolved.tool().tool;
-    let reads = |route: &Route| route.effect == Effect::Read && Route::effect_of_method(&route.method) == Effect::Read;
-    tool.effect == Effect::Read && tool.routes.iter().all(reads)
+    tool.effect == Effect::Read && !tool.routes.iter().any(Route::writes)
 }

@@ -78,8 +78,8 @@ impl GrantState {
         self.trace.attempts()
     }
 
-    /// How many requests that write are under way: begun, and neither answered nor failed. One that is dropped stays
-    /// under way: nobody knows whether it arrived.
+    /// How many requests that write are under way: begun, and neither answered nor known to have failed before they
+    /// arrived. One that is dropped or cut off stays under way: nobody knows whether it arrived.
     pub fn open_writes(&self) -> u32 {
         self.open_writes.load(Ordering::Relaxed)
     }
@@ -89,7 +89,7 @@ impl GrantState {
         self.open_writes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts one that has an answer, or an error, as ended.
+    /// Counts one that has an answer, or did not arrive, as ended.
     pub(super) fn write_ends(&self) {
         self.open_writes.fetch_sub(1, Ordering::Relaxed);
     }

@@ -60,7 +60,8 @@ impl Planned {
     /// # Errors
     /// What [`super::Egress::plan`] says.
     pub(super) fn new(grant: &Grant, request: Request) -> Result<Self, EgressError> {
-        let (hop, effect) = first_hop(grant, request)?;
+        let (hop, route) = first_hop(grant, request)?;
+        let effect = route.max(Route::effect_of_method(hop.method.as_str()));
         Ok(Self { hop, effect })
     }
 
@@ -72,13 +73,12 @@ impl Planned {
     /// Whether sending it twice does no more than sending it once: it only reads, or the provider knows it again by its
     /// idempotency header.
     pub(super) fn is_repeatable(&self) -> bool {
-        let reads = self.effect == Effect::Read && Route::effect_of_method(self.method()) == Effect::Read;
-        reads || self.hop.idempotency.is_some()
+        !self.writes() || self.hop.idempotency.is_some()
     }
 
-    /// What it does to the outside world, by the route that it fits.
-    pub fn effect(&self) -> Effect {
-        self.effect
+    /// Whether it is there to change something: by the route that it fits, or by its method whatever the route says.
+    pub fn writes(&self) -> bool {
+        self.effect != Effect::Read
     }
 
     /// SHA-256 of all that would leave but the credential. Two requests with the same digest are the same request.

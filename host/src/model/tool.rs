@@ -72,6 +72,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether requests on it may change something: by what it says, or by its method whatever it says.
+    pub fn writes(&self) -> bool {
+        self.effect.max(Self::effect_of_method(&self.method)) != Effect::Read
+    }
+
     /// What a method does where the route does not say (RFC 9110 section 9.2.1).
     pub fn effect_of_method(method: &str) -> Effect {
         match method {

@@ -7,7 +7,6 @@ use thiserror::Error;
 use super::journal::{Entry, Journal, Reply};
 use super::limits;
 use crate::egress::{Egress, EgressError, Grant, Planned, Response, Shown};
-use crate::model::{Effect, Route};
 
 /// Which writes of a call may leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +95,7 @@ impl Recorder {
         self.journal.as_ref()?;
         let shown = planned.as_ref().ok().map(|planned| egress.show_line(grant, planned));
         let (method, url) = shown.unwrap_or_default();
-        let writes = planned.as_ref().is_ok_and(writes);
+        let writes = planned.as_ref().is_ok_and(Planned::writes);
         Some(Line { request: digest(planned), method, url, writes })
     }
 
@@ -119,7 +118,7 @@ impl Recorder {
             self.at += 1;
             return Ok(Step::Again(entry.reply.again()));
         }
-        let writes = planned.as_ref().is_ok_and(writes);
+        let writes = planned.as_ref().is_ok_and(Planned::writes);
         match (&self.gate, &planned) {
             (Gate::Approved { request: approved, each }, _) => {
                 if *approved != request {
@@ -177,11 +176,6 @@ impl Recorder {
         self.stopped = Some(stop.clone());
         stop
     }
-}
-
-/// Whether a request is there to change something: by its route, or by its method whatever the route says.
-fn writes(planned: &Planned) -> bool {
-    planned.effect() != Effect::Read || Route::effect_of_method(planned.method()) != Effect::Read
 }
 
 /// Of the request, or of the reason why it cannot leave: the same guest would be told the same again.

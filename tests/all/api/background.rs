@@ -195,3 +195,32 @@ async fn what_does_not_run_is_not_cancelled() {
         assert_eq!(cancel(bed.client(), &json!(id)).await.problem(404), "not_found");
     }
 }
+
+/// Issue 4, point 6: a write that was cut off is not told as one that failed. Nobody knows whether it arrived.
+#[tokio::test]
+async fn a_write_that_was_cut_off_has_an_unknown_outcome() {
+    let bed = Bed::on(TestHost::start().await, |request: &Recorded| match request.path() {
+        "/never" => Reply::never(),
+        "/broken" => Reply::broken("text/plain", "half an ans"),
+        _ => Reply::json(200, &json!({})),
+    })
+    .await;
+    bed.connect("ada").await;
+    let unknown = "Whether a write reached the provider is not known";
+    for (method, target, status) in [
+        ("POST", "/never", "unknown_outcome"),
+        ("POST", "/broken", "unknown_outcome"),
+        ("GET", "/never", "failed"),
+        ("GET", "/broken", "failed"),
+    ] {
+        let input = json!({ "method": method, "target": target });
+        let body = json!({ "identifier": "ada", "input": input, "timeout_ms": 1_000 });
+        let answer = bed.client().post("/v1/tools/probe_fetch_or_fail/execute", &body).await;
+        let problem: Value = serde_json::from_slice(&answer.body).unwrap();
+        let record = ended(bed.client(), &problem["execution_id"]).await;
+        assert_eq!(record["status"], status, "{method} {target}: {record}");
+        let told = problem["detail"].as_str().unwrap();
+        assert_eq!(told.contains(unknown), status == "unknown_outcome", "{method} {target}: {told}");
+        assert_eq!(record["detail"], problem["detail"]);
+    }
+}
