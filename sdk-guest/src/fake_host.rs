@@ -91,6 +91,10 @@ pub(crate) struct State {
     requests: Vec<Recorded>,
     lines: Vec<String>,
     progress: Vec<(u64, u64, String)>,
+    tools: BTreeMap<String, VecDeque<Result<String, Failure>>>,
+    calls: Vec<(String, Value)>,
+    answers: VecDeque<String>,
+    questions: Vec<String>,
 }
 
 impl FakeHost {
@@ -118,6 +122,17 @@ impl FakeHost {
     pub fn setting(self, name: &str, value: impl Serialize) -> Self {
         let text = serde_json::to_string(&value).unwrap_or_else(|error| panic!("setting `{name}`: {error}"));
         self.change(|state| state.settings.insert(name.into(), text))
+    }
+
+    /// What another tool answers. Several results of one tool are given one after the other, and the last one for good.
+    pub fn tool(self, name: &str, result: Result<Value, Failure>) -> Self {
+        let result = result.map(|output| output.to_string());
+        self.change(|state| state.tools.entry(name.into()).or_default().push_back(result))
+    }
+
+    /// The user's next answer.
+    pub fn answer(self, answer: Value) -> Self {
+        self.change(|state| state.answers.push_back(answer.to_string()))
     }
 
     /// The time, in milliseconds since 1970.
@@ -166,6 +181,16 @@ impl FakeHost {
     /// What was reported: done, total, message.
     pub fn progress(&self) -> Vec<(u64, u64, String)> {
         self.0.borrow().progress.clone()
+    }
+
+    /// The tools that were called, each with its input.
+    pub fn calls(&self) -> Vec<(String, Value)> {
+        self.0.borrow().calls.clone()
+    }
+
+    /// What the user was asked.
+    pub fn questions(&self) -> Vec<String> {
+        self.0.borrow().questions.clone()
     }
 
     fn change<T>(self, change: impl FnOnce(&mut State) -> T) -> Self {

@@ -10,12 +10,14 @@ pub mod account;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fake_host;
 pub mod http;
+pub mod input;
 mod json;
 pub mod log;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod memory;
 mod pointer;
 mod schema;
+pub mod tools;
 
 mod failure;
 mod glue;

@@ -20,6 +20,13 @@ pub(crate) fn of_input<T: JsonSchema>() -> Value {
     json!({ "type": "object" })
 }
 
+/// The schema of a user's answer: of any type.
+pub(crate) fn of_answer<T: JsonSchema>() -> Value {
+    let mut schema = plain(settings().for_deserialize().into_generator().into_root_schema_for::<T>());
+    close(&mut schema);
+    schema
+}
+
 /// The schema of a tool without input.
 pub(crate) fn of_no_input() -> Value {
     json!({ "type": "object", "properties": {}, "additionalProperties": false })

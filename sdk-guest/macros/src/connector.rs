@@ -17,7 +17,7 @@ const WIT: &str = "0.1.0";
 const MANIFEST: u32 = 1;
 
 /// The interfaces that a host can grant.
-const IMPORTS: [&str; 6] = ["http", "account", "log", "clock", "random", "progress"];
+const IMPORTS: [&str; 8] = ["http", "account", "log", "clock", "random", "progress", "tools", "input"];
 
 /// What a connector gets that does not say what it imports.
 const DEFAULT_IMPORTS: [&str; 3] = ["http", "account", "log"];

@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{State, wanted};
+use crate::Failure;
 use crate::bindings::gloveport::connector::http::{Error, Request, Response};
+use crate::bindings::gloveport::connector::tools::Invocation;
 use crate::log::Level;
 
 /// As much as the host gives a call.
@@ -77,6 +79,29 @@ pub(crate) fn bytes(count: u32) -> Vec<u8> {
 
 pub(crate) fn report(done: u64, total: u64, message: &str) {
     with(|state| state.progress.push((done, total, message.into())));
+}
+
+pub(crate) fn call(invocation: &Invocation) -> Result<String, Failure> {
+    let (tool, input) = (&invocation.tool, &invocation.input);
+    let read = serde_json::from_str(input).unwrap_or_else(|error| panic!("input of `{tool}`: {error}: {input}"));
+    let result = with(|state| {
+        state.calls.push((tool.clone(), read));
+        let results = state.tools.get_mut(tool)?;
+        if results.len() > 1 { results.pop_front() } else { results.front().cloned() }
+    });
+    result.unwrap_or_else(|| panic!("`{tool}` was called, and the test lists no such tool"))
+}
+
+pub(crate) fn call_all(invocations: &[Invocation]) -> Vec<Result<String, Failure>> {
+    invocations.iter().map(call).collect()
+}
+
+pub(crate) fn request(question: &str, schema: &str) -> String {
+    let answer = with(|state| {
+        state.questions.push(question.into());
+        state.answers.pop_front()
+    });
+    answer.unwrap_or_else(|| panic!("the user was asked `{question}` ({schema}), and the test lists no answer"))
 }
 
 fn with<T>(use_it: impl FnOnce(&mut State) -> T) -> T {
