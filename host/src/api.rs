@@ -13,6 +13,7 @@ mod approvals;
 mod audit;
 mod connections;
 mod connectors;
+mod continuing;
 mod executions;
 mod extract;
 mod health;
@@ -74,6 +75,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
         .routes(routes!(executions::cancel))
+        .routes(routes!(continuing::go_on))
         // Operators.
         .merge(
             OpenApiRouter::new()

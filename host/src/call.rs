@@ -19,9 +19,11 @@ mod host;
 mod kept;
 mod limits;
 mod measure;
+mod nested;
 mod once;
 mod outcome;
 mod pace;
+mod pause;
 mod presets;
 mod profiles;
 mod record;
@@ -43,7 +45,9 @@ pub use host::{Host, Shared};
 pub use kept::output;
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
+pub use nested::Nesting;
 pub use pace::Pace;
+pub use pause::{InputAsked, answer, waits_for};
 pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
@@ -83,6 +87,8 @@ pub struct CallRequest {
     /// Whether its caller waits only until it has begun. Where nothing is recorded, nobody could come back for the answer:
     /// then the caller waits to the end.
     pub respond_async: bool,
+    /// The call that it is made for, if a guest makes it.
+    pub nesting: Option<Nesting>,
 }
 
 /// A call that has a result.
@@ -96,13 +102,24 @@ pub struct Answer {
     pub latency: Latency,
 }
 
-/// A call that waits for a person.
+/// A call that waits.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// Its record.
     pub execution: ExecutionId,
     /// What it waits for.
-    pub approval: ApprovalId,
+    pub waits_for: WaitsFor,
+}
+
+/// What a call waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// A person has to approve it.
+    Approval(ApprovalId),
+    /// Its user has to answer a question.
+    Input(InputAsked),
+    /// Calls that it made have to end.
+    Calls(Vec<ExecutionId>),
 }
 
 /// What comes of a call that nothing went wrong with.
@@ -110,7 +127,7 @@ pub struct Held {
 pub enum Reply {
     /// A result.
     Done(Answer),
-    /// A person has to look at it first.
+    /// It goes on when somebody, or something, has come.
     Waiting(Held),
     /// It goes on by itself; its record tells how it ends.
     Started(ExecutionId),
@@ -136,6 +153,9 @@ impl From<Fault> for Failed {
 /// The steps are those of ARCHITECTURE.md. The call goes on to its recorded end even if whoever asked goes away: what is
 /// left of it then becomes a task, which a stopping host waits for.
 pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Result<Reply, Failed> {
+    if request.nesting.is_none() {
+        host.refuse_while_draining()?;
+    }
     let started = Instant::now();
     let tool = request.tool.clone();
     let work = {
@@ -191,6 +211,6 @@ async fn governed(
             return Err(Failed { execution, fault });
         }
     };
-    let places = host.pace.places(&resolved, timeout).await?;
+    let places = host.pace.places(&resolved, request.nesting.as_ref(), timeout).await?;
     run::run(host, caller, request, resolved, Attempt { places, ..attempt }, started).await
 }

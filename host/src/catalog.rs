@@ -16,3 +16,4 @@ pub use install::{Installation, install, remove};
 pub use installed::{Installed, InstalledTool};
 pub use live::Catalog;
 pub use narrowed::{NarrowedSchemas, PresetNames};
+pub use validation::check_against;

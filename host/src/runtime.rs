@@ -10,9 +10,11 @@ mod error;
 mod journal;
 pub mod limits;
 mod recorder;
+mod slots;
 mod state;
 #[cfg(test)]
 mod test_guests;
+mod tools;
 mod view;
 mod wasi;
 
@@ -20,17 +22,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
 use crate::model::Random;
+use slots::Slots;
 
 pub use call::{AccountView, Call, Report};
 pub use component::{Compiled, Plugin};
 pub use error::{CallError, Failure, Phase, RuntimeError};
-pub use journal::{Entry, Journal, JournalError, Reply};
-pub use recorder::{Gate, Waiting};
+pub use journal::{Demand, Entry, Journal, JournalError, Reply};
+pub use recorder::{Gate, Question, Waiting};
 pub use state::{LogLevel, LogLine, Progress};
+pub use tools::{Invocation, Nested, NestedFault, Tools};
 
 /// The operator's choices. There is no `Default`: each is made on purpose.
 #[derive(Clone, Debug)]
@@ -53,9 +56,7 @@ pub struct Runtime(Arc<Shared>);
 struct Shared {
     engine: Engine,
     cache: Option<cache::Cache>,
-    /// One permit per slot of the pool. Fair: who waits longest is next.
-    slots: Semaphore,
-    max_concurrent_calls: u32,
+    slots: Slots,
     pagemap_scan: bool,
     /// Dropped with the runtime, which ends the ticker.
     _ticker: Sender<()>,
@@ -64,9 +65,9 @@ struct Shared {
 /// How full the pool is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolOccupancy {
-    /// Slots that may be in use at the same time.
+    /// Slots for calls that no other call makes: as many as may run at the same time.
     pub slots: u32,
-    /// Slots in use.
+    /// Those of them that are in use.
     pub busy_slots: u32,
     /// Linear memories in use.
     pub memories: u64,
@@ -86,31 +87,25 @@ impl Runtime {
     /// Fails on numbers out of range, on a machine that cannot reserve the pool's address space, and on a cache
     /// directory that cannot be made or whose key others can read.
     pub fn new(config: RuntimeConfig) -> Result<Self, RuntimeError> {
-        let engine = engine::build(config.max_concurrent_calls)?;
+        let slots = Slots::new(config.max_concurrent_calls);
+        let engine = engine::build(config.max_concurrent_calls, slots.all())?;
         let cache = match &config.cache_dir {
             Some(dir) => Some(cache::Cache::open(dir, &engine, &config.random)?),
             None => None,
         };
         let (ticker, stop) = channel();
         engine::start_ticker(engine.weak(), stop)?;
-        Ok(Self(Arc::new(Shared {
-            engine,
-            cache,
-            slots: Semaphore::new(config.max_concurrent_calls as usize),
-            max_concurrent_calls: config.max_concurrent_calls,
-            pagemap_scan: engine::has_pagemap_scan(),
-            _ticker: ticker,
-        })))
+        Ok(Self(Arc::new(Shared { engine, cache, slots, pagemap_scan: engine::has_pagemap_scan(), _ticker: ticker })))
     }
 
     /// How full the pool is.
     pub fn pool_metrics(&self) -> PoolOccupancy {
-        let free = u32::try_from(self.0.slots.available_permits()).unwrap_or(u32::MAX);
+        let (slots, busy_slots) = self.0.slots.outer();
         let pool = self.0.engine.pooling_allocator_metrics();
         let of = |count: Option<usize>| count.unwrap_or_default() as u64;
         PoolOccupancy {
-            slots: self.0.max_concurrent_calls,
-            busy_slots: self.0.max_concurrent_calls.saturating_sub(free),
+            slots,
+            busy_slots,
             memories: of(pool.as_ref().map(|pool| pool.memories())),
             stacks: of(pool.as_ref().map(|pool| pool.stacks())),
             warm_memories: pool.as_ref().map_or(0, |pool| u64::from(pool.unused_warm_memories())),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use super::continuing::WaitsForBody;
 use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
 use super::tools::{Timing, raw};
@@ -49,9 +50,8 @@ pub(super) struct ExecutionBody {
     received_bytes: u64,
     /// How often the credential was removed from what came back.
     scrubbed: u32,
-    /// What it waits for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approval_id: Option<String>,
+    #[serde(flatten)]
+    waits_for: WaitsForBody,
     /// What it answered, if it had waited or went on by itself: whoever asked got only its id then.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
@@ -173,10 +173,8 @@ pub(super) async fn show(
         let open = matches!(execution.status, ExecutionStatus::Started | ExecutionStatus::Waiting);
         if !open || state.host.is_draining() || tokio::time::Instant::now() >= deadline {
             let mut body = body(&execution);
-            if execution.status == ExecutionStatus::Waiting {
-                let approval = state.host.store.pending_approval(&execution.id).await?;
-                body.approval_id = approval.map(|id| id.to_string());
-            }
+            let waits_for = call::waits_for(&state.host, &execution).await?;
+            body.waits_for = waits_for.map(WaitsForBody::of).unwrap_or_default();
             body.data = call::output(&state.host, &execution).await?.map(raw);
             body.timeline = Some(call::timeline(&state.host, &execution).await?.into_iter().map(event).collect());
             return Ok(axum::Json(body));
@@ -200,7 +198,7 @@ pub(super) async fn cancel(
     Ok(axum::Json(body(&ended)))
 }
 
-async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
+pub(super) async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
     let missing = || Problem::not_found("there is no such execution");
     let id = ExecutionId::parse(id).ok_or_else(missing)?;
     let host = &state.host;
@@ -234,7 +232,7 @@ fn since(text: &str) -> Result<crate::model::Timestamp, Problem> {
     time::parse(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
 }
 
-fn body(execution: &Execution) -> ExecutionBody {
+pub(super) fn body(execution: &Execution) -> ExecutionBody {
     ExecutionBody {
         id: execution.id.to_string(),
         tool: execution.tool.clone(),
@@ -263,7 +261,7 @@ fn body(execution: &Execution) -> ExecutionBody {
         sent_bytes: execution.bytes.0,
         received_bytes: execution.bytes.1,
         scrubbed: execution.scrubbed,
-        approval_id: None,
+        waits_for: WaitsForBody::default(),
         data: None,
         timeline: None,
     }

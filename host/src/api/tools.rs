@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use super::continuing::WaitsForBody;
 use super::extract::{Authenticated, Json, Path, Query};
 use super::page::{List, page};
 use super::{ApiState, Problem};
@@ -190,6 +191,7 @@ pub(super) async fn execute(
         timeout_ms: body.timeout_ms,
         idempotency_key,
         respond_async,
+        nesting: None,
     };
     let answer = match call::call(&state.host, &caller, request).await? {
         Reply::Done(answer) => answer,
@@ -197,12 +199,12 @@ pub(super) async fn execute(
             let waiting = ExecuteWaiting {
                 execution_id: held.execution.to_string(),
                 status: "waiting",
-                approval_id: Some(held.approval.to_string()),
+                on: Some(WaitsForBody::of(held.waits_for)),
             };
             return Ok((StatusCode::ACCEPTED, axum::Json(waiting)).into_response());
         }
         Reply::Started(execution) => {
-            let started = ExecuteWaiting { execution_id: execution.to_string(), status: "started", approval_id: None };
+            let started = ExecuteWaiting { execution_id: execution.to_string(), status: "started", on: None };
             let applied = [("preference-applied", RESPOND_ASYNC)];
             return Ok((StatusCode::ACCEPTED, applied, axum::Json(started)).into_response());
         }
@@ -217,15 +219,14 @@ pub(super) async fn execute(
     Ok(axum::Json(result).into_response())
 }
 
-/// A call that waits for a person, or goes on by itself: `GET /v1/executions/{execution_id}` tells how it ends.
+/// A call that waits, or goes on by itself: `GET /v1/executions/{execution_id}` tells how it ends.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ExecuteWaiting {
     execution_id: String,
     /// `waiting` or `started`.
     status: &'static str,
-    /// What it waits for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approval_id: Option<String>,
+    #[serde(flatten)]
+    on: Option<WaitsForBody>,
 }
 
 /// A tool's wire form.

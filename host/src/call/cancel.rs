@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::CANCEL_PATIENCE;
-use super::{Host, faults};
-use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault};
+use super::nested::Nesting;
+use super::{Host, faults, pause};
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, ProjectId};
 
 /// The calls that this host runs now, and how to stop each.
 #[derive(Debug, Default)]
@@ -31,8 +32,10 @@ pub(super) struct Entered {
 
 impl Entered {
     /// Puts a call on the list.
-    pub(super) fn new(host: &Host, execution: &ExecutionId) -> Self {
-        let tokens = Tokens::default();
+    pub(super) fn new(host: &Host, execution: &ExecutionId, nesting: Option<&Nesting>) -> Self {
+        // A call that another one makes stops with it.
+        let stop = nesting.map(|nesting| nesting.stop.child_token()).unwrap_or_default();
+        let tokens = Tokens { stop, ..Tokens::default() };
         host.stoppable.list().insert(execution.clone(), tokens.clone());
         Self { host: host.clone(), execution: execution.clone(), tokens }
     }
@@ -80,10 +83,14 @@ pub async fn cancel(host: &Host, caller: &Caller, execution: Execution) -> Resul
         match execution.status {
             ExecutionStatus::Waiting => {
                 let by = caller.by(host.clock.now());
+                let calls = host.store.awaited_calls(&execution.id).await.map_err(faults::store)?;
                 let cancelled = host.store.cancel_waiting(&by, &execution.project, &execution.id).await;
                 if cancelled.map_err(faults::store)? {
                     tracing::info!(execution = %execution.id, "a call that waited was cancelled");
                     stopped = true;
+                    cancel_all(host, caller, &execution.project, &calls).await?;
+                    // One that waits for this one goes on without its result.
+                    pause::wake(host).await;
                 }
             }
             ExecutionStatus::Started => {
@@ -112,6 +119,20 @@ pub async fn cancel(host: &Host, caller: &Caller, execution: Execution) -> Resul
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
+}
+
+/// Stops calls that nobody needs any more; those that have ended meanwhile stay as they are.
+async fn cancel_all(host: &Host, caller: &Caller, project: &ProjectId, calls: &[ExecutionId]) -> Result<(), Fault> {
+    for call in calls {
+        let found = host.store.find_execution(project, call).await.map_err(faults::store)?;
+        if let Some(call) = found
+            && let Err(fault) = Box::pin(cancel(host, caller, call)).await
+            && fault.code != Code::Conflict
+        {
+            return Err(fault);
+        }
+    }
+    Ok(())
 }
 
 /// A call that is not on the list has just begun, has just ended, or runs elsewhere.

@@ -119,6 +119,7 @@ async fn probe(
     let (task_host, caller) = (host.clone(), caller.clone());
     // An operator tries the account as it is: neither a profile nor a preset has a part in it.
     let resolved = Resolved::plain(host, installed, tool, context);
+    host.refuse_while_draining()?;
     let answer = host
         .run_to_end(async move {
             // An operator tries an account that calls cannot go through yet: no rule is asked.
@@ -129,8 +130,8 @@ async fn probe(
     match answer {
         Reply::Done(answer) => Ok(Some(answer)),
         Reply::Waiting(Held { execution, .. }) | Reply::Started(execution) => {
-            let detail = "the test call waits, although nobody was to be asked";
-            let fault = Fault::new(Code::Internal, Culprit::Host, detail);
+            let detail = "the connector's test call waits for somebody: its author has to choose one that does not";
+            let fault = Fault::new(Code::GuestError, Culprit::Guest, detail);
             Err(Failed { execution: Some(execution), fault })
         }
     }

@@ -84,15 +84,20 @@ impl Host {
         self.running.is_closed()
     }
 
+    /// New calls are refused; those that others make are a part of these.
+    pub(super) fn refuse_while_draining(&self) -> Result<(), Fault> {
+        if self.is_draining() {
+            let detail = "this host is stopping: try again in a moment";
+            return Err(Fault::new(Code::Unavailable, Culprit::Host, detail));
+        }
+        Ok(())
+    }
+
     /// Runs `work` to its end even if the caller of this function goes away.
     pub(super) async fn run_to_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Failed>> + Send + 'static,
     ) -> Result<T, Failed> {
-        if self.is_draining() {
-            let detail = "this host is stopping: try again in a moment";
-            return Err(Fault::new(Code::Unavailable, Culprit::Host, detail).into());
-        }
         ToEnd::new(self.running.clone(), work).await.unwrap_or_else(|_| {
             tracing::error!("a call ended abnormally");
             Err(Fault::new(Code::Internal, Culprit::Host, "the call ended abnormally; the log says more").into())

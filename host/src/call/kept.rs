@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::BODIES_KEPT;
 use super::{CallRequest, Host, faults};
 use crate::model::{Code, Culprit, Execution, ExecutionId, Fault, ProjectId};
+use crate::runtime::Journal;
 use crate::vault::Body;
 
 /// The names of what is sealed of a call, authenticated with it.
@@ -13,6 +14,7 @@ pub(super) mod part {
     pub(in super::super) const JOURNAL: &str = "journal";
     pub(in super::super) const OUTPUT: &str = "output";
     pub(in super::super) const SHOWN: &str = "shown";
+    pub(in super::super) const QUESTION: &str = "question";
     pub(in super::super) const ANSWER: &str = "answer";
 }
 
@@ -24,6 +26,12 @@ pub(super) struct KeptRequest {
     pub(super) timeout_ms: Option<u64>,
     #[serde(default)]
     pub(super) idempotency_key: Option<String>,
+    /// Whether its next write has to be approved; of a call that stopped at something else.
+    #[serde(default)]
+    pub(super) asks: bool,
+    /// How many calls it was made for.
+    #[serde(default)]
+    pub(super) depth: usize,
 }
 
 impl KeptRequest {
@@ -33,6 +41,8 @@ impl KeptRequest {
             input: request.input.clone(),
             timeout_ms: request.timeout_ms,
             idempotency_key: request.idempotency_key.clone(),
+            asks: false,
+            depth: request.nesting.as_ref().map_or(0, |nesting| nesting.depth),
         }
     }
 }
@@ -74,6 +84,14 @@ pub async fn output(host: &Host, execution: &Execution) -> Result<Option<String>
     let Some(sealed) = bodies.and_then(|bodies| bodies.output) else { return Ok(None) };
     let bytes = open(host, &execution.project, execution.id.as_str(), part::OUTPUT, &sealed)?;
     String::from_utf8(bytes).map(Some).map_err(|_| unreadable(&execution.id))
+}
+
+/// What a call that waits was told before it stopped.
+pub(super) async fn journal(host: &Host, execution: &Execution) -> Result<Journal, Fault> {
+    let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
+    let sealed = bodies.and_then(|bodies| bodies.journal).ok_or_else(|| unreadable(&execution.id))?;
+    let bytes = open(host, &execution.project, execution.id.as_str(), part::JOURNAL, &sealed)?;
+    Journal::from_bytes(&bytes).map_err(|_| unreadable(&execution.id))
 }
 
 /// Which execution waits for which approval is told by both.

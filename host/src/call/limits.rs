@@ -20,6 +20,9 @@ pub(super) const MAX_NAMED: usize = 5;
 /// surely come for the answer.
 pub(super) const BODIES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How long a call waits for its user to answer: over a week-end and a day off.
+pub(super) const INPUT_PATIENCE: Duration = Duration::from_secs(5 * 24 * 60 * 60);
+
 /// How long an idempotency key is taken after its call has ended: whoever lost an answer asks again within minutes, or
 /// when a job runs anew the next day.
 pub(super) const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::kept::{self, part};
 use super::limits::ANSWERS_KEPT;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, pause};
 use crate::config::Records;
 use crate::model::{
     AccountId, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, InputError, Latency,
@@ -105,8 +105,8 @@ async fn told(host: &Host, caller: &Caller, reserved: Reserved) -> Result<Result
     let status = execution.status.as_str();
     match execution.status {
         ExecutionStatus::Waiting => {
-            if let Some(approval) = host.store.pending_approval(&id).await.map_err(faults::store)? {
-                return Ok(Ok(Reply::Waiting(Held { execution: id, approval })));
+            if let Some(waits_for) = pause::waits_for(host, &execution).await? {
+                return Ok(Ok(Reply::Waiting(Held { execution: id, waits_for })));
             }
             Err(running(&id))
         }

@@ -2,7 +2,7 @@
 
 use crate::egress::EgressError;
 use crate::model::{Code, Culprit, ExecutionId, ExecutionStatus, Fault};
-use crate::runtime::{CallError, Failure, LogLevel, Phase, Progress, Report};
+use crate::runtime::{CallError, Failure, LogLevel, NestedFault, Phase, Progress, Report};
 
 use super::faults;
 
@@ -31,6 +31,11 @@ pub(super) fn of(report: &Report) -> Result<String, Fault> {
 }
 
 fn result(report: &Report) -> Result<String, Fault> {
+    if let (Err(CallError::Failure(failure)), Some(nested)) = (&report.outcome, &report.nested)
+        && *failure == nested.failure
+    {
+        return Err(of_nested(nested));
+    }
     match (&report.outcome, &report.refusal) {
         (Ok(data), _) => Ok(data.clone()),
         (Err(CallError::Limit { .. } | CallError::Cancelled), _) => Err(of_error(report)),
@@ -44,10 +49,10 @@ fn result(report: &Report) -> Result<String, Fault> {
 
 /// How a call stands in its record.
 pub(super) fn status(result: Result<(), &Fault>, report: Option<&Report>) -> ExecutionStatus {
-    let Err(fault) = result else { return ExecutionStatus::Succeeded };
     match report {
+        _ if result.is_ok() => ExecutionStatus::Succeeded,
         Some(report) if report.open_writes > 0 => ExecutionStatus::UnknownOutcome,
-        _ if fault.code == Code::Cancelled => ExecutionStatus::Cancelled,
+        Some(Report { outcome: Err(CallError::Cancelled), .. }) => ExecutionStatus::Cancelled,
         _ => ExecutionStatus::Failed,
     }
 }
@@ -103,12 +108,27 @@ fn of_error(report: &Report) -> Fault {
         Err(CallError::Waiting(_)) => {
             Fault::new(Code::ApprovalRequired, Culprit::Policy, "the call waits for approval")
         }
+        // These two have been dealt with, unless the call cannot wait.
+        Err(error @ (CallError::WaitingForCalls(_) | CallError::WaitingForInput(_))) => {
+            Fault::new(Code::InputRequired, Culprit::Caller, error.to_string())
+        }
         Err(error @ CallError::Diverged { .. }) => {
             let detail = format!("{error}. {NOTHING_MORE}");
             Fault::new(Code::Diverged, Culprit::Guest, detail)
         }
         Err(error @ CallError::InvalidOutput { .. }) => Fault::new(Code::GuestError, Culprit::Guest, error.to_string()),
     }
+}
+
+/// A call that passes on what a tool that it called was refused: the reason is that one's.
+fn of_nested(nested: &NestedFault) -> Fault {
+    let own = of_failure(&nested.failure);
+    let (code, culprit) = match nested.failure {
+        // Its author wrote that input, not its caller.
+        Failure::InvalidInput(_) => (Code::GuestError, Culprit::Guest),
+        _ => (nested.code, nested.culprit),
+    };
+    Fault { code, culprit, detail: format!("a tool that it called gave no result: {}", own.detail), ..own }
 }
 
 fn of_refusal(refusal: &EgressError) -> Fault {

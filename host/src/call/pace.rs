@@ -14,6 +14,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{NotUntil, Quota, RateLimiter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::nested::Nesting;
 use super::resolve::Resolved;
 use crate::config::NeighbourLimits;
 use crate::model::{Caller, Clock, Code, ConnectionId, Culprit, Fault, KeyId, ProjectId};
@@ -84,14 +85,23 @@ impl Pace {
     }
 
     /// Waits for a place in the order of arrival, at most `patience`.
-    pub(super) async fn places(&self, resolved: &Resolved, patience: Duration) -> Result<Places, Fault> {
+    ///
+    /// A call that another one makes has that one's place in the project, and its place on the connection if it is the
+    /// same: it would wait for its own parent.
+    pub(super) async fn places(
+        &self,
+        resolved: &Resolved,
+        nesting: Option<&Nesting>,
+        patience: Duration,
+    ) -> Result<Places, Fault> {
         let mut held = Vec::new();
         let connection = &resolved.context.connection;
+        let above = nesting.is_some_and(|nesting| nesting.connections.contains(&connection.id));
         // Always in this order: nobody who holds the second waits for the first.
-        if let Some(slots) = &self.connection_slots {
+        if let Some(slots) = self.connection_slots.as_ref().filter(|_| !above) {
             held.push(slots.take(&connection.id, patience, "through this connection").await?);
         }
-        if let Some(slots) = &self.project_slots {
+        if let Some(slots) = self.project_slots.as_ref().filter(|_| nesting.is_none()) {
             held.push(slots.take(&connection.project, patience, "in this project").await?);
         }
         Ok(Places { _held: held })

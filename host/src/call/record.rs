@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::resolve::Resolved;
-use super::{CallRequest, Host, faults, once, outcome};
+use super::{CallRequest, Host, faults, once, outcome, pause};
 use crate::config::Records;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency};
 use crate::runtime::Report;
@@ -95,7 +95,7 @@ pub(super) struct Kept {
 /// Writes the outcome down. If that cannot be done, the caller is told so: the call has happened.
 pub(super) async fn finish(
     host: &Host,
-    execution: &ExecutionId,
+    execution: &Execution,
     result: Result<(), &Fault>,
     report: Option<&Report>,
     latency: Latency,
@@ -119,13 +119,19 @@ pub(super) async fn finish(
         timeline: kept.timeline,
         answer: kept.answer,
     };
-    host.store.record_outcome(execution, &outcome).await.map_err(|error| {
-        tracing::error!(%execution, %error, status = outcome.status.as_str(), "an outcome could not be recorded");
+    let id = &execution.id;
+    host.store.record_outcome(id, &outcome).await.map_err(|error| {
+        tracing::error!(execution = %id, %error, status = outcome.status.as_str(), "an outcome could not be recorded");
         let detail = format!(
-            "the call has run and ended as `{}`, but its outcome could not be recorded: {execution} still reads \
+            "the call has run and ended as `{}`, but its outcome could not be recorded: {id} still reads \
              `started`. Do not repeat a write before you have looked at the provider",
             outcome.status.as_str()
         );
         Fault::new(Code::Internal, Culprit::Host, detail)
-    })
+    })?;
+    if execution.parent.is_some() {
+        // The call that it was made for may wait for it.
+        pause::wake(host).await;
+    }
+    Ok(())
 }

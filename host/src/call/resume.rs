@@ -10,11 +10,11 @@ use super::resolve::{Resolved, resolve_again};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
 use super::wait::{self, ShownCall};
-use super::{CallRequest, Failed, Host, Reply, edit, faults, once, record, run};
+use super::{CallRequest, Failed, Host, Nesting, Reply, edit, faults, once, pause, record, run};
 use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, Fault, Latency, ProjectId, Role,
+    Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency, ProjectId, Role,
 };
 use crate::policy::{Ask, At};
 use crate::runtime::{Gate, Journal};
@@ -92,7 +92,14 @@ pub async fn decide(host: &Host, caller: &Caller, id: &ApprovalId, answer: Answe
     if state == ApprovalState::Approved {
         let (host, approval) = (host.clone(), approval.clone());
         let tracker = host.running.clone();
-        tracker.spawn(async move { go_on(&host, &approval, starts_over).await }.in_current_span());
+        let work = async move {
+            let goes = Goes::Approved { approval: &approval, starts_over };
+            go_on(&host, &approval.project, &approval.execution, goes).await;
+        };
+        tracker.spawn(work.in_current_span());
+    } else {
+        // A call that waits for this one goes on without its result.
+        pause::wake(host).await;
     }
     let now = host.store.find_approval(&caller.project, id).await.map_err(faults::store)?;
     now.map(|(approval, _)| approval).ok_or_else(missing)
@@ -113,24 +120,38 @@ fn may_decide(caller: &Caller, approval: &Approval) -> Result<(), Fault> {
     }
 }
 
-/// Goes on with a call whose approval this host has just carried out. Nobody else can do the same.
-async fn go_on(host: &Host, approval: &Approval, starts_over: bool) {
+/// Why a call goes on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Goes<'a> {
+    /// A person approved it, or its next write.
+    Approved {
+        /// What was approved.
+        approval: &'a Approval,
+        /// With another input than before.
+        starts_over: bool,
+    },
+    /// What it waited for has come.
+    Answered,
+}
+
+/// Goes on with a call that this host has just taken. Nobody else can do the same.
+pub(super) async fn go_on(host: &Host, project: &ProjectId, execution: &ExecutionId, goes: Goes<'_>) {
     let started = Instant::now();
-    let execution = match host.store.find_execution(&approval.project, &approval.execution).await {
+    let execution = match host.store.find_execution(project, execution).await {
         Ok(Some(execution)) => execution,
         found => {
-            tracing::error!(execution = %approval.execution, ?found, "a call that was approved cannot be read");
+            tracing::error!(%execution, ?found, "a call that could go on cannot be read");
             return;
         }
     };
     let tool = execution.tool.clone();
-    let result = match on(host, approval, &execution, starts_over, started).await {
+    let result = match on(host, &execution, goes, started).await {
         // Before anything ran: the record does not know yet.
         Err(Failed { execution: None, fault }) => {
             let latency = Latency::default();
             // Whether it took a key is not known here; where it did not, there is no place for the answer.
             let kept = record::Kept { timeline: None, answer: once::kept(host, &execution, Err(&fault), latency) };
-            let recorded = record::finish(host, &execution.id, Err(&fault), None, latency, kept).await;
+            let recorded = record::finish(host, &execution, Err(&fault), None, latency, kept).await;
             Err(Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
         }
         result => result,
@@ -138,31 +159,32 @@ async fn go_on(host: &Host, approval: &Approval, starts_over: bool) {
     host.figures.finished(&tool, &result, started.elapsed());
 }
 
-async fn on(
-    host: &Host,
-    approval: &Approval,
-    execution: &Execution,
-    starts_over: bool,
-    started: Instant,
-) -> Result<Reply, Failed> {
-    let Revived { caller, request, resolved, journal } = revived(host, execution).await?;
+async fn on(host: &Host, execution: &Execution, goes: Goes<'_>, started: Instant) -> Result<Reply, Failed> {
+    let Revived { caller, request, resolved, journal, asks } = revived(host, execution).await?;
     let verdict = verdict(host, &caller, &request, &resolved).await?;
     FaultPoint::GoingOn.pass();
     let resumed = Some(execution.clone());
-    let attempt = match verdict {
-        Verdict::Deny(fault) => return Err(fault.into()),
-        Verdict::Ask(asked) if starts_over && asked.ask.at == At::Before => {
+    let attempt = match (goes, verdict) {
+        (_, Verdict::Deny(fault)) => return Err(fault.into()),
+        (Goes::Approved { starts_over: true, .. }, Verdict::Ask(asked)) if asked.ask.at == At::Before => {
             return Ok(Reply::Waiting(wait::again(host, &request, execution, &asked).await?));
         }
-        Verdict::Ask(asked) if starts_over => Attempt { resumed, ..Attempt::asking(asked) },
-        Verdict::Run if starts_over => Attempt { resumed, ..Attempt::free() },
+        (Goes::Approved { starts_over: true, .. }, Verdict::Ask(asked)) => {
+            Attempt { resumed, ..Attempt::asking(asked) }
+        }
+        (Goes::Approved { starts_over: true, .. }, Verdict::Run) => Attempt { resumed, ..Attempt::free() },
         // What was approved stays approved; of what comes after it, the rule of now tells.
-        Verdict::Ask(asked) => {
+        (Goes::Approved { approval, .. }, Verdict::Ask(asked)) => {
             Attempt { gate: gate(approval, Some(&asked))?, resumed, journal, ..Attempt::asking(asked) }
         }
-        Verdict::Run => Attempt { gate: gate(approval, None)?, resumed, journal, ..Attempt::free() },
+        (Goes::Approved { approval, .. }, Verdict::Run) => {
+            Attempt { gate: gate(approval, None)?, resumed, journal, ..Attempt::free() }
+        }
+        // So it is with what needed no approval when it stopped.
+        (Goes::Answered, Verdict::Ask(asked)) if asks => Attempt { resumed, journal, ..Attempt::asking(asked) },
+        (Goes::Answered, _) => Attempt { resumed, journal, ..Attempt::free() },
     };
-    let places = host.pace.places(&resolved, run::timeout(&request)?).await?;
+    let places = host.pace.places(&resolved, request.nesting.as_ref(), run::timeout(&request)?).await?;
     run::run(host, &caller, &request, resolved, Attempt { places, ..attempt }, started).await
 }
 
@@ -172,6 +194,8 @@ struct Revived {
     request: CallRequest,
     resolved: Resolved,
     journal: Option<Journal>,
+    /// Whether its next write has to be approved, as it was when it stopped.
+    asks: bool,
 }
 
 /// All that going on takes, checked anew: keys and accounts may have changed while the call waited.
@@ -186,7 +210,8 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
         None => None,
         Some(sealed) => {
             let bytes = open(part::JOURNAL, &sealed)?;
-            Some(Journal::from_bytes(&bytes).map_err(|error| diverged(&error.to_string()))?)
+            let journal = Journal::from_bytes(&bytes).map_err(|error| diverged(&error.to_string()))?;
+            Some(pause::completed(host, execution, journal).await?)
         }
     };
     let request = CallRequest {
@@ -203,12 +228,13 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
         timeout_ms: kept.timeout_ms,
         idempotency_key: kept.idempotency_key,
         respond_async: false,
+        nesting: Nesting::alone(kept.depth),
     };
     let resolved = resolve_again(host, &caller, &request).await?;
     if resolved.installed.digest != execution.component {
         return Err(diverged("the connector was updated while the call waited"));
     }
-    Ok(Revived { caller, request, resolved, journal })
+    Ok(Revived { caller, request, resolved, journal, asks: kept.asks })
 }
 
 /// An approval before the call covers all of it; one at a write covers that write, and further ones if the rule says so.

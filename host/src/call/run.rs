@@ -7,15 +7,17 @@ use tracing::Instrument;
 
 use super::cancel::Entered;
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
+use super::nested::Children;
 use super::pace::Places;
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
-    Answer, CallRequest, Failed, Host, Reply, credential, faults, kept, once, outcome, record, timeline, wait,
+    Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, once, outcome, pause, record,
+    timeline, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
-use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
+use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report, Tools};
 
 /// How a call is run: for the first time, or on from where it stopped.
 pub(super) struct Attempt {
@@ -59,14 +61,22 @@ pub(super) async fn run(
         None => record::execution(host, caller, request, &resolved),
     };
     // On the list before it is on record: whoever sees it can stop it.
-    let entered = Entered::new(host, &execution.id);
+    let entered = Entered::new(host, &execution.id, request.nesting.as_ref());
     if !goes_on {
         record::start(host, request, &execution).instrument(tracing::debug_span!("record_start")).await?;
     }
     host.figures.record.took(recording.elapsed());
     FaultPoint::Recorded.pass();
     let detached = request.respond_async && !goes_on && host.records == Records::Durable;
-    let running = Running { execution, entered, resolved, timeout, started, nobody_waits: goes_on || detached };
+    let running = Running {
+        caller: caller.clone(),
+        execution,
+        entered,
+        resolved,
+        timeout,
+        started,
+        nobody_waits: goes_on || detached,
+    };
     if !detached {
         return to_outcome(host, request, attempt, running).await;
     }
@@ -83,6 +93,7 @@ pub(super) async fn run(
 
 /// A call that has begun.
 struct Running {
+    caller: Caller,
     execution: Execution,
     entered: Entered,
     resolved: Resolved,
@@ -107,16 +118,13 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         }
         Err(fault) => (Err(fault), None),
     };
-    if let (Ok(report), Some(asked)) = (&guest, &asked)
-        && let (Err(CallError::Waiting(waiting)), Some(journal)) = (&report.outcome, &report.journal)
-    {
-        FaultPoint::Stopped.pass();
-        let stop = (journal, &**waiting, timeline.as_deref());
-        let held = wait::at_write(host, request, execution, asked, stop).await;
-        return match held {
-            Ok(held) => Ok(Reply::Waiting(held)),
-            Err(fault) => ended(host, request, execution, Err(fault), (Some(report), timeline), *started).await,
-        };
+    if let Ok(report) = &guest {
+        let stopped = held(host, request, execution, asked.as_ref(), (report, timeline.as_deref())).await;
+        match stopped {
+            Ok(None) => {}
+            Ok(Some(held)) => return Ok(Reply::Waiting(held)),
+            Err(fault) => return ended(host, request, execution, Err(fault), (Some(report), timeline), *started).await,
+        }
     }
     let (result, report) = match guest {
         Ok(report) => (checked(resolved, outcome::of(&report)), Some(report)),
@@ -126,6 +134,27 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         kept::keep_output(host, request, execution, data).await;
     }
     ended(host, request, execution, result, (report.as_ref(), timeline), *started).await
+}
+
+/// Lets a call wait that has stopped to do so; `None` if it has come to its end.
+async fn held(
+    host: &Host,
+    request: &CallRequest,
+    execution: &Execution,
+    asked: Option<&Asked>,
+    (report, timeline): (&Report, Option<&str>),
+) -> Result<Option<Held>, Fault> {
+    if let (Some(asked), Err(CallError::Waiting(waiting)), Some(journal)) = (asked, &report.outcome, &report.journal) {
+        FaultPoint::Stopped.pass();
+        let stop = (journal, &**waiting, timeline);
+        return wait::at_write(host, request, execution, asked, stop).await.map(Some);
+    }
+    let held = pause::paused(host, request, execution, report, timeline).await?;
+    if let Some(Held { waits_for: WaitsFor::Calls(_), .. }) = &held {
+        // They may have ended before anybody could see that this one waits.
+        pause::wake(host).await;
+    }
+    Ok(held)
 }
 
 /// What the runs before this one sent. Without it the record tells less, and the call is no less done.
@@ -156,7 +185,7 @@ async fn ended(
     let answer = keyed.then(|| once::kept(host, execution, result.as_ref().map(String::as_str), latency)).flatten();
     let span = tracing::debug_span!("record_outcome");
     let kept = record::Kept { timeline, answer };
-    let recorded = record::finish(host, &execution.id, result.as_ref().map(|_| ()), report, latency, kept);
+    let recorded = record::finish(host, execution, result.as_ref().map(|_| ()), report, latency, kept);
     let recorded = recorded.instrument(span).await;
     FaultPoint::OutcomeKept.pass();
     host.figures.record.took(recording.elapsed());
@@ -175,14 +204,16 @@ async fn guest(
     journal: Option<Journal>,
     gate: Gate,
 ) -> Result<(Report, Timestamp), Fault> {
-    let Running { execution, entered, resolved, timeout, .. } = running;
+    let Running { caller, execution, entered, resolved, timeout, .. } = running;
     let (execution, timeout) = (&execution.id, *timeout);
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
-    let began = host.clock.now();
+    let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
+    let above = (execution, deadline, entered.stop());
+    let tools = || Arc::new(Children::new(host, caller, request, resolved, above)) as Arc<dyn Tools>;
     let call = Call {
         tool: &tool.name,
         input: &request.input,
@@ -190,6 +221,8 @@ async fn guest(
         journal: journal.unwrap_or_else(|| Journal::begin(account(resolved), host.clock.now(), &host.random)),
         gate,
         records: false,
+        tools: plugin.may_pause().then(tools),
+        depth: request.nesting.as_ref().map_or(0, |nesting| nesting.depth),
         egress: Arc::clone(&host.egress),
         grant: Arc::new(grant),
         timeout,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Host;
+use super::{Host, pause};
 
 /// How often it is looked: whoever asks for an approval or a call looks by itself, so this is for records that nobody
 /// asks for.
@@ -28,6 +28,12 @@ impl Host {
             Ok(expired) => tracing::info!(expired, "calls waited in vain for a person"),
             Err(error) => tracing::warn!(%error, "approvals could not be expired"),
         }
+        match self.store.expire_input(now).await {
+            Ok(0) => {}
+            Ok(expired) => tracing::info!(expired, "calls waited in vain for their users"),
+            Err(error) => tracing::warn!(%error, "calls that wait for their users could not be expired"),
+        }
+        pause::wake(self).await;
         match self.store.forget_bodies(now).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "what was kept of ended calls is gone"),

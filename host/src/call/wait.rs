@@ -9,11 +9,11 @@ use super::kept::{self, KeptRequest, part};
 use super::limits::BODIES_KEPT;
 use super::resolve::Resolved;
 use super::verdict::Asked;
-use super::{CallRequest, Held, Host, faults, once, record};
+use super::{CallRequest, Held, Host, WaitsFor, faults, once, record};
 use crate::config::{FaultPoint, Records};
 use crate::model::{Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionStatus, Fault};
 use crate::policy::At;
-use crate::runtime::{Journal, Reply, Waiting};
+use crate::runtime::{Demand, Journal, Reply, Waiting};
 use crate::store::{Bodies, Wait};
 
 /// What people see of a call that waits.
@@ -86,13 +86,16 @@ pub(super) async fn at_write(
     asked: &Asked,
     (journal, waiting, timeline): (&Journal, &Waiting, Option<&str>),
 ) -> Result<Held, Fault> {
-    let before = journal.entries.iter().map(|entry| ShownLine {
-        method: entry.method.clone(),
-        url: entry.url.clone(),
-        status: match &entry.reply {
-            Reply::Response { status, .. } => Some(*status),
-            Reply::Error(_) => None,
-        },
+    let before = journal.entries.iter().filter_map(|entry| match &entry.demand {
+        Demand::Http { method, url, .. } => {
+            let status = match &entry.reply {
+                Reply::Response { status, .. } => Some(*status),
+                _ => None,
+            };
+            Some(ShownLine { method: method.clone(), url: url.clone(), status })
+        }
+        // Each of these has a record of its own.
+        Demand::Tool { .. } | Demand::Input => None,
     });
     let shown = ShownCall {
         input: input(request),
@@ -159,7 +162,7 @@ async fn hold(
     recorded.map_err(|error| if begins { record::not_started(request, error) } else { faults::store(error) })?;
     FaultPoint::Waiting.pass();
     tracing::info!(execution = %execution.id, approval = %approval.id, tool = execution.tool, "a call waits for a person");
-    Ok(Held { execution: execution.id.clone(), approval: approval.id })
+    Ok(Held { execution: execution.id.clone(), waits_for: WaitsFor::Approval(approval.id) })
 }
 
 /// Of a call that nothing of has run.

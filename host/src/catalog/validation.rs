@@ -27,6 +27,15 @@ pub(super) fn compile_output(schema: &str) -> Result<Validator, String> {
     build(&schema, Formats::Remarks)
 }
 
+/// Checks a JSON text against a schema that is used once: an answer to a question.
+///
+/// # Errors
+/// Outside what is wrong with the schema, inside what is wrong with the text.
+pub fn check_against(schema: &str, text: &str) -> Result<Result<(), Vec<InputError>>, String> {
+    let schema: Value = serde_json::from_str(schema).map_err(|error| error.to_string())?;
+    Ok(check(&build(&schema, Formats::Checked)?, text))
+}
+
 /// What `format` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Formats {

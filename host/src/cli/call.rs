@@ -1,6 +1,6 @@
 //! `gloveport call`: execute a tool.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
@@ -64,7 +64,7 @@ struct Body<'a> {
 /// Runs `gloveport call`.
 pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> {
     let client = args.remote.client(session)?;
-    let input = input(&args, session)?;
+    let input = json(args.input.as_deref(), args.input_file.as_deref(), session)?;
     let body = Body {
         identifier: args.identifier.as_deref(),
         connection: args.connection.as_deref(),
@@ -79,11 +79,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     }
     let id = text_at(&answer.value, "/execution_id");
     if str_at(&answer.value, "/status") == "waiting" {
-        let approval = text_at(&answer.value, "/approval_id");
-        return Ok(writeln!(
-            session.err,
-            "{id} waits for a person: `gloveport approval show {approval}` shows what would leave."
-        )?);
+        return Ok(writeln!(session.err, "{id} waits {}", waits_for(&id, &answer.value))?);
     }
     let data = answer.value.pointer("/data").unwrap_or(&Value::Null);
     let text = serde_json::to_string_pretty(data).map_err(|error| CliError::Failed(error.to_string()))?;
@@ -92,10 +88,27 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     Ok(writeln!(session.err, "{id} succeeded in {total} (connector {guest}, provider {upstream})")?)
 }
 
+/// What a call waits for, and what to do about it.
+fn waits_for(id: &str, answer: &Value) -> String {
+    if answer.pointer("/approval_id").is_some() {
+        let approval = text_at(answer, "/approval_id");
+        return format!("for a person: `gloveport approval show {approval}` shows what would leave.");
+    }
+    if answer.pointer("/input_request").is_some() {
+        let question = text_at(answer, "/input_request/question");
+        return format!("for an answer: {question}\nGive it with `gloveport execution continue {id} --input JSON`.");
+    }
+    format!("for calls that it made: `gloveport execution show {id}` names them.")
+}
+
 /// The input as it was written: numbers keep every digit.
-fn input(args: &Args, session: &mut Session<'_>) -> Result<Box<RawValue>, CliError> {
-    let text = match (&args.input, &args.input_file) {
-        (Some(text), _) => text.clone(),
+pub(super) fn json(
+    text: Option<&str>,
+    file: Option<&Path>,
+    session: &mut Session<'_>,
+) -> Result<Box<RawValue>, CliError> {
+    let text = match (text, file) {
+        (Some(text), _) => text.to_owned(),
         (None, Some(path)) => read_text_from(path, session)?.to_string(),
         (None, None) => "{}".into(),
     };
@@ -165,6 +178,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_waiting_call_and_a_refused_one_are_told_apart() {
+        for (on, told) in [
+            (r#""input_request": {"question": "Which code?"}"#, "for an answer: Which code?\n"),
+            (r#""awaited": ["exec_2"]"#, "for calls that it made: `gloveport execution show exec_1`"),
+        ] {
+            let body = format!(r#"{{"execution_id": "exec_1", "status": "waiting", {on}}}"#);
+            let ran = run_at(&Fake::answering(202, &body).await, "call t", "").await;
+            assert!(ran.code == 0 && ran.err.contains(told), "{}", ran.err);
+        }
         let body = r#"{"execution_id": "exec_1", "status": "waiting", "approval_id": "appr_1"}"#;
         let fake = Fake::answering(202, body).await;
         let ran = run_at(&fake, "call t", "").await;

@@ -1,11 +1,16 @@
 //! `gloveport execution`: look at what was executed.
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Subcommand};
+use http::Method;
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::list::{self, MAX_ITEMS};
 use super::remote::Remote;
 use super::table::{Column, write_list};
-use super::{CliError, Session};
+use super::{CliError, Session, call};
 
 /// Options of `gloveport execution`.
 #[derive(ClapArgs, Debug)]
@@ -25,6 +30,18 @@ enum Action {
     Show {
         /// Its id, such as exec_….
         id: String,
+    },
+    /// Answer the question that an execution waits with.
+    #[command(after_help = "Example:\n  gloveport execution continue exec_01K… --input '{\"code\": \"123456\"}'")]
+    Continue {
+        /// Its id, such as exec_….
+        id: String,
+        /// The answer.
+        #[arg(long, value_name = "JSON", required_unless_present = "input_file", conflicts_with = "input_file")]
+        input: Option<String>,
+        /// File that holds the answer, or - for standard input.
+        #[arg(long, value_name = "FILE|-")]
+        input_file: Option<PathBuf>,
     },
 }
 
@@ -76,6 +93,9 @@ const LINES: &[Column] = &[
     ("Culprit", "/culprit"),
     ("Detail", "/detail"),
     ("Approval", "/approval_id"),
+    ("Question", "/input_request/question"),
+    ("Answer as", "/input_request/schema"),
+    ("Waits for", "/awaited"),
     ("Answer", "/data"),
     ("Started", "/started_at"),
     ("Finished", "/finished_at"),
@@ -110,7 +130,21 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
             }
             Ok(write_list(session.out, LINES, &answer.value)?)
         }
+        Action::Continue { id, input, input_file } => {
+            let input = call::json(input.as_deref(), input_file.as_deref(), session)?;
+            let path = ["v1", "executions", &id, "continue"];
+            let answer = client.send(Method::POST, &path, &[], &Answered { input: &input }).await?;
+            if remote.json {
+                return Ok(writeln!(session.out, "{}", answer.text.trim_end())?);
+            }
+            Ok(writeln!(session.out, "{id} goes on: `gloveport execution show {id}` tells how it ends.")?)
+        }
     }
+}
+
+#[derive(Serialize)]
+struct Answered<'a> {
+    input: &'a RawValue,
 }
 
 impl Filter {
@@ -151,6 +185,18 @@ exec_1  2026-01-31T00:00:00Z  github_x  ada         failed  upstream_error  upst
         let ran = run_at(&fake, "execution show exec_1", "").await;
         assert_eq!((ran.code, fake.request().line().as_str()), (0, "GET /v1/executions/exec_1"));
         assert!(ran.out.contains("Culprit       upstream\n"), "{}", ran.out);
+    }
+
+    #[tokio::test]
+    async fn continue_sends_the_answer_as_it_was_written() {
+        let fake = Fake::answering(202, r#"{"id": "exec_1", "status": "started"}"#).await;
+        let ran = run_at(&fake, "execution continue exec_1 --input-file -", r#"{"n": 1.10}"#).await;
+        assert_eq!((ran.code, fake.request().line().as_str()), (0, "POST /v1/executions/exec_1/continue"));
+        assert_eq!(fake.request().body, br#"{"input":{"n": 1.10}}"#);
+        assert!(ran.out.starts_with("exec_1 goes on"), "{}", ran.out);
+        for wrong in ["execution continue exec_1", "execution continue exec_1 --input {", "execution continue"] {
+            assert_eq!(run_offline(wrong, "").await.code, 2, "{wrong}");
+        }
     }
 
     #[tokio::test]

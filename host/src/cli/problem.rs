@@ -90,6 +90,7 @@ fn advice(code: &str) -> &'static str {
         "denied_by_policy" => "ask whoever runs the host; the execution's record names the rule",
         "approval_required" => "run the host with records: a call that waits has to be written down",
         "approval_rejected" => "a person said no, or nobody answered in time: do not repeat it unchanged",
+        "input_required" => "call again, and answer with `gloveport execution continue ID --input FILE`",
         "diverged" => "something changed while the call waited: ask again",
         "rate_limited" => "wait, then try again",
         "upstream_error" | "upstream_timeout" => "the provider failed; `gloveport execution show ID` has the record",

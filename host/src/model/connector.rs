@@ -68,14 +68,27 @@ pub enum Import {
     Random,
     /// Progress notices.
     Progress,
+    /// Calls of other tools.
+    Tools,
+    /// What only the user can say.
+    Input,
     /// WASI 0.2 with nothing behind it, for toolchains that cannot do without.
     Wasi,
 }
 
 impl Import {
     /// All that this host offers.
-    pub const ALL: [Self; 7] =
-        [Self::Http, Self::Account, Self::Log, Self::Clock, Self::Random, Self::Progress, Self::Wasi];
+    pub const ALL: [Self; 9] = [
+        Self::Http,
+        Self::Account,
+        Self::Log,
+        Self::Clock,
+        Self::Random,
+        Self::Progress,
+        Self::Tools,
+        Self::Input,
+        Self::Wasi,
+    ];
 
     /// The name in a manifest: of an interface of `gloveport:connector`, or `wasi` for all of that.
     pub fn as_str(self) -> &'static str {
@@ -86,6 +99,8 @@ impl Import {
             Self::Clock => "clock",
             Self::Random => "random",
             Self::Progress => "progress",
+            Self::Tools => "tools",
+            Self::Input => "input",
             Self::Wasi => "wasi",
         }
     }

@@ -148,6 +148,8 @@ codes! {
     Cancelled = "cancelled", 409;
     /// Too many requests; see `retry_after_ms`.
     RateLimited = "rate_limited", 429;
+    /// The user has to answer a question of the tool's.
+    InputRequired = "input_required", 403;
     /// The provider answered with an error, or not at all.
     UpstreamError = "upstream_error", 502;
     /// No answer in time.

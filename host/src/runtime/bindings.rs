@@ -5,6 +5,7 @@ wasmtime::component::bindgen!({
     world: "connector",
     imports: {
         "gloveport:connector/http": async | trappable,
+        "gloveport:connector/tools": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -15,6 +15,7 @@ use super::error::bounded;
 use super::journal::Journal;
 use super::recorder::{Gate, Recorder, Stop};
 use super::state::{LogLine, OutOfTime, Outside, Progress, State, Tally};
+use super::tools::{NestedFault, Tools};
 use super::wasi::Stopped;
 use super::{CallError, Failure, Phase, Plugin, Runtime, limits};
 use crate::egress::{Attempt, Egress, EgressError, Grant, GrantState};
@@ -34,8 +35,13 @@ pub struct Call<'a> {
     pub journal: Journal,
     /// Which writes may leave.
     pub gate: Gate,
-    /// Whether the journal grows: always while the gate is not open.
+    /// Whether the journal grows: always while the gate is not open, and for components that can come to wait for
+    /// something else.
     pub records: bool,
+    /// Calls other tools; `None` if there are none to call.
+    pub tools: Option<Arc<dyn Tools>>,
+    /// How many calls this one is made for, one in another; at most [`limits::NESTING`].
+    pub depth: usize,
     /// The way out.
     pub egress: Arc<Egress>,
     /// What may be sent, with which credential. Never copied into the guest.
@@ -94,6 +100,10 @@ pub struct Report {
     pub journal: Option<Journal>,
     /// Requests of the journal that were answered again and not sent.
     pub again: usize,
+    /// Whether a write would have had to be approved when the call ended or stopped.
+    pub asks: bool,
+    /// The last call of another tool that gave no result.
+    pub nested: Option<NestedFault>,
 }
 
 /// One run of one exported function.
@@ -119,18 +129,18 @@ impl Runtime {
     ///
     /// Waits for a free slot if all are taken. Nothing that the component does can fail anything but this call.
     pub async fn call(&self, plugin: &Plugin, call: Call<'_>) -> Report {
-        let Call { tool, input, binding, journal, gate, records, egress, grant, timeout, stop } = call;
+        let Call { tool, input, binding, journal, gate, records, tools, depth, egress, grant, timeout, stop } = call;
         if input.len() > limits::INPUT_BYTES {
             let error = limit("input_bytes", limits::INPUT_BYTES, format!("the input has {} bytes", input.len()));
             return Run::refused(error).into_report(&grant.state);
         }
         let sent = Arc::clone(&grant);
         let (account, now, seed) = (journal.account.clone(), journal.now, journal.seed);
-        let outside = Outside { account, egress, grant, now, seed, stop };
+        let outside = Outside { account, egress, grant, now, seed, stop, tools, depth };
         if gate != Gate::Open {
             sent.state.show_all_writes();
         }
-        let kept = records || gate != Gate::Open || !journal.entries.is_empty();
+        let kept = records || plugin.may_pause() || gate != Gate::Open || !journal.entries.is_empty();
         let recorder = Recorder::new(kept.then_some(journal), gate);
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);
         let run =
@@ -156,8 +166,9 @@ impl Runtime {
         let deadline = begun + timeout;
         let out_of_time = |phase| CallError::Timeout { after_ms: timeout.as_millis() as u64, phase };
         let stop = outside.as_ref().map(|(outside, _)| outside.stop.clone()).unwrap_or_default();
+        let depth = outside.as_ref().map_or(0, |(outside, _)| outside.depth);
         // The permit outlives the store: a slot is free when it has been wiped.
-        let slot = stop.run_until_cancelled(timeout_at(deadline, self.0.slots.acquire())).await;
+        let slot = stop.run_until_cancelled(timeout_at(deadline, self.0.slots.of(depth).acquire())).await;
         let Some(Ok(Ok(_permit))) = slot else {
             let cancelled = slot.is_none();
             let mut run = Run::refused(if cancelled { CallError::Cancelled } else { out_of_time(Phase::Queued) });
@@ -222,6 +233,7 @@ impl<R> Run<R> {
 impl Run<String> {
     fn into_report(self, state: &GrantState) -> Report {
         let tally = self.tally;
+        let asks = self.recorder.as_ref().is_some_and(Recorder::asks);
         let (journal, again) = self.recorder.map_or((None, 0), Recorder::into_journal);
         Report {
             outcome: self.outcome,
@@ -242,6 +254,8 @@ impl Run<String> {
             progress: tally.progress,
             journal,
             again,
+            asks,
+            nested: tally.nested,
         }
     }
 }
@@ -251,6 +265,8 @@ impl From<Stop> for CallError {
         let text = stop.to_string();
         match stop {
             Stop::Waiting(waiting) => Self::Waiting(waiting),
+            Stop::Calls(executions) => Self::WaitingForCalls(executions),
+            Stop::Input(question) => Self::WaitingForInput(question),
             Stop::Diverged(detail) => Self::Diverged { detail },
             Stop::Full => limit("journal_bytes", limits::JOURNAL_BYTES, text),
         }
@@ -482,7 +498,10 @@ mod tests {
         let Call { journal, egress, grant, .. } = call("{}");
         let Journal { account, now, seed, .. } = journal;
         let stop = CancellationToken::new();
-        let outside = (Outside { account, egress, grant, now, seed, stop }, Recorder::new(None, Gate::Open));
+        let outside = (
+            Outside { account, egress, grant, now, seed, stop, tools: None, depth: 0 },
+            Recorder::new(None, Gate::Open),
+        );
         let run = runtime.run(&plugin.pre, Some(outside), 3, Duration::from_secs(60), async |connector, store| {
             connector.call_call(store, "t", "{}", None).await
         });
@@ -513,7 +532,7 @@ mod tests {
     async fn a_call_waits_for_a_slot_until_its_deadline() {
         let runtime = runtime(1);
         let plugin = plugin(&runtime, &guest("", ECHO));
-        let taken = runtime.0.slots.acquire().await.expect("open");
+        let taken = runtime.0.slots.of(0).acquire().await.expect("open");
         assert_eq!(runtime.pool_metrics().busy_slots, 1);
         let report = runtime.call(&plugin, call("{}")).await;
         assert_eq!(report.outcome, Err(CallError::Timeout { after_ms: 60_000, phase: Phase::Queued }));

@@ -36,6 +36,15 @@ pub struct Compiled {
 #[derive(Clone)]
 pub struct Plugin {
     pub(super) pre: ConnectorPre<State>,
+    may_pause: bool,
+}
+
+impl Plugin {
+    /// Whether its calls can come to wait for something other than the approval of a write: then what they are told has to
+    /// be kept.
+    pub fn may_pause(&self) -> bool {
+        self.may_pause
+    }
 }
 
 impl Runtime {
@@ -80,7 +89,8 @@ impl Runtime {
         if let Some(import) = compiled.imports.difference(granted).next() {
             return Err(RuntimeError::NotGranted { name: import.as_str().into() });
         }
-        Ok(Plugin { pre: link(&self.0.engine, &compiled.component, granted)? })
+        let may_pause = [Import::Tools, Import::Input].iter().any(|import| compiled.imports.contains(import));
+        Ok(Plugin { pre: link(&self.0.engine, &compiled.component, granted)?, may_pause })
     }
 }
 
@@ -197,6 +207,8 @@ fn offer(linker: &mut Linker<State>, component: &Component, import: Import) -> w
         Import::Clock => wit::clock::add_to_linker::<_, Imports>(linker, view),
         Import::Random => wit::random::add_to_linker::<_, Imports>(linker, view),
         Import::Progress => wit::progress::add_to_linker::<_, Imports>(linker, view),
+        Import::Tools => wit::tools::add_to_linker::<_, Imports>(linker, view),
+        Import::Input => wit::input::add_to_linker::<_, Imports>(linker, view),
         Import::Wasi => wasi::offer(linker, component),
     }
 }
@@ -204,7 +216,7 @@ fn offer(linker: &mut Linker<State>, component: &Component, import: Import) -> w
 #[cfg(test)]
 mod tests {
     use super::super::test_guests::{
-        self, CLOCK, DESCRIBE, ECHO, HTTP, TOOLS, component, component_of, digest, guest, module,
+        self, CLOCK, DESCRIBE, ECHO, HTTP, component, component_of, digest, guest, module,
     };
     use super::*;
 
@@ -286,9 +298,9 @@ mod tests {
                 "@0.1.1; this host serves 0.1.0",
             ),
             (
-                "tools, not offered yet",
-                component(&module(TOOLS, DESCRIBE, ECHO, "")),
-                "gloveport:connector/tools@0.1.0`",
+                "an interface that nobody offers",
+                text(r#"(component (import "gloveport:connector/dreams@0.1.0" (instance)))"#),
+                "gloveport:connector/dreams@0.1.0`",
             ),
             ("another version", component_of("0.9.0", &module(HTTP, DESCRIBE, ECHO, "")), "gloveport:connector@0.9.0"),
             (

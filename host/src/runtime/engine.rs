@@ -8,8 +8,8 @@ use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, 
 use super::RuntimeError;
 use super::limits;
 
-/// An engine with `calls` slots.
-pub(super) fn build(calls: u32) -> Result<Engine, RuntimeError> {
+/// An engine for as many `calls`, with as many `slots`: those for nested calls besides.
+pub(super) fn build(calls: u32, slots: u32) -> Result<Engine, RuntimeError> {
     if calls == 0 || calls > limits::CONCURRENT_CALLS_MAX {
         return Err(RuntimeError::Config {
             reason: format!("concurrent calls: 1 to {}", limits::CONCURRENT_CALLS_MAX),
@@ -18,7 +18,7 @@ pub(super) fn build(calls: u32) -> Result<Engine, RuntimeError> {
     let mut config = Config::new();
     deterministic(&mut config);
     bounded(&mut config);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(calls, Enabled::Auto)));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(slots, Enabled::Auto)));
     Engine::new(&config).map_err(|error| RuntimeError::Engine { reason: format!("{error:#}") })
 }
 

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 
-use super::Waiting;
-use crate::model::InputError;
+use super::{Question, Waiting};
+use crate::model::{ExecutionId, InputError};
 
 /// Why a component is not accepted. Everything but `Config`, `Engine` and `Cache` is the component author's to mend.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -139,6 +139,12 @@ pub enum CallError {
     /// The call stopped before a write that a person has to see. It is not at fault, and can go on.
     #[error("the call waits for the approval of a write")]
     Waiting(Box<Waiting>),
+    /// The call stopped because calls that it made wait. It is not at fault, and can go on when those have ended.
+    #[error("the call waits for others that it has made")]
+    WaitingForCalls(Vec<ExecutionId>),
+    /// The call stopped to ask the user something. It is not at fault, and can go on with the answer.
+    #[error("the call waits for the user")]
+    WaitingForInput(Box<Question>),
     /// A call that goes on did not come to where it was stopped. Nothing has left.
     #[error("the call did not run as before: {detail}")]
     Diverged {

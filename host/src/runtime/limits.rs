@@ -60,7 +60,8 @@ pub const WARM_SLOTS: u32 = 32;
 /// 16 the cost is shared, and what waits is never more than 16 slots a shard.
 pub const DECOMMIT_BATCH: usize = 16;
 
-/// Most concurrent calls that an operator may ask for: 4,096 would reserve 64 TiB, half of the address space.
+/// Most concurrent calls that an operator may ask for: 4,096 and the slots for nested calls reserve 88 of the 128 TiB of
+/// address space.
 pub const CONCURRENT_CALLS_MAX: u32 = 4_096;
 
 // --- Time ----------------------------------------------------------------------------------------------------------
@@ -121,6 +122,26 @@ pub const SEND_ALL_BYTES: u64 = 48 << 20;
 /// Bytes of replies in the journal of one call. A call that waits is kept in the database: this is what one row may
 /// weigh, and some hundred listings.
 pub const JOURNAL_BYTES: usize = 16 << 20;
+
+/// How deep calls may be nested in one another. A tool made of tools is common, one made of those is not rare; deeper ones
+/// are mistakes.
+pub const NESTING: usize = 3;
+
+/// Slots of the pool for each depth of nested calls: one to as many of those that callers ask for. Each depth has its own,
+/// because a call that holds a slot waits for those below it, and they must not wait for slots that it holds.
+pub const SLOTS_PER_NESTED: u32 = 8;
+
+/// Other tools that one call may call: a message to each member of a team.
+pub const NESTED_CALLS: u32 = 64;
+
+/// Nested calls of one `call-all` that are under way at the same time, as for requests.
+pub const CALL_ALL_CONCURRENCY: usize = 8;
+
+/// Bytes of a question to a person: it has to fit onto a screen.
+pub const QUESTION_BYTES: usize = 2 << 10;
+
+/// Bytes of the schema of an answer: forms are small.
+pub const QUESTION_SCHEMA_BYTES: usize = 16 << 10;
 
 /// Log lines kept of one call: enough to see what happened, too few to fill a disk.
 pub const LOG_LINES: usize = 100;

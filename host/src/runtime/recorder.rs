@@ -1,12 +1,14 @@
-//! Stands between a guest's request and the way out: answers again what was answered before, stops at a write that
-//! nobody has approved, and writes down the rest.
+//! Stands between what a guest asks for and the world: answers again what was answered before, stops at what nobody has
+//! answered or approved yet, and writes down the rest.
 
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use super::journal::{Entry, Journal, Reply};
+use super::journal::{Demand, Entry, Journal, Reply};
 use super::limits;
+use super::tools::{self, Invocation, Nested, NestedFault};
 use crate::egress::{Egress, EgressError, Grant, Planned, Response, Shown};
+use crate::model::ExecutionId;
 
 /// Which writes of a call may leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +35,24 @@ pub struct Waiting {
     pub shown: Shown,
 }
 
+/// What a guest wants to know of the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// One sentence for people.
+    pub question: String,
+    /// JSON Schema 2020-12 of the answer, as JSON text.
+    pub schema: String,
+}
+
 /// Why a guest does not go on.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(super) enum Stop {
     #[error("the call waits for the approval of a write")]
     Waiting(Box<Waiting>),
+    #[error("the call waits for others that it has made")]
+    Calls(Vec<ExecutionId>),
+    #[error("the call waits for the user")]
+    Input(Box<Question>),
     #[error("{0}")]
     Diverged(String),
     #[error("more bytes of replies than a journal holds")]
@@ -55,9 +70,7 @@ pub(super) enum Step {
 /// A request as the journal names it.
 pub(super) struct Line {
     request: [u8; 32],
-    method: String,
-    url: String,
-    writes: bool,
+    demand: Demand,
 }
 
 /// The journal of one call, as it is read and as it grows.
@@ -96,7 +109,7 @@ impl Recorder {
         let shown = planned.as_ref().ok().map(|planned| egress.show_line(grant, planned));
         let (method, url) = shown.unwrap_or_default();
         let writes = planned.as_ref().is_ok_and(Planned::writes);
-        Some(Line { request: digest(planned), method, url, writes })
+        Some(Line { request: digest(planned), demand: Demand::Http { method, url, writes } })
     }
 
     /// What to do with the guest's next request.
@@ -110,13 +123,11 @@ impl Recorder {
             return Ok(Step::Send(Box::new(planned)));
         }
         let request = digest(&planned);
-        if let Some(entry) = self.journal.as_ref().and_then(|journal| journal.entries.get(self.at)) {
-            if entry.request != request {
-                let what = format!("request {} is not the one that was answered before", self.at + 1);
-                return Err(self.stop(Stop::Diverged(what)));
-            }
-            self.at += 1;
-            return Ok(Step::Again(entry.reply.again()));
+        if let Some(reply) = self.again(request)? {
+            return match reply.response() {
+                Some(result) => Ok(Step::Again(result)),
+                None => Err(self.unlike_before()),
+            };
         }
         let writes = planned.as_ref().is_ok_and(Planned::writes);
         match (&self.gate, &planned) {
@@ -138,11 +149,103 @@ impl Recorder {
 
     /// Writes down what a request was answered.
     pub(super) fn note(&mut self, line: Option<Line>, result: &Result<Response, EgressError>) -> Result<(), Stop> {
-        let (Some(journal), Some(Line { request, method, url, writes })) = (&mut self.journal, line) else {
-            return Ok(());
+        let Some(Line { request, demand }) = line else { return Ok(()) };
+        self.keep(Entry { request, demand, reply: Reply::of(result) })
+    }
+
+    /// What came of nested calls when they were made before; `None` if they have to be made now.
+    pub(super) fn nested_before(
+        &mut self,
+        invocations: &[Invocation],
+    ) -> Result<Option<Vec<Result<String, NestedFault>>>, Stop> {
+        let mut before = Vec::new();
+        for invocation in invocations {
+            match self.again(invocation.digest())?.map(|reply| reply.output()) {
+                Some(Some(output)) => before.push(output),
+                // They were made together, and so are all in the journal or none.
+                None if before.is_empty() => break,
+                None | Some(None) => return Err(self.unlike_before()),
+            }
+        }
+        if before.len() == invocations.len() {
+            return Ok(Some(before));
+        }
+        self.past_approval()?;
+        Ok(None)
+    }
+
+    /// Writes down what came of nested calls, and gives it, unless one of them waits.
+    pub(super) fn note_nested(
+        &mut self,
+        made: Vec<(Invocation, Nested)>,
+    ) -> Result<Vec<Result<String, NestedFault>>, Stop> {
+        let (mut waits, mut outputs) = (Vec::new(), Vec::new());
+        for (invocation, nested) in made {
+            match &nested {
+                Nested::Waits(execution) => waits.push(execution.clone()),
+                Nested::Done(output) => outputs.push(output.clone()),
+            }
+            let (request, demand) = (invocation.digest(), Demand::Tool { name: invocation.tool });
+            self.keep(Entry { request, demand, reply: Reply::of_nested(nested) })?;
+        }
+        if waits.is_empty() {
+            return Ok(outputs);
+        }
+        Err(self.pause(Stop::Calls(waits)))
+    }
+
+    /// What a user said, or the end of this run.
+    pub(super) fn answer(&mut self, question: Question) -> Result<String, Stop> {
+        let request = tools::digest("input", [Some(&question.question), Some(&question.schema)]);
+        if let Some(reply) = self.again(request)? {
+            return match reply {
+                Reply::Output(answer) => Ok(answer),
+                _ => Err(self.unlike_before()),
+            };
+        }
+        self.past_approval()?;
+        self.keep(Entry { request, demand: Demand::Input, reply: Reply::Pending(None) })?;
+        Err(self.pause(Stop::Input(Box::new(question))))
+    }
+
+    /// Whether a write would have to be asked for now.
+    pub(super) fn asks(&self) -> bool {
+        self.gate == Gate::Ask
+    }
+
+    /// What the journal says next, if it says anything.
+    fn again(&mut self, request: [u8; 32]) -> Result<Option<Reply>, Stop> {
+        if self.at >= self.replays {
+            return Ok(None);
+        }
+        let Some(entry) = self.journal.as_ref().and_then(|journal| journal.entries.get(self.at)) else {
+            return Ok(None);
         };
-        let reply = Reply::of(result);
-        self.weight += reply.weight();
+        if entry.request != request {
+            return Err(self.unlike_before());
+        }
+        self.at += 1;
+        Ok(Some(entry.reply.clone()))
+    }
+
+    /// After the journal comes what was approved, and nothing else.
+    fn past_approval(&mut self) -> Result<(), Stop> {
+        match self.gate {
+            Gate::Approved { .. } => {
+                Err(self.stop(Stop::Diverged("what it asks for is not the request that was approved".into())))
+            }
+            Gate::Open | Gate::Ask => Ok(()),
+        }
+    }
+
+    fn unlike_before(&mut self) -> Stop {
+        let what = format!("what it asks for at {} is not what was answered before", self.at + 1);
+        self.stop(Stop::Diverged(what))
+    }
+
+    fn keep(&mut self, entry: Entry) -> Result<(), Stop> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        self.weight += entry.reply.weight();
         if self.weight > limits::JOURNAL_BYTES {
             // With an open gate nobody has to go on from here: the call itself need not fail.
             if self.gate == Gate::Open {
@@ -151,9 +254,15 @@ impl Recorder {
             }
             return Err(self.stop(Stop::Full));
         }
-        journal.entries.push(Entry { request, method, url, writes, reply });
+        journal.entries.push(entry);
         self.at += 1;
         Ok(())
+    }
+
+    /// Stops where the call goes on later, which takes a journal.
+    fn pause(&mut self, stop: Stop) -> Stop {
+        let stop = if self.journal.is_some() { stop } else { Stop::Full };
+        self.stop(stop)
     }
 
     /// What is left at the end of a run in which the guest came to its own end.
@@ -167,9 +276,11 @@ impl Recorder {
         }
     }
 
-    /// The journal up to now, and how many of its entries were answered again and not for the first time.
+    /// The journal up to now, and how many of its requests were answered again and not for the first time.
     pub(super) fn into_journal(self) -> (Option<Journal>, usize) {
-        (self.journal, self.replays)
+        let again = self.journal.iter().flat_map(|journal| journal.entries.iter().take(self.replays));
+        let again = again.filter(|entry| matches!(entry.demand, Demand::Http { .. })).count();
+        (self.journal, again)
     }
 
     fn stop(&mut self, stop: Stop) -> Stop {

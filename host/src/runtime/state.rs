@@ -10,6 +10,7 @@ use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 use super::call::AccountView;
 use super::error::bounded;
 use super::recorder::Recorder;
+use super::tools::{NestedFault, Tools};
 use super::wasi::{Inside, Stopped};
 use super::{Shared, limits};
 use crate::egress::{Egress, EgressError, Grant};
@@ -58,6 +59,9 @@ pub(super) struct Outside {
     pub(super) seed: [u8; 32],
     /// When it is cancelled, the call stops where it stands.
     pub(super) stop: CancellationToken,
+    pub(super) tools: Option<Arc<dyn Tools>>,
+    /// How many calls this one is made for.
+    pub(super) depth: usize,
 }
 
 /// What a call leaves behind.
@@ -68,6 +72,10 @@ pub(super) struct Tally {
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
     pub(super) scrubbed: u32,
+    /// Calls of other tools that the guest asked for.
+    pub(super) calls: u32,
+    /// The last of them that gave no result.
+    pub(super) nested: Option<NestedFault>,
     pub(super) refusal: Option<EgressError>,
     pub(super) unanswered: Option<EgressError>,
     pub(super) logs: Vec<LogLine>,

@@ -14,7 +14,7 @@ use crate::egress::{Egress, EgressConfig, Grant, GrantState, Injection};
 use crate::model::{Random, Timestamp};
 
 /// The files of the contract.
-const WIT: [&str; 9] = [
+const WIT: [&str; 10] = [
     include_str!("../../../wit/connector.wit"),
     include_str!("../../../wit/types.wit"),
     include_str!("../../../wit/http.wit"),
@@ -24,6 +24,7 @@ const WIT: [&str; 9] = [
     include_str!("../../../wit/random.wit"),
     include_str!("../../../wit/progress.wit"),
     include_str!("../../../wit/tools.wit"),
+    include_str!("../../../wit/input.wit"),
 ];
 
 /// Imports that a test guest can name, with the signatures of the canonical ABI.
@@ -40,8 +41,6 @@ pub(super) const ACCOUNT: &str = r#"(import "gloveport:connector/account@0.1.0" 
     (func $setting (param i32 i32 i32)))"#;
 pub(super) const PROGRESS: &str = r#"(import "gloveport:connector/progress@0.1.0" "report"
     (func $progress (param i64 i64 i32 i32)))"#;
-pub(super) const TOOLS: &str = r#"(import "gloveport:connector/tools@0.1.0" "call"
-    (func $tools (param i32 i32 i32 i32 i32)))"#;
 
 /// Sends `GET /` (the text lies at 2,048) and leaves the result at 1,536.
 pub(super) const SEND: &str = "(call $send (i32.const 2048) (i32.const 3) (i32.const 2052) (i32.const 1) (i32.const 0) \
@@ -172,6 +171,8 @@ pub(super) fn call(input: &str) -> Call<'_> {
         },
         gate: Gate::Open,
         records: false,
+        tools: None,
+        depth: 0,
         egress: EGRESS.clone(),
         grant: Arc::new(grant),
         timeout: Duration::from_secs(60),

@@ -1,5 +1,7 @@
 //! Every answer that the host gives to a guest: the one seam at which calls can be recorded and replayed.
 
+mod asks;
+
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -139,11 +141,11 @@ impl wit::http::Host for View<'_> {
         requests: Vec<wit::http::Request>,
     ) -> wasmtime::Result<Vec<Result<wit::http::Response, wit::http::Error>>> {
         let outside = self.outside("http.send-all")?;
-        let mut requests = requests.into_iter().map(request_from_guest);
+        let requests = requests.into_iter().map(request_from_guest);
         if self.recorder.is_strict() {
             // One after the other: each of them may be the one that somebody has to look at.
             let (mut answers, mut collected) = (Vec::with_capacity(requests.len()), 0);
-            for request in requests.by_ref() {
+            for request in requests {
                 let mut result = self.exchange(outside, request).await?;
                 let bytes = result.as_ref().map_or(0, |response| response.body.len() as u64);
                 if collected + bytes > limits::SEND_ALL_BYTES {

@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use super::approvals::{Bodies, Decided, Edited, Wait};
 use super::row::Columns;
-use super::{Act, Detail, Store, StoreError, group_commit, idempotency};
+use super::{Act, Detail, Store, StoreError, group_commit, idempotency, pauses};
 use crate::model::{
     Action, Actor, Approval, ApprovalState, By, Code, Culprit, ExecutionId, ExecutionStatus, PolicyId, ProjectId,
     Timestamp,
@@ -82,19 +82,15 @@ impl Store {
         let rule = columns.maybe_parsed(PolicyId::parse)?;
         let status = if decided.state == ApprovalState::Approved {
             change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Started, None).await?;
-            sqlx::query("UPDATE executions SET host = $2 WHERE id = $1")
-                .bind(execution.as_str())
-                .bind(decided.host)
-                .execute(&mut *transaction)
-                .await?;
+            moved_to(&mut transaction, &execution, decided.host).await?;
             if let Some(edited) = &decided.edited {
                 start_over(&mut transaction, &execution, edited).await?;
             }
             ExecutionStatus::Started
         } else {
             let detail = decided.reason.unwrap_or("no reason was given");
-            let end = Some((decided.at, detail));
-            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Rejected, end).await?;
+            let end = End::unapproved(detail, decided.at);
+            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Rejected, Some(end)).await?;
             ExecutionStatus::Rejected
         };
         let by = By { actor: Actor::Key(decided.by.clone()), at: decided.at };
@@ -132,8 +128,8 @@ impl Store {
             let execution = columns.parsed(ExecutionId::parse)?;
             let status = Action::Execution(ExecutionStatus::Expired);
             acts.push(Act::new(&project, &By::host(now), status, execution.as_str()));
-            let end = Some((now, "nobody approved it in time"));
-            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, end).await?;
+            let end = End::unapproved("nobody approved it in time", now);
+            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, Some(end)).await?;
         }
         if !acts.is_empty() {
             self.inner.ledger.append(&mut transaction, &acts).await?;
@@ -158,21 +154,17 @@ impl Store {
         .bind(execution.as_str())
         .execute(&mut *transaction)
         .await?;
-        if approvals.rows_affected() == 0 {
+        let waits = pauses::forget(&mut transaction, execution).await?;
+        if approvals.rows_affected() == 0 && !waits {
             return Ok(false);
         }
-        sqlx::query(
-            "UPDATE executions SET status = $1, code = $2, culprit = $3, detail = $4, finished_at = $5 \
-             WHERE id = $6 AND status = 'waiting'",
-        )
-        .bind(ExecutionStatus::Cancelled.as_str())
-        .bind(Code::Cancelled.as_str())
-        .bind(Culprit::Caller.as_str())
-        .bind("it was cancelled while it waited for a person")
-        .bind(by.at.0)
-        .bind(execution.as_str())
-        .execute(&mut *transaction)
-        .await?;
+        let end = End {
+            code: Code::Cancelled,
+            culprit: Culprit::Caller,
+            detail: "it was cancelled while it waited",
+            at: by.at,
+        };
+        change_status(&mut transaction, execution, "waiting", ExecutionStatus::Cancelled, Some(end)).await?;
         let status = Action::Execution(ExecutionStatus::Cancelled);
         self.append(&mut transaction, Act::new(project, by, status, execution.as_str())).await?;
         transaction.commit().await?;
@@ -203,23 +195,38 @@ async fn start_over(
     Ok(())
 }
 
-async fn change_status(
+/// How a call ends that waited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End<'a> {
+    pub(super) code: Code,
+    pub(super) culprit: Culprit,
+    pub(super) detail: &'a str,
+    pub(super) at: Timestamp,
+}
+
+impl<'a> End<'a> {
+    fn unapproved(detail: &'a str, at: Timestamp) -> Self {
+        Self { code: Code::ApprovalRejected, culprit: Culprit::Policy, detail, at }
+    }
+}
+
+/// Moves a call on, if it stands as it should.
+pub(super) async fn change_status(
     transaction: &mut AnyConnection,
     execution: &ExecutionId,
     from: &'static str,
     to: ExecutionStatus,
-    end: Option<(Timestamp, &str)>,
+    end: Option<End<'_>>,
 ) -> Result<(), StoreError> {
-    let ended = end.is_some();
     let done = sqlx::query(
         "UPDATE executions SET status = $1, code = $2, culprit = $3, detail = $4, \
          finished_at = CAST($5 AS BIGINT) WHERE id = $6 AND status = $7",
     )
     .bind(to.as_str())
-    .bind(ended.then_some(Code::ApprovalRejected.as_str()))
-    .bind(ended.then_some(Culprit::Policy.as_str()))
-    .bind(end.map(|(_, detail)| detail))
-    .bind(end.map(|(at, _)| at.0))
+    .bind(end.map(|end| end.code.as_str()))
+    .bind(end.map(|end| end.culprit.as_str()))
+    .bind(end.map(|end| end.detail))
+    .bind(end.map(|end| end.at.0))
     .bind(execution.as_str())
     .bind(from)
     .execute(transaction)
@@ -228,6 +235,20 @@ async fn change_status(
         0 => Err(StoreError::Conflict(format!("{execution} is no longer {from}"))),
         _ => Ok(()),
     }
+}
+
+/// Notes which host goes on with a call.
+pub(super) async fn moved_to(
+    transaction: &mut AnyConnection,
+    execution: &ExecutionId,
+    host: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE executions SET host = $2 WHERE id = $1")
+        .bind(execution.as_str())
+        .bind(host)
+        .execute(transaction)
+        .await?;
+    Ok(())
 }
 
 async fn insert_approval(transaction: &mut AnyConnection, approval: &Approval, shown: &str) -> Result<(), StoreError> {

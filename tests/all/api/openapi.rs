@@ -77,6 +77,7 @@ async fn the_document_is_complete() {
     POST /v1/connections/{name}/test
     POST /v1/connectors
     POST /v1/executions/{id}/cancel
+    POST /v1/executions/{id}/continue
     POST /v1/keys
     POST /v1/policies
     POST /v1/policies/evaluate

@@ -87,6 +87,8 @@ impl Bed {
             journal,
             gate,
             records: true,
+            tools: None,
+            depth: 0,
             egress: Arc::clone(&self.egress),
             grant: self.grant(),
             timeout: Duration::from_secs(30),

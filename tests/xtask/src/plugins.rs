@@ -15,7 +15,7 @@ pub(crate) use toolchain::{Choice, Toolchain};
 /// What to build, and where it goes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Only these packages, with or without `gloveport-` (default: all in plugins/, and tests/probe)
+    /// Only these packages, with or without `gloveport-` (default: all in plugins/, and the guests of tests/)
     #[arg(long, value_name = "NAME", num_args = 1..)]
     pub(crate) package: Vec<String>,
     /// Folder for the components [default: <target directory>/plugins]
@@ -117,9 +117,8 @@ fn metadata() -> Result<Metadata, PluginsError> {
 
 /// The packages of the guests, or those of them that were asked for.
 fn select(metadata: &Metadata, wanted: &[String]) -> Result<Vec<String>, PluginsError> {
-    let (plugins, probe) = (metadata.workspace_root.join("plugins"), metadata.workspace_root.join("tests/probe"));
-    let is_guest =
-        |package: &&Package| package.manifest_path.starts_with(&plugins) || package.manifest_path.starts_with(&probe);
+    let folders = ["plugins", "tests/probe", "tests/relay"].map(|folder| metadata.workspace_root.join(folder));
+    let is_guest = |package: &&Package| folders.iter().any(|folder| package.manifest_path.starts_with(folder));
     let guests: Vec<String> = metadata.packages.iter().filter(is_guest).map(|package| package.name.clone()).collect();
     if wanted.is_empty() {
         return Ok(guests);

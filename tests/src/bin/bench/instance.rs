@@ -61,6 +61,8 @@ async fn run(runtime: &Runtime, plugin: &Plugin, egress: &Arc<Egress>, calls: u3
             journal: Journal { now: Timestamp(0), seed: [0; 32], account: account.clone(), entries: Vec::new() },
             gate: Gate::Open,
             records: false,
+            tools: None,
+            depth: 0,
             egress: Arc::clone(egress),
             grant: Arc::clone(&grant),
             timeout: Duration::from_secs(30),

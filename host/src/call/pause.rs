@@ -1,0 +1,191 @@
+//! A call that waits for the user, or for calls that it made: how it stops, what is shown of it, and how it goes on.
+
+use serde::{Deserialize, Serialize};
+use tracing::Instrument;
+
+use super::kept::{self, KeptRequest, part};
+use super::limits::{BODIES_KEPT, INPUT_PATIENCE};
+use super::resume::{self, Goes};
+use super::{CallRequest, Held, Host, WaitsFor, faults, nested, wait};
+use crate::catalog::check_against;
+use crate::config::FaultPoint;
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, ProjectId, Timestamp};
+use crate::runtime::{CallError, Entry, Journal, Reply, Report};
+use crate::store::{Bodies, Pause};
+
+/// What a tool asks its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputAsked {
+    /// One sentence.
+    pub question: String,
+    /// JSON Schema 2020-12 of the answer, as JSON text.
+    pub schema: String,
+    /// When it is too late for an answer.
+    pub expires_at: Timestamp,
+}
+
+/// The same as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptQuestion {
+    question: String,
+    schema: String,
+}
+
+/// Lets a call wait that has stopped to do so; `None` if it has not.
+pub(super) async fn paused(
+    host: &Host,
+    request: &CallRequest,
+    execution: &Execution,
+    report: &Report,
+    timeline: Option<&str>,
+) -> Result<Option<Held>, Fault> {
+    let (Err(error), Some(journal)) = (&report.outcome, &report.journal) else { return Ok(None) };
+    let now = host.clock.now();
+    let expires_at = now.plus(INPUT_PATIENCE);
+    let seal = |part, bytes: &[u8]| kept::seal(host, &execution.project, execution.id.as_str(), part, bytes);
+    let shown;
+    let (pause, waits_for) = match error {
+        CallError::WaitingForCalls(calls) => (Pause::Calls(calls), WaitsFor::Calls(calls.clone())),
+        CallError::WaitingForInput(asked) => {
+            check_question(&asked.schema)?;
+            let question = KeptQuestion { question: asked.question.clone(), schema: asked.schema.clone() };
+            shown = seal(part::QUESTION, &kept::written(&question))?;
+            let KeptQuestion { question, schema } = question;
+            let waits_for = WaitsFor::Input(InputAsked { question, schema, expires_at });
+            (Pause::Input { shown: &shown, expires_at }, waits_for)
+        }
+        _ => return Ok(None),
+    };
+    wait::can_wait(host)?;
+    FaultPoint::Stopped.pass();
+    let kept = KeptRequest { asks: report.asks, ..KeptRequest::of(request) };
+    let bodies = Bodies {
+        request: seal(part::REQUEST, &kept::written(&kept))?,
+        journal: Some(seal(part::JOURNAL, &journal.to_bytes())?),
+        output: None,
+    };
+    let times = (now, expires_at.plus(BODIES_KEPT));
+    host.store.record_pause(execution, timeline, pause, &bodies, times).await.map_err(faults::store)?;
+    FaultPoint::Waiting.pass();
+    tracing::info!(execution = %execution.id, tool = execution.tool, "a call waits for its user, or for its own calls");
+    Ok(Some(Held { execution: execution.id.clone(), waits_for }))
+}
+
+/// A guest that asks with a schema that is none is told so before anybody is asked.
+fn check_question(schema: &str) -> Result<(), Fault> {
+    check_against(schema, "null").map(drop).map_err(|reason| {
+        let detail = format!("the connector asks its user for something that no schema describes: {reason}");
+        Fault::new(Code::GuestError, Culprit::Guest, detail)
+    })
+}
+
+/// What a call waits for; `None` if it does not.
+pub async fn waits_for(host: &Host, execution: &Execution) -> Result<Option<WaitsFor>, Fault> {
+    if execution.status != ExecutionStatus::Waiting {
+        return Ok(None);
+    }
+    if let Some(approval) = host.store.pending_approval(&execution.id).await.map_err(faults::store)? {
+        return Ok(Some(WaitsFor::Approval(approval)));
+    }
+    if let Some(asked) = question(host, execution).await? {
+        return Ok(Some(WaitsFor::Input(asked)));
+    }
+    let calls = host.store.awaited_calls(&execution.id).await.map_err(faults::store)?;
+    Ok((!calls.is_empty()).then_some(WaitsFor::Calls(calls)))
+}
+
+async fn question(host: &Host, execution: &Execution) -> Result<Option<InputAsked>, Fault> {
+    let Some(request) = host.store.input_request(&execution.id).await.map_err(faults::store)? else { return Ok(None) };
+    let bytes = kept::open(host, &execution.project, execution.id.as_str(), part::QUESTION, &request.shown)?;
+    let KeptQuestion { question, schema } =
+        serde_json::from_slice(&bytes).map_err(|_| kept::unreadable(&execution.id))?;
+    Ok(Some(InputAsked { question, schema, expires_at: request.expires_at }))
+}
+
+/// Gives a call that waits for its user the answer: it goes on in a task of this host, and its record says how it ends.
+///
+/// # Errors
+/// A conflict if it waits for no answer, and what is wrong with one that does not satisfy the schema.
+pub async fn answer(host: &Host, caller: &Caller, execution: &Execution, input: &str) -> Result<(), Fault> {
+    let conflict = |detail: String| Fault::new(Code::Conflict, Culprit::Caller, detail);
+    if host.is_draining() {
+        let detail = "this host is stopping: answer by way of another one, or in a moment";
+        return Err(Fault::new(Code::Unavailable, Culprit::Host, detail));
+    }
+    let Some(asked) = question(host, execution).await? else {
+        let status = execution.status.as_str();
+        return Err(conflict(format!("the call is `{status}` and waits for no answer of a user")));
+    };
+    let checked = check_against(&asked.schema, input).map_err(|_| kept::unreadable(&execution.id))?;
+    checked.map_err(|errors| Fault {
+        errors,
+        ..Fault::new(
+            Code::InvalidInput,
+            Culprit::Caller,
+            "the answer does not satisfy the schema that it was asked with",
+        )
+    })?;
+    let mut journal = kept::journal(host, execution).await?;
+    let open = journal.entries.last_mut().filter(|entry| entry.reply == Reply::Pending(None));
+    open.ok_or_else(|| kept::unreadable(&execution.id))?.reply = Reply::Output(input.to_owned());
+    let sealed = kept::seal(host, &execution.project, execution.id.as_str(), part::JOURNAL, &journal.to_bytes())?;
+    let by = caller.by(host.clock.now());
+    if !host.store.answer_input(&by, execution, &sealed, &host.host_id).await.map_err(faults::store)? {
+        return Err(conflict("the call was answered already, or its time is over: look at its record".into()));
+    }
+    FaultPoint::DecisionKept.pass();
+    tracing::info!(execution = %execution.id, by = %caller.key, "a user answered");
+    goes_on(host, execution.project.clone(), execution.id.clone());
+    Ok(())
+}
+
+/// Goes on with all calls whose own calls have ended. Of several hosts one takes each.
+pub(super) async fn wake(host: &Host) {
+    let ready = match host.store.ready_parents().await {
+        Ok(ready) => ready,
+        Err(error) => {
+            tracing::warn!(%error, "calls that wait for their own could not be looked for");
+            return;
+        }
+    };
+    for (project, parent) in ready {
+        match host.store.take_parent(&project, &parent, &host.host_id, host.clock.now()).await {
+            Ok(true) => goes_on(host, project, parent),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(execution = %parent, %error, "a call that could go on could not be taken"),
+        }
+    }
+}
+
+fn goes_on(host: &Host, project: ProjectId, execution: ExecutionId) {
+    let host = host.clone();
+    let tracker = host.running.clone();
+    let work = async move { resume::go_on(&host, &project, &execution, Goes::Answered).await };
+    tracker.spawn(work.in_current_span());
+}
+
+/// Puts what came of the calls that a call waited for into its journal.
+pub(super) async fn completed(host: &Host, execution: &Execution, mut journal: Journal) -> Result<Journal, Fault> {
+    for Entry { reply, .. } in &mut journal.entries {
+        if let Reply::Pending(Some(child)) = reply {
+            *reply = outcome(host, &execution.project, child).await?;
+        }
+    }
+    Ok(journal)
+}
+
+async fn outcome(host: &Host, project: &ProjectId, child: &ExecutionId) -> Result<Reply, Fault> {
+    let gone = || {
+        let detail = format!("the record of {child}, which it called, is gone");
+        Reply::Failed(nested::told(&Fault::new(Code::Internal, Culprit::Host, detail)))
+    };
+    let Some(child) = host.store.find_execution(project, child).await.map_err(faults::store)? else {
+        return Ok(gone());
+    };
+    if child.status == ExecutionStatus::Succeeded {
+        return Ok(kept::output(host, &child).await?.map_or_else(gone, Reply::Output));
+    }
+    let code = child.code.unwrap_or(Code::Internal);
+    let detail = format!("{}: {}", child.status.as_str(), child.detail.unwrap_or_default());
+    Ok(Reply::Failed(nested::told(&Fault::new(code, child.culprit.unwrap_or(Culprit::Host), detail))))
+}

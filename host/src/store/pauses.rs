@@ -1,0 +1,234 @@
+//! Calls that wait for the user, or for calls that they made: how they come to wait, and how they go on.
+
+use sqlx::AnyConnection;
+
+use super::decisions::{End, change_status, moved_to};
+use super::row::Columns;
+use super::{Act, Bodies, Detail, Store, StoreError};
+use crate::model::{Action, Actor, By, Code, Culprit, Execution, ExecutionId, ExecutionStatus, ProjectId, Timestamp};
+
+/// What a call waits for that is no approval.
+#[derive(Clone, Copy, Debug)]
+pub enum Pause<'a> {
+    /// The user.
+    Input {
+        /// The question, sealed.
+        shown: &'a str,
+        /// When it is too late for an answer.
+        expires_at: Timestamp,
+    },
+    /// Calls that it made.
+    Calls(&'a [ExecutionId]),
+}
+
+/// A question to the user that has no answer yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputRequest {
+    /// The question, sealed.
+    pub shown: String,
+    /// When it is too late for an answer.
+    pub expires_at: Timestamp,
+}
+
+impl Store {
+    /// Makes a call that runs wait: its record, and what it needs to go on, all or nothing.
+    pub async fn record_pause(
+        &self,
+        execution: &Execution,
+        timeline: Option<&str>,
+        pause: Pause<'_>,
+        bodies: &Bodies,
+        (now, kept_until): (Timestamp, Timestamp),
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        change_status(&mut transaction, &execution.id, "started", ExecutionStatus::Waiting, None).await?;
+        sqlx::query("UPDATE executions SET timeline = COALESCE($2, timeline) WHERE id = $1")
+            .bind(execution.id.as_str())
+            .bind(timeline)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO execution_bodies (execution, project, request, journal, kept_until) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution) DO UPDATE SET request = $3, journal = $4, kept_until = $5",
+        )
+        .bind(execution.id.as_str())
+        .bind(execution.project.as_str())
+        .bind(bodies.request.as_str())
+        .bind(bodies.journal.as_deref())
+        .bind(kept_until.0)
+        .execute(&mut *transaction)
+        .await?;
+        let detail = insert(&mut transaction, execution, pause).await?;
+        let by = By { actor: Actor::Key(execution.key.clone()), at: now };
+        let status = Action::Execution(ExecutionStatus::Waiting);
+        self.append(&mut transaction, Act::new(&execution.project, &by, status, execution.id.as_str()).detail(detail))
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The question that a call waits with.
+    pub async fn input_request(&self, execution: &ExecutionId) -> Result<Option<InputRequest>, StoreError> {
+        let row = sqlx::query("SELECT shown, expires_at FROM input_requests WHERE execution = $1")
+            .bind(execution.as_str())
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| {
+            let mut columns = Columns::of(&row);
+            Ok(InputRequest { shown: columns.text()?, expires_at: columns.time()? })
+        })
+        .transpose()
+    }
+
+    /// The calls that a call waits for.
+    pub async fn awaited_calls(&self, execution: &ExecutionId) -> Result<Vec<ExecutionId>, StoreError> {
+        let rows = sqlx::query("SELECT child FROM awaited_calls WHERE parent = $1 ORDER BY child")
+            .bind(execution.as_str())
+            .fetch_all(self.read())
+            .await?;
+        rows.iter().map(|row| Columns::of(row).parsed(ExecutionId::parse)).collect()
+    }
+
+    /// Takes the user's answer, once: the call goes on on `host` with this journal. `false` if it waits for none any more.
+    pub async fn answer_input(
+        &self,
+        by: &By,
+        execution: &Execution,
+        journal: &str,
+        host: &str,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let taken = sqlx::query("DELETE FROM input_requests WHERE execution = $1 AND expires_at > $2")
+            .bind(execution.id.as_str())
+            .bind(by.at.0)
+            .execute(&mut *transaction)
+            .await?;
+        if taken.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query("UPDATE execution_bodies SET journal = $2 WHERE execution = $1")
+            .bind(execution.id.as_str())
+            .bind(journal)
+            .execute(&mut *transaction)
+            .await?;
+        self.goes_on(&mut transaction, by, &execution.project, &execution.id, host).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Calls that wait for calls of which none is left to wait for.
+    pub async fn ready_parents(&self) -> Result<Vec<(ProjectId, ExecutionId)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT project, parent FROM awaited_calls a WHERE NOT EXISTS (SELECT 1 FROM awaited_calls b \
+             JOIN executions e ON e.id = b.child WHERE b.parent = a.parent AND e.finished_at IS NULL) ORDER BY parent",
+        )
+        .fetch_all(self.read())
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                Ok((columns.parsed(ProjectId::parse)?, columns.parsed(ExecutionId::parse)?))
+            })
+            .collect()
+    }
+
+    /// Takes a call whose own calls have ended, once: it goes on on `host`. `false` if somebody else has it.
+    pub async fn take_parent(
+        &self,
+        project: &ProjectId,
+        parent: &ExecutionId,
+        host: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        let taken = sqlx::query("DELETE FROM awaited_calls WHERE parent = $1")
+            .bind(parent.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        if taken.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.goes_on(&mut transaction, &By::host(now), project, parent, host).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Ends calls whose user has not answered in time; gives how many those are.
+    pub async fn expire_input(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let rows = sqlx::query("DELETE FROM input_requests WHERE expires_at <= $1 RETURNING project, execution")
+            .bind(now.0)
+            .fetch_all(&mut *transaction)
+            .await?;
+        for row in &rows {
+            let mut columns = Columns::of(row);
+            let project = columns.parsed(ProjectId::parse)?;
+            let execution = columns.parsed(ExecutionId::parse)?;
+            let end = End {
+                code: Code::InputRequired,
+                culprit: Culprit::Caller,
+                detail: "nobody answered its question in time",
+                at: now,
+            };
+            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, Some(end)).await?;
+            let status = Action::Execution(ExecutionStatus::Expired);
+            self.append(&mut transaction, Act::new(&project, &By::host(now), status, execution.as_str())).await?;
+        }
+        transaction.commit().await?;
+        Ok(rows.len() as u64)
+    }
+
+    async fn goes_on(
+        &self,
+        transaction: &mut AnyConnection,
+        by: &By,
+        project: &ProjectId,
+        execution: &ExecutionId,
+        host: &str,
+    ) -> Result<(), StoreError> {
+        change_status(transaction, execution, "waiting", ExecutionStatus::Started, None).await?;
+        moved_to(transaction, execution, host).await?;
+        let status = Action::Execution(ExecutionStatus::Started);
+        self.append(transaction, Act::new(project, by, status, execution.as_str())).await
+    }
+}
+
+/// Forgets what a call waits for that is no approval; whether there was anything.
+pub(super) async fn forget(transaction: &mut AnyConnection, execution: &ExecutionId) -> Result<bool, StoreError> {
+    let mut found = 0;
+    for statement in ["DELETE FROM input_requests WHERE execution = $1", "DELETE FROM awaited_calls WHERE parent = $1"]
+    {
+        found += sqlx::query(statement).bind(execution.as_str()).execute(&mut *transaction).await?.rows_affected();
+    }
+    Ok(found > 0)
+}
+
+async fn insert(
+    transaction: &mut AnyConnection,
+    execution: &Execution,
+    pause: Pause<'_>,
+) -> Result<Detail, StoreError> {
+    match pause {
+        Pause::Input { shown, expires_at } => {
+            sqlx::query("INSERT INTO input_requests (execution, project, shown, expires_at) VALUES ($1, $2, $3, $4)")
+                .bind(execution.id.as_str())
+                .bind(execution.project.as_str())
+                .bind(shown)
+                .bind(expires_at.0)
+                .execute(transaction)
+                .await?;
+            Ok(Detail::default().with("for", "input"))
+        }
+        Pause::Calls(children) => {
+            for child in children {
+                sqlx::query("INSERT INTO awaited_calls (parent, child, project) VALUES ($1, $2, $3)")
+                    .bind(execution.id.as_str())
+                    .bind(child.as_str())
+                    .bind(execution.project.as_str())
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            let children: Vec<_> = children.iter().map(ExecutionId::as_str).collect();
+            Ok(Detail::default().with("for", &children.join(" ")))
+        }
+    }
+}
