@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use super::approvals::{Bodies, Decided, Edited, Wait};
 use super::row::Columns;
-use super::{Act, Detail, Store, StoreError, group_commit, idempotency};
+use super::{Act, Detail, Store, StoreError, group_commit, idempotency, outbox};
 use crate::model::{
     Action, Actor, Approval, ApprovalState, By, Code, Culprit, ExecutionId, ExecutionStatus, PolicyId, ProjectId,
     Timestamp,
@@ -52,12 +52,13 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         insert_approval(&mut transaction, approval, shown).await?;
+        let told = outbox::waiting(&mut transaction, &approval.id).await?;
         let by = By { actor: Actor::Key(approval.asked_by.clone()), at: approval.created_at };
         let act = act_of(approval, &by, ExecutionStatus::Waiting).detail(
             Detail::default().with("approval", approval.id.as_str()).with_some("request", approval.request.as_deref()),
         );
         self.append(&mut transaction, act).await?;
-        Ok(transaction.commit().await?)
+        self.commit_telling(transaction, told).await
     }
 
     /// Carries a decision out, once: the approval is no longer pending, and its call goes on or ends. `false` if
@@ -97,6 +98,7 @@ impl Store {
             change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Rejected, end).await?;
             ExecutionStatus::Rejected
         };
+        let told = tell_decided(&mut transaction, decided.approval.as_str(), &execution, status).await?;
         let by = By { actor: Actor::Key(decided.by.clone()), at: decided.at };
         let detail = Detail::default()
             .with("approval", decided.approval.as_str())
@@ -104,7 +106,7 @@ impl Store {
         let act = Act::new(&project, &by, Action::Execution(status), execution.as_str());
         let act = rule.iter().fold(act, |act, rule| act.rule(rule.as_str()));
         self.append(&mut transaction, act.approver(&by.actor).detail(detail)).await?;
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok(true)
     }
 
@@ -120,25 +122,27 @@ impl Store {
         let mut transaction = self.begin().await?;
         let rows = sqlx::query(
             "UPDATE approvals SET state = 'expired', decided_at = $1 WHERE state = 'pending' AND expires_at <= $1 \
-             RETURNING project, execution",
+             RETURNING project, execution, id",
         )
         .bind(now.0)
         .fetch_all(&mut *transaction)
         .await?;
         let mut acts = Vec::with_capacity(rows.len());
+        let mut told = false;
         for row in &rows {
             let mut columns = Columns::of(row);
             let project = columns.parsed(ProjectId::parse)?;
             let execution = columns.parsed(ExecutionId::parse)?;
-            let status = Action::Execution(ExecutionStatus::Expired);
-            acts.push(Act::new(&project, &By::host(now), status, execution.as_str()));
+            let status = ExecutionStatus::Expired;
+            acts.push(Act::new(&project, &By::host(now), Action::Execution(status), execution.as_str()));
             let end = Some((now, "nobody approved it in time"));
-            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, end).await?;
+            change_status(&mut transaction, &execution, "waiting", status, end).await?;
+            told |= tell_decided(&mut transaction, &columns.text()?, &execution, status).await?;
         }
         if !acts.is_empty() {
             self.inner.ledger.append(&mut transaction, &acts).await?;
         }
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok(rows.len() as u64)
     }
 
@@ -151,16 +155,15 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         // Whoever decides takes the approval first, too: one of the two finds it pending.
-        let approvals = sqlx::query(
-            "UPDATE approvals SET state = 'cancelled', decided_at = $1 WHERE execution = $2 AND state = 'pending'",
+        let approval = sqlx::query(
+            "UPDATE approvals SET state = 'cancelled', decided_at = $1 WHERE execution = $2 AND state = 'pending' \
+             RETURNING id",
         )
         .bind(by.at.0)
         .bind(execution.as_str())
-        .execute(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .await?;
-        if approvals.rows_affected() == 0 {
-            return Ok(false);
-        }
+        let Some(approval) = approval else { return Ok(false) };
         sqlx::query(
             "UPDATE executions SET status = $1, code = $2, culprit = $3, detail = $4, finished_at = $5 \
              WHERE id = $6 AND status = 'waiting'",
@@ -173,9 +176,11 @@ impl Store {
         .bind(execution.as_str())
         .execute(&mut *transaction)
         .await?;
-        let status = Action::Execution(ExecutionStatus::Cancelled);
-        self.append(&mut transaction, Act::new(project, by, status, execution.as_str())).await?;
-        transaction.commit().await?;
+        let status = ExecutionStatus::Cancelled;
+        let told = tell_decided(&mut transaction, &Columns::of(&approval).text()?, execution, status).await?;
+        let act = Act::new(project, by, Action::Execution(status), execution.as_str());
+        self.append(&mut transaction, act).await?;
+        self.commit_telling(transaction, told).await?;
         Ok(true)
     }
 }
@@ -183,6 +188,20 @@ impl Store {
 fn act_of(approval: &Approval, by: &By, status: ExecutionStatus) -> Act {
     let act = Act::new(&approval.project, by, Action::Execution(status), approval.execution.as_str());
     approval.rule.iter().fold(act, |act, rule| act.rule(rule.as_str()))
+}
+
+/// Tells what became of an approval, and of its call if that is over. Whether anybody hears of it.
+async fn tell_decided(
+    transaction: &mut AnyConnection,
+    approval: &str,
+    execution: &ExecutionId,
+    status: ExecutionStatus,
+) -> Result<bool, StoreError> {
+    let told = outbox::decided(transaction, approval).await?;
+    if status == ExecutionStatus::Started {
+        return Ok(told);
+    }
+    Ok(outbox::finished(transaction, &[execution.as_str()]).await? || told)
 }
 
 async fn start_over(

@@ -141,7 +141,7 @@ fn sealed_anew(vault: &Vault, row: &SealedRow) -> Result<Option<BTreeMap<String,
     }
     let mut anew = BTreeMap::new();
     for (field, sealed) in &row.sealed {
-        let binding = Binding { project: &row.project, account: &row.account, field, hosts: &row.hosts };
+        let binding = Binding { project: &row.project, owner: row.account.as_str(), field, hosts: &row.hosts };
         anew.insert(field.clone(), vault.seal(&binding, &vault.open(&binding, sealed)?)?);
     }
     Ok(Some(anew))
