@@ -13,6 +13,7 @@ mod approvals;
 mod audit;
 mod connections;
 mod connectors;
+mod deliveries;
 mod executions;
 mod extract;
 mod health;
@@ -27,6 +28,7 @@ mod state;
 mod time;
 mod tools;
 mod trace;
+mod webhooks;
 
 pub use state::ApiState;
 
@@ -100,5 +102,11 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(profiles::show, profiles::put, profiles::remove))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::retry))
         .routes(routes!(audit::list))
 }
