@@ -105,7 +105,9 @@ impl Notices {
     async fn recover(&self) {
         match self.0.store.release_notices(&self.0.host_id, self.0.clock.now()).await {
             Ok(0) => {}
-            Ok(again) => tracing::info!(again, "notices were on their way when this host last ended: they are sent again"),
+            Ok(again) => {
+                tracing::info!(again, "notices were on their way when this host last ended: they are sent again")
+            }
             Err(error) => tracing::warn!(%error, "notices on their way could not be found"),
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::model::{ProjectId, Random, Secret};
+use crate::model::{ProjectId, Random, Secret, Webhook};
 
 mod agree;
 mod error;
@@ -46,6 +46,13 @@ pub struct Binding<'a> {
     pub field: &'a str,
     /// The only hosts it may be sent to, as patterns; their order does not matter.
     pub hosts: &'a [String],
+}
+
+impl<'a> Binding<'a> {
+    /// Of what a webhook's notices are signed with. It is sent nowhere.
+    pub fn of_webhook(webhook: &'a Webhook) -> Self {
+        Self { project: &webhook.project, owner: webhook.id.as_str(), field: "secret", hosts: &[] }
+    }
 }
 
 /// What sealed bytes belong to that are no credential: what a call was asked, told and answered.

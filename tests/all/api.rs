@@ -19,6 +19,7 @@ mod install;
 mod kill_sweep;
 mod metrics;
 mod neighbours;
+mod notices;
 mod once;
 mod openapi;
 mod policies;

@@ -76,8 +76,7 @@ pub(super) async fn list(
     Query(query): Query<DeliveryQuery>,
 ) -> Result<axum::Json<List<DeliveryBody>>, Problem> {
     let wanted = query.state.as_deref().map(|text| {
-        DeliveryState::parse(text)
-            .ok_or_else(|| Problem::bad_request("`state` must be pending, delivered or dead"))
+        DeliveryState::parse(text).ok_or_else(|| Problem::bad_request("`state` must be pending, delivered or dead"))
     });
     let (wanted, page, id) = (wanted.transpose()?, page(query.limit, query.cursor)?, parse(&id)?);
     let store = &state.host.store;

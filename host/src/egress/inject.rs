@@ -100,7 +100,8 @@ pub(super) fn inject(
 
 /// HMAC-SHA256 over identifier, time and body, with its version before it.
 fn signature(key: &Secret, id: &str, seconds: &str, body: &[u8]) -> Result<String, EgressError> {
-    let text = key.expose().strip_prefix(WEBHOOK_PREFIX).ok_or_else(|| unusable("a key does not begin with `whsec_`"))?;
+    let text =
+        key.expose().strip_prefix(WEBHOOK_PREFIX).ok_or_else(|| unusable("a key does not begin with `whsec_`"))?;
     let bytes = STANDARD.decode(text).map(Zeroizing::new).map_err(|_| unusable("a key is not base64"))?;
     if bytes.is_empty() {
         return Err(unusable("a key is empty"));

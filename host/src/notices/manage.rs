@@ -6,15 +6,12 @@ use thiserror::Error;
 use url::Url;
 
 use super::limits::{MAX_URL, MAX_WEBHOOKS, OVERLAP};
-use super::send::{binding, grant, request};
+use super::send::{grant, request};
 use super::{Notices, Parts};
 use crate::egress::{EgressError, Injection};
 use crate::model::{By, Event, MessageId, ProjectId, Secret, Webhook, WebhookId};
 use crate::store::{Secrets, StoreError, WebhookRow};
-use crate::vault::VaultError;
-
-/// The name of what is sealed of a webhook.
-pub(super) const SECRET: &str = "secret";
+use crate::vault::{Binding, VaultError};
 
 /// Bytes of a secret: what the specification recommends is 24 to 64.
 const SECRET_BYTES: usize = 32;
@@ -112,12 +109,7 @@ impl Notices {
     }
 
     /// Gives a webhook another secret, in clear here and nowhere else. Notices are signed with both for a day.
-    pub async fn rotate(
-        &self,
-        by: &By,
-        project: &ProjectId,
-        id: &WebhookId,
-    ) -> Result<(Webhook, String), NoticeError> {
+    pub async fn rotate(&self, by: &By, project: &ProjectId, id: &WebhookId) -> Result<(Webhook, String), NoticeError> {
         let row = self.find(project, id).await?;
         let (clear, sealed) = self.new_secret(&row.webhook)?;
         let until = by.at.plus(OVERLAP);
@@ -145,7 +137,7 @@ impl Notices {
     /// In clear and sealed.
     fn new_secret(&self, webhook: &Webhook) -> Result<(String, String), VaultError> {
         let clear = format!("whsec_{}", STANDARD.encode(self.0.random.bytes::<SECRET_BYTES>()));
-        let sealed = self.0.vault.seal(&binding(webhook), &Secret::new(clear.clone()))?;
+        let sealed = self.0.vault.seal(&Binding::of_webhook(webhook), &Secret::new(clear.clone()))?;
         Ok((clear, sealed))
     }
 }

@@ -8,10 +8,9 @@ use thiserror::Error;
 use url::Url;
 
 use super::limits::{LEASE, MAX_ATTEMPTS_KEPT, PER_LANE, TIMEOUT};
-use super::manage::SECRET;
 use super::{Notices, backoff, figures, payload};
 use crate::egress::{Body, EgressError, Grant, GrantState, Injection, Request};
-use crate::model::{By, Effect, HostPattern, PathTemplate, Route, Secret, Timestamp, Webhook, WebhookId};
+use crate::model::{By, Effect, HostPattern, PathTemplate, Route, Secret, Timestamp, WebhookId};
 use crate::store::{Claimed, Settled, StoreError, WebhookRow};
 use crate::vault::{Binding, VaultError};
 
@@ -99,13 +98,8 @@ impl Notices {
         let overlaps = row.webhook.overlap_until.is_some_and(|until| now < until);
         let previous = row.secrets.previous.as_ref().filter(|_| overlaps);
         let sealed = std::iter::once(&row.secrets.current).chain(previous);
-        sealed.map(|sealed| self.0.vault.open(&binding(&row.webhook), sealed)).collect()
+        sealed.map(|sealed| self.0.vault.open(&Binding::of_webhook(&row.webhook), sealed)).collect()
     }
-}
-
-/// What a webhook's secrets are sealed for.
-pub(super) fn binding(webhook: &Webhook) -> Binding<'_> {
-    Binding { project: &webhook.project, owner: webhook.id.as_str(), field: SECRET, hosts: &[] }
 }
 
 /// The right to post to this URL, and to nothing else.

@@ -95,7 +95,7 @@ impl Store {
         .await?;
         let stored = read_account(&mut Columns::of(&row))?;
         let told = match before {
-            Some(before) => outbox::account_moved(&mut transaction, &stored.id, before, stored.state).await?,
+            Some(before) => outbox::account_moved(&mut transaction, &stored.id, (before, stored.state), by.at).await?,
             None => false,
         };
         if created || replaced {
@@ -200,7 +200,7 @@ impl Store {
         }
         let detail = Detail::default().with("from", from.as_str()).with("to", to.as_str());
         let act = Act::new(project, by, Action::AccountState, id.as_str()).detail(detail);
-        let told = outbox::account_moved(&mut transaction, id, from, to).await?;
+        let told = outbox::account_moved(&mut transaction, id, (from, to), by.at).await?;
         self.append(&mut transaction, act).await?;
         self.commit_telling(transaction, told).await?;
         Ok(true)

@@ -100,7 +100,7 @@ impl Store {
         };
         let done = sqlx::query(
             "UPDATE notices SET state = $1, due_at = $2, ended_at = CAST($3 AS BIGINT), failures = failures + $4, \
-             attempts = $5, host = NULL WHERE id = $6 AND leases = $7 AND state = 'pending'",
+             attempts = $5, host = NULL WHERE id = $6 AND leases = $7 AND state = 'pending' AND host IS NOT NULL",
         )
         .bind(state.as_str())
         .bind(due.0)

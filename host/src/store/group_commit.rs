@@ -177,11 +177,8 @@ impl Writer {
                 Job::Outcome { .. } | Job::Act { .. } => {}
             }
         }
-        let mut written = Written {
-            updated: HashMap::with_capacity(outcomes.len()),
-            taken: HashSet::new(),
-            heard: Vec::new(),
-        };
+        let mut written =
+            Written { updated: HashMap::with_capacity(outcomes.len()), taken: HashSet::new(), heard: Vec::new() };
         let mut transaction = pool::begin(self.kind, &self.pool).await?;
         // Every writer takes keys in this order, so that none waits for one that waits for it.
         keyed.sort_by_key(|(execution, _, once)| (execution.project.as_str(), execution.key.as_str(), &once.key));

@@ -44,7 +44,7 @@ macro_rules! approval_sql {
 macro_rules! account_sql {
     ($event:literal) => {
         concat!(
-            "SELECT w.id, a.project, a.updated_at, a.id, a.connection, c.name, a.identifier, a.organization, a.label, \
+            "SELECT w.id, a.project, a.id, a.connection, c.name, a.identifier, a.organization, a.label, \
              a.state FROM accounts a JOIN connections c ON c.id = a.connection JOIN webhooks w ON w.project = a.project \
              WHERE a.id = $1 AND ",
             wants!($event)
@@ -91,7 +91,14 @@ pub(super) async fn finished(connection: &mut AnyConnection, executions: &[&str]
             let mut columns = Columns::of(&row);
             let (webhook, project, at) = (columns.text()?, columns.text()?, columns.time()?);
             let data = read_data(&mut columns, NAMES)?;
-            notices.push(Notice::new(webhook, project, Event::ExecutionFinished, at, &["execution_id", "status"], data));
+            notices.push(Notice::new(
+                webhook,
+                project,
+                Event::ExecutionFinished,
+                at,
+                &["execution_id", "status"],
+                data,
+            ));
         }
     }
     write(connection, &notices).await
@@ -115,18 +122,11 @@ pub(super) async fn decided(connection: &mut AnyConnection, approval: &str) -> R
 pub(super) async fn account_moved(
     connection: &mut AnyConnection,
     account: &AccountId,
-    from: AccountState,
-    to: AccountState,
+    (from, to): (AccountState, AccountState),
+    at: Timestamp,
 ) -> Result<bool, StoreError> {
-    const NAMES: &[&str] = &[
-        "account_id",
-        "connection_id",
-        "connection",
-        "identifier",
-        "organization",
-        "label",
-        "status",
-    ];
+    const NAMES: &[&str] =
+        &["account_id", "connection_id", "connection", "identifier", "organization", "label", "status"];
     let (query, event) = match (from, to) {
         (AccountState::Active, AccountState::Active) => return Ok(false),
         (AccountState::Active, _) => (account_sql!("account.needs_attention"), Event::AccountNeedsAttention),
@@ -138,7 +138,7 @@ pub(super) async fn account_moved(
     let mut notices = Vec::new();
     for row in sqlx::query(query).bind(account.as_str()).fetch_all(&mut *connection).await? {
         let mut columns = Columns::of(&row);
-        let (webhook, project, at) = (columns.text()?, columns.text()?, columns.time()?);
+        let (webhook, project) = (columns.text()?, columns.text()?);
         let mut data = read_data(&mut columns, NAMES)?;
         data.insert("status_before".into(), from.as_str().into());
         notices.push(Notice::new(webhook, project, event, at, &["account_id", "status", "status_before"], data));

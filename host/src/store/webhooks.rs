@@ -284,4 +284,3 @@ fn read_webhook(columns: &mut Columns<'_>) -> Result<WebhookRow, StoreError> {
     };
     Ok(WebhookRow { webhook, secrets: Secrets { current: columns.text()?, previous: columns.maybe_text()? } })
 }
-

@@ -46,6 +46,7 @@ async fn the_document_is_complete() {
     DELETE /v1/keys/{id}
     DELETE /v1/policies/{id}
     DELETE /v1/profiles/{name}
+    DELETE /v1/webhooks/{id}
     GET /healthz
     GET /metrics
     GET /readyz
@@ -68,7 +69,11 @@ async fn the_document_is_complete() {
     GET /v1/profiles/{name}
     GET /v1/tools
     GET /v1/tools/{name}
+    GET /v1/webhooks
+    GET /v1/webhooks/{id}
+    GET /v1/webhooks/{id}/deliveries
     PATCH /v1/connections/{name}
+    PATCH /v1/webhooks/{id}
     POST /v1/approvals/{id}/approve
     POST /v1/approvals/{id}/reject
     POST /v1/connections
@@ -82,6 +87,10 @@ async fn the_document_is_complete() {
     POST /v1/policies/evaluate
     POST /v1/profiles
     POST /v1/tools/{name}/execute
+    POST /v1/webhooks
+    POST /v1/webhooks/{id}/deliveries/{message}/retry
+    POST /v1/webhooks/{id}/rotate
+    POST /v1/webhooks/{id}/test
     PUT /v1/connections/{name}/accounts/{identifier}
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}
