@@ -44,7 +44,7 @@ pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
 pub use call_context::{CallContext, MAX_CANDIDATES};
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
-pub use deliveries::{Claimed, Settled};
+pub use deliveries::{Claimed, Settled, Settlement};
 pub use error::StoreError;
 pub use executions::{ExecutionFilter, Outcome};
 pub use group_commit::{MAX_BATCH, MAX_QUEUE};

@@ -19,8 +19,8 @@ pub(super) const SWEEP: Duration = Duration::from_secs(60);
 /// Webhooks that are sent to at the same time: more than fail at once, few enough connections for a small machine.
 pub(super) const MAX_LANES: usize = 64;
 
-/// Notices on their way to one webhook at the same time: receivers are small programs.
-pub(super) const PER_LANE: u32 = 4;
+/// Notices on their way to one webhook at the same time: receivers are small programs. They share two waits for the disk.
+pub(super) const PER_LANE: u32 = 8;
 
 /// Time for one attempt, the answer's body included: what the specification advises receivers to stay below.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(15);

@@ -11,7 +11,7 @@ use super::limits::{LEASE, MAX_ATTEMPTS_KEPT, PER_LANE, TIMEOUT};
 use super::{Notices, backoff, figures, payload};
 use crate::egress::{Body, EgressError, Grant, GrantState, Injection, Request};
 use crate::model::{By, Effect, HostPattern, PathTemplate, Route, Secret, Timestamp, WebhookId};
-use crate::store::{Claimed, Settled, StoreError, WebhookRow};
+use crate::store::{Claimed, Settled, Settlement, StoreError, WebhookRow};
 use crate::vault::{Binding, VaultError};
 
 /// What a receiver answers that is gone for good, and wants no more of this.
@@ -27,7 +27,7 @@ enum SendError {
 }
 
 /// One attempt as a notice's row tells of it. No text of the receiver's is in it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Attempt {
     /// Milliseconds.
     at: i64,
@@ -37,52 +37,52 @@ struct Attempt {
 }
 
 impl Notices {
-    /// Sends a few notices that are due for a webhook, all at the same time.
+    /// Sends a few notices that are due for a webhook, all at the same time, and writes down what came of them together:
+    /// one wait for the disk, which calls need too.
     pub(super) async fn send_some(&self, webhook: &WebhookId) -> Result<(), StoreError> {
         let parts = &self.0;
         let Some(row) = parts.store.webhook(webhook).await?.filter(|row| !row.webhook.disabled) else { return Ok(()) };
         let now = parts.clock.now();
         let claimed = parts.store.claim_notices(webhook, &parts.host_id, now, now.plus(LEASE), PER_LANE).await?;
         let attempts = claimed.iter().map(|claimed| self.attempt(&row, claimed));
-        futures_util::future::join_all(attempts).await.into_iter().collect()
-    }
-
-    async fn attempt(&self, row: &WebhookRow, claimed: &Claimed) -> Result<(), StoreError> {
-        let (parts, webhook) = (&self.0, &row.webhook);
-        let (at, started) = (parts.clock.now(), Instant::now());
-        let answer = self.send(row, claimed, at).await;
-        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (status, error) = match answer {
-            Ok(status) => (Some(status), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
+        let made = futures_util::future::join_all(attempts).await;
+        let settlements: Vec<Settlement> =
+            claimed.iter().zip(&made).map(|(claimed, made)| self.settlement(claimed, made)).collect();
         let now = parts.clock.now();
-        let chance = u32::from_le_bytes(parts.random.bytes());
-        let settled = settled(status, claimed.failures, now, chance);
-        let attempts = with_attempt(&claimed.attempts, Attempt { at: at.0, status, error: error.clone(), took_ms });
-        if status == Some(GONE) && parts.store.switch_webhook_off(&By::host(now), webhook).await? {
-            tracing::warn!(webhook = %webhook.id, "its receiver answers that it is gone: the webhook is off now");
+        if made.iter().any(|made| made.status == Some(GONE))
+            && parts.store.switch_webhook_off(&By::host(now), &row.webhook).await?
+        {
+            tracing::warn!(%webhook, "its receiver answers that it is gone: the webhook is off now");
         }
-        if !parts.store.settle_notice(claimed, settled, &attempts, now).await? {
-            tracing::debug!(notice = %claimed.id, "another host sends this notice by now, or it was removed");
-            return Ok(());
-        }
-        let (id, event) = (&claimed.id, claimed.event.as_str());
-        match settled {
-            Settled::Delivered => {
-                figures::count("delivered");
-                tracing::debug!(webhook = %webhook.id, notice = %id, event, status, "a notice was delivered");
-            }
-            Settled::Again(_) => {
-                figures::count("failed");
-                tracing::info!(webhook = %webhook.id, notice = %id, event, status, error, "a notice was not taken");
-            }
-            Settled::Dead => {
-                figures::count("dead");
-                tracing::warn!(webhook = %webhook.id, notice = %id, event, status, error, "a notice was given up");
+        let own = parts.store.settle_notices(&settlements, now).await?;
+        for ((claimed, made), (settlement, own)) in claimed.iter().zip(&made).zip(settlements.iter().zip(own)) {
+            if own {
+                tell(webhook, claimed, made, settlement.settled);
+            } else {
+                tracing::debug!(notice = %claimed.id, "another host sends this notice by now, or it was removed");
             }
         }
         Ok(())
+    }
+
+    async fn attempt(&self, row: &WebhookRow, claimed: &Claimed) -> Attempt {
+        let (at, started) = (self.0.clock.now(), Instant::now());
+        let (status, error) = match self.send(row, claimed, at).await {
+            Ok(status) => (Some(status), None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Attempt { at: at.0, status, error, took_ms }
+    }
+
+    fn settlement(&self, claimed: &Claimed, made: &Attempt) -> Settlement {
+        let chance = u32::from_le_bytes(self.0.random.bytes());
+        Settlement {
+            id: claimed.id.clone(),
+            lease: claimed.lease,
+            settled: settled(made.status, claimed.failures, self.0.clock.now(), chance),
+            attempts: with_attempt(&claimed.attempts, made.clone()),
+        }
     }
 
     /// The status of the receiver's answer. Its body is read to a limit, and nothing of it is kept.
@@ -99,6 +99,25 @@ impl Notices {
         let previous = row.secrets.previous.as_ref().filter(|_| overlaps);
         let sealed = std::iter::once(&row.secrets.current).chain(previous);
         sealed.map(|sealed| self.0.vault.open(&Binding::of_webhook(&row.webhook), sealed)).collect()
+    }
+}
+
+/// Tells in figures and log what came of an attempt.
+fn tell(webhook: &WebhookId, claimed: &Claimed, made: &Attempt, settled: Settled) {
+    let (id, event, status, error) = (&claimed.id, claimed.event.as_str(), made.status, made.error.as_deref());
+    match settled {
+        Settled::Delivered => {
+            figures::count("delivered");
+            tracing::debug!(%webhook, notice = %id, event, status, "a notice was delivered");
+        }
+        Settled::Again(_) => {
+            figures::count("failed");
+            tracing::info!(%webhook, notice = %id, event, status, error, "a notice was not taken");
+        }
+        Settled::Dead => {
+            figures::count("dead");
+            tracing::warn!(%webhook, notice = %id, event, status, error, "a notice was given up");
+        }
     }
 }
 

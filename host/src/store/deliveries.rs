@@ -4,6 +4,8 @@
 //! the answer. If the host ends before, the notice is due again then, for any host. Each lease has a number, and only
 //! the last one says what came of the notice.
 
+use sqlx::AnyConnection;
+
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Page, PageRequest, Store, StoreError};
@@ -37,6 +39,19 @@ pub enum Settled {
     Again(Timestamp),
     /// It is given up.
     Dead,
+}
+
+/// What came of a notice, to be written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// The notice.
+    pub id: MessageId,
+    /// The lease under which it was sent.
+    pub lease: i64,
+    /// What came of it.
+    pub settled: Settled,
+    /// Its last attempts, as a JSON list.
+    pub attempts: String,
 }
 
 macro_rules! columns {
@@ -85,33 +100,15 @@ impl Store {
         rows.iter().map(|row| read_claimed(&mut Columns::of(row))).collect()
     }
 
-    /// Writes down what came of a notice, with all its attempts. `false` if it is not this lease's to say any more.
-    pub async fn settle_notice(
-        &self,
-        claimed: &Claimed,
-        settled: Settled,
-        attempts: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let (state, due, ended, failed) = match settled {
-            Settled::Delivered => (DeliveryState::Delivered, now, Some(now), 0),
-            Settled::Again(due) => (DeliveryState::Pending, due, None, 1),
-            Settled::Dead => (DeliveryState::Dead, now, Some(now), 1),
-        };
-        let done = sqlx::query(
-            "UPDATE notices SET state = $1, due_at = $2, ended_at = CAST($3 AS BIGINT), failures = failures + $4, \
-             attempts = $5, host = NULL WHERE id = $6 AND leases = $7 AND state = 'pending' AND host IS NOT NULL",
-        )
-        .bind(state.as_str())
-        .bind(due.0)
-        .bind(ended.map(|at| at.0))
-        .bind(i64::from(failed))
-        .bind(attempts)
-        .bind(claimed.id.as_str())
-        .bind(claimed.lease)
-        .execute(self.write())
-        .await?;
-        Ok(done.rows_affected() > 0)
+    /// Writes down what came of notices; for each, whether it was this lease's to say.
+    pub async fn settle_notices(&self, settlements: &[Settlement], now: Timestamp) -> Result<Vec<bool>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut done = Vec::with_capacity(settlements.len());
+        for settlement in settlements {
+            done.push(settle(&mut transaction, settlement, now).await?);
+        }
+        transaction.commit().await?;
+        Ok(done)
     }
 
     /// What `host` was sending when it ended is due at once; gives how many notices those are. For the start of a host.
@@ -209,6 +206,28 @@ impl Store {
         .await?;
         Ok(ended.rows_affected() + left.rows_affected())
     }
+}
+
+async fn settle(transaction: &mut AnyConnection, settlement: &Settlement, now: Timestamp) -> Result<bool, StoreError> {
+    let (state, due, ended, failed) = match settlement.settled {
+        Settled::Delivered => (DeliveryState::Delivered, now, Some(now), 0),
+        Settled::Again(due) => (DeliveryState::Pending, due, None, 1),
+        Settled::Dead => (DeliveryState::Dead, now, Some(now), 1),
+    };
+    let done = sqlx::query(
+        "UPDATE notices SET state = $1, due_at = $2, ended_at = CAST($3 AS BIGINT), failures = failures + $4, \
+         attempts = $5, host = NULL WHERE id = $6 AND leases = $7 AND state = 'pending' AND host IS NOT NULL",
+    )
+    .bind(state.as_str())
+    .bind(due.0)
+    .bind(ended.map(|at| at.0))
+    .bind(i64::from(failed))
+    .bind(settlement.attempts.as_str())
+    .bind(settlement.id.as_str())
+    .bind(settlement.lease)
+    .execute(transaction)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 fn read_claimed(columns: &mut Columns<'_>) -> Result<Claimed, StoreError> {

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use gloveport::config::Database;
+use gloveport::model::{By, Random};
+use gloveport::store::Store;
+use gloveport::vault::{self, KeySource, Vault};
 use gloveport_tests::host::log;
 
 use super::*;
@@ -197,4 +201,25 @@ async fn a_project_has_so_many_webhooks_and_no_more() {
         quiet.post("/v1/webhooks", &body).await.expect(201);
     }
     assert_eq!(quiet.post("/v1/webhooks", &body).await.problem(409), "conflict");
+}
+
+/// A webhook's secrets survive a rotation of the master key, and the old key can go.
+#[tokio::test]
+async fn secrets_are_sealed_with_a_new_master_key() {
+    let host = TestHost::start().await;
+    let receiver = receiver().await;
+    let hook = Hook::of(&host, &receiver.url("/"), &[]).await;
+    let second = hook.client.post(&hook.path("/rotate"), &json!({})).await.expect(200)["secret"].clone();
+    let second = second.as_str().unwrap();
+    host.search_for(canary(second));
+    let store = Store::open(&Database::Sqlite(host.data().join("gloveport.db"))).await.unwrap();
+    let vault = Vault::load(KeySource::File(host.data().join("master.key")), Random::system()).unwrap();
+    let by = By::cli(Clock::system().now());
+    for expected in [1, 1] {
+        assert_eq!(vault::rotate(&store, &vault, &by, |_| {}).await.unwrap().webhooks, expected);
+        assert_eq!(vault::reseal(&store, &vault, &by, |_| {}).await.unwrap().webhooks, 0, "they are");
+    }
+    assert_eq!(vault::drop_unused(&store, &vault).await.unwrap().len(), 2);
+    hook.test().await;
+    check_signed(&receiver.wait_for(1).await[0], &[second, &hook.secret]);
 }
