@@ -203,7 +203,7 @@ async fn a_notice_is_one_hosts_at_a_time() {
         };
         let now = || f.clock.now();
         assert_eq!(f.store.due_webhooks(Timestamp(start.0 - 1)).await.unwrap(), []);
-        assert_eq!(f.store.due_webhooks(start).await.unwrap(), [webhook.id.clone()]);
+        assert_eq!(f.store.due_webhooks(start).await.unwrap(), std::slice::from_ref(&webhook.id));
         let first = claim("a").await.remove(0);
         assert_eq!((&first.id, first.event, first.failures), (&id, Event::WebhookTest, 0));
         assert_eq!((claim("b").await, f.store.due_webhooks(now()).await.unwrap()), (vec![], vec![]));

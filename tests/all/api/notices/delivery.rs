@@ -185,7 +185,8 @@ async fn two_hosts_send_each_notice_once() {
             agent.post("/v1/tools/probe_say_nothing/execute", &body),
             there.post("/v1/tools/probe_say_nothing/execute", &body)
         );
-        (one.expect(200), two.expect(200));
+        one.expect(200);
+        two.expect(200);
     }
     receiver.wait_for(40).await;
     hook.until("pending", 40).await;
