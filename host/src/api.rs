@@ -14,6 +14,7 @@ mod audit;
 mod connections;
 mod connectors;
 mod continuing;
+mod deliveries;
 mod executions;
 mod extract;
 mod health;
@@ -28,6 +29,7 @@ mod state;
 mod time;
 mod tools;
 mod trace;
+mod webhooks;
 
 pub use state::ApiState;
 
@@ -102,5 +104,11 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(profiles::show, profiles::put, profiles::remove))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::retry))
         .routes(routes!(audit::list))
 }

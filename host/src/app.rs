@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
 use crate::model::{Clock, Random, Secret};
+use crate::notices::{self, Notices};
 use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use crate::store::{Store, StoreError};
 use crate::vault::{self, KeySource, Vault, VaultError};
@@ -102,6 +103,15 @@ impl App {
             tracing::warn!(lost, "calls were running when this host last ended: their outcome is unknown");
         }
         let pace = call::Pace::new(&config.limits, &clock);
+        let notices = Notices::new(notices::Parts {
+            store: store.clone(),
+            vault: Arc::clone(&vault),
+            egress: Arc::clone(&egress),
+            clock: clock.clone(),
+            random,
+            host_id: host_id.clone(),
+            public_url: config.public_url.clone(),
+        });
         let host = Host::new(call::Shared {
             store,
             vault,
@@ -120,7 +130,7 @@ impl App {
             running: Default::default(),
             stoppable: Default::default(),
         });
-        Ok(Self { state: ApiState { host, metrics }, first_key, stop_grace: config.stop_grace })
+        Ok(Self { state: ApiState { host, notices, metrics }, first_key, stop_grace: config.stop_grace })
     }
 }
 

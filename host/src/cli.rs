@@ -26,6 +26,7 @@ pub mod telemetry;
 #[cfg(test)]
 mod testing;
 mod upload;
+mod webhook;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -84,6 +85,8 @@ enum Command {
     Policy(policy::Args),
     /// Say what an agent may use.
     Profile(profile::Args),
+    /// Let programs hear of what happens.
+    Webhook(webhook::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
     /// Verify the chain of audit rows, and keep copies of it.
@@ -136,6 +139,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Approval(args) => approval::run(args, session).await,
         Command::Policy(args) => policy::run(args, session).await,
         Command::Profile(args) => profile::run(args, session).await,
+        Command::Webhook(args) => webhook::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
         Command::Audit(args) => audit::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
@@ -183,6 +187,9 @@ mod tests {
             "call",
             "profile",
             "profile put",
+            "webhook",
+            "webhook add",
+            "webhook deliveries hook_1 --state odd",
             "key add",
             "key add --role root",
             "key rotate now",

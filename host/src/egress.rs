@@ -26,10 +26,13 @@ mod tests;
 
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::config::PrivateNetworks;
 use crate::model::Random;
 use client::Clients;
-use exchange::exchange;
+use exchange::{check_literal, exchange};
+use resolve::Transport;
 use scrub::Scrubber;
 
 pub use error::EgressError;
@@ -128,6 +131,15 @@ impl Egress {
             }
         }
         Err(EgressError::Limit("more attempts at a request than can be counted".into()))
+    }
+
+    /// Refuses a URL whose host is an address that nothing may be sent to. What a name stands for is seen when something is
+    /// sent.
+    ///
+    /// # Errors
+    /// [`EgressError::AddressNotAllowed`].
+    pub fn check_address(&self, url: &Url) -> Result<(), EgressError> {
+        check_literal(url, Transport::of(url), &self.private_networks)
     }
 
     async fn send_once(&self, grant: &Grant, planned: &Planned) -> Result<Response, EgressError> {

@@ -16,6 +16,7 @@ pub mod accounts;
 pub mod catalog;
 
 pub mod call;
+pub mod notices;
 
 pub mod api;
 

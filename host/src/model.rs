@@ -18,6 +18,7 @@ mod secret;
 mod template;
 mod tool;
 mod url_template;
+mod webhook;
 
 pub use account::{Account, AccountState, TransitionError};
 pub use approval::{Approval, ApprovalState};
@@ -31,9 +32,13 @@ pub use connector::{Connector, Import, TestCall};
 pub use execution::{Execution, ExecutionStatus, Latency};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
-pub use id::{AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, PolicyId, ProfileId, ProjectId, RequestId};
+pub use id::{
+    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, PolicyId, ProfileId, ProjectId, RequestId,
+    WebhookId,
+};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
 pub use template::{Preset, PresetError, RenderError, Variable};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
+pub use webhook::{Delivery, DeliveryState, Event, Webhook};

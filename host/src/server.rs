@@ -34,6 +34,9 @@ pub async fn run(
     });
     let swept = host.clone();
     let sweeping = tokio::spawn(async move { swept.sweep().await });
+    let (notices, quiet) = (app.state.notices.clone(), CancellationToken::new());
+    let told = quiet.clone();
+    let noticing = tokio::spawn(async move { notices.run(told).await });
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let router = api::router(app.state);
@@ -50,6 +53,11 @@ pub async fn run(
     let closed = tokio::time::timeout(CLOSE, &mut serving).await.is_ok();
     if !closed {
         serving.abort();
+    }
+    // After the calls, so that what these told is on its way; what is not sent now is sent after the next start.
+    quiet.cancel();
+    if noticing.await.is_err() {
+        tracing::error!("the task that sends notices ended abnormally");
     }
     following.abort();
     sweeping.abort();

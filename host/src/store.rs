@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use sqlx::{Any, AnyPool, Transaction};
+use tokio::sync::Notify;
 
 use crate::config::Database;
 
@@ -18,12 +19,14 @@ mod call_context;
 mod connections;
 mod connectors;
 mod decisions;
+mod deliveries;
 mod error;
 mod executions;
 mod group_commit;
 mod idempotency;
 mod keys;
 mod master_keys;
+mod outbox;
 mod page;
 mod pauses;
 mod policies;
@@ -34,6 +37,7 @@ mod revisions;
 mod row;
 mod sealed;
 mod values;
+mod webhooks;
 
 pub use accounts::AccountFilter;
 pub use approvals::{Bodies, Decided, Edited, Wait};
@@ -41,6 +45,7 @@ pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
 pub use call_context::{CallContext, MAX_CANDIDATES};
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
+pub use deliveries::{Claimed, Settled, Settlement};
 pub use error::StoreError;
 pub use executions::{ExecutionFilter, Outcome};
 pub use group_commit::{MAX_BATCH, MAX_QUEUE};
@@ -52,6 +57,7 @@ pub use policies::{PolicyRow, PolicySet};
 pub use profiles::ProfileRow;
 pub use revisions::Subject;
 pub use sealed::{SealedCredential, SealedRow};
+pub use webhooks::{Secrets, WebhookRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.
 #[derive(Clone)]
@@ -68,6 +74,8 @@ struct Inner {
     journal: group_commit::Journal,
     ledger: Arc<audit::Ledger>,
     cache: cache::Cache,
+    /// Told when notices were written.
+    noticed: Arc<Notify>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,8 +92,10 @@ impl Store {
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         let (kind, read, write) = pool::open(database).await?;
         let ledger = Arc::new(audit::Ledger::new(kind));
-        let journal = group_commit::start(kind, write.clone(), Arc::clone(&ledger));
-        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache: cache::Cache::default() }) })
+        let noticed = Arc::new(Notify::new());
+        let journal = group_commit::start(kind, write.clone(), Arc::clone(&ledger), Arc::clone(&noticed));
+        let cache = cache::Cache::default();
+        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache, noticed }) })
     }
 
     /// Makes sure that no other host runs on this SQLite file, and from then on keeps in memory what every call reads.

@@ -1,6 +1,6 @@
 //! Seals secrets for the database and opens them for one call.
 //!
-//! A sealed text is authenticated together with the project, account, field and allowed hosts that it belongs to: moved
+//! A sealed text is authenticated together with the project, owner, field and allowed hosts that it belongs to: moved
 //! to another row, or kept in a row whose hosts were widened, it does not open. The master keys come from a file that
 //! only its owner can read, or from the environment.
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::model::{AccountId, ProjectId, Random, Secret};
+use crate::model::{ProjectId, Random, Secret, Webhook};
 
 mod agree;
 mod error;
@@ -40,12 +40,19 @@ pub enum KeySource {
 pub struct Binding<'a> {
     /// The tenant.
     pub project: &'a ProjectId,
-    /// Whose credential it is part of.
-    pub account: &'a AccountId,
+    /// Whose it is: the identifier of an account, or of a webhook.
+    pub owner: &'a str,
     /// Which part.
     pub field: &'a str,
     /// The only hosts it may be sent to, as patterns; their order does not matter.
     pub hosts: &'a [String],
+}
+
+impl<'a> Binding<'a> {
+    /// Of what a webhook's notices are signed with. It is sent nowhere.
+    pub fn of_webhook(webhook: &'a Webhook) -> Self {
+        Self { project: &webhook.project, owner: webhook.id.as_str(), field: "secret", hosts: &[] }
+    }
 }
 
 /// What sealed bytes belong to that are no credential: what a call was asked, told and answered.

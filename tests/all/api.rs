@@ -20,6 +20,7 @@ mod kill_sweep;
 mod metrics;
 mod neighbours;
 mod nested;
+mod notices;
 mod once;
 mod openapi;
 mod policies;

@@ -7,6 +7,7 @@ mod executions;
 mod fixture;
 mod idempotency;
 mod limits;
+mod outbox;
 mod profiles;
 mod rows;
 mod vault;

@@ -46,6 +46,7 @@ enum Running {
         stop: oneshot::Sender<()>,
         server: JoinHandle<Result<(), String>>,
         host: Box<gloveport::call::Host>,
+        notices: gloveport::notices::Notices,
     },
     Child(Box<Child>),
     Stopped,
@@ -99,7 +100,23 @@ impl TestHost {
     /// When the host is not a task of this process.
     pub async fn sweep(&self) {
         match &self.running {
-            Running::Task { host, .. } => host.sweep_once().await,
+            Running::Task { host, notices, .. } => {
+                host.sweep_once().await;
+                notices.sweep().await;
+            }
+            Running::Child(_) | Running::Stopped => panic!("the host is not in this process"),
+        }
+    }
+
+    /// Sends the notices that are due by the test's clock. What the host has begun to send by itself may still be on its
+    /// way afterwards.
+    ///
+    /// # Panics
+    ///
+    /// When the host is not a task of this process.
+    pub async fn deliver(&self) {
+        match &self.running {
+            Running::Task { notices, .. } => notices.deliver_due().await,
             Running::Child(_) | Running::Stopped => panic!("the host is not in this process"),
         }
     }

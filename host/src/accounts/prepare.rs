@@ -51,7 +51,8 @@ pub fn prepare(
     account.updated_at = clock.now();
     let mut sealed = BTreeMap::new();
     for (field, secret) in secrets {
-        let binding = Binding { project: &account.project, account: &account.id, field: &field, hosts: &account.hosts };
+        let binding =
+            Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts: &account.hosts };
         sealed.insert(field.clone(), vault.seal(&binding, &secret)?);
     }
     Ok(Prepared { account, sealed })

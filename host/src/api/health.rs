@@ -38,5 +38,6 @@ pub(super) async fn ready(State(state): State<ApiState>) -> Result<axum::Json<He
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub(super) async fn metrics(State(state): State<ApiState>) -> Response {
     state.host.note_pool();
+    state.notices.note_oldest().await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], state.metrics.render()).into_response()
 }

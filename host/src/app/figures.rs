@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::AppError;
-use crate::call;
+use crate::{call, notices};
 
 /// Upper bounds in seconds: from what an instance takes (tens of microseconds) to the longest call (two minutes).
 const BUCKETS: &[f64] = &[
@@ -29,5 +29,6 @@ pub(super) fn recorder() -> Result<PrometheusHandle, AppError> {
     metrics::set_global_recorder(recorder)
         .map_err(|_| AppError::Figures("this process keeps figures elsewhere already".into()))?;
     call::describe_metrics();
+    notices::describe_metrics();
     Ok(installed.insert(handle).clone())
 }

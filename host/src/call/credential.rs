@@ -70,7 +70,7 @@ fn injection(vault: &Vault, resolved: &Resolved) -> Result<Injection, Fault> {
 fn open(vault: &Vault, resolved: &Resolved, field: &str) -> Result<Secret, Fault> {
     let account = &resolved.context.account;
     if let Some(sealed) = resolved.context.sealed.get(field) {
-        let binding = Binding { project: &account.project, account: &account.id, field, hosts: &account.hosts };
+        let binding = Binding { project: &account.project, owner: account.id.as_str(), field, hosts: &account.hosts };
         return vault.open(&binding, sealed).map_err(|error| faults::vault(&error));
     }
     // An optional field that was left empty is an empty value, as in a form.

@@ -60,7 +60,9 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
     let by = By::cli(Clock::system().now());
     let mut done = vault::rotate(&store, &vault, &by, progress).await.map_err(failed)?;
     // A host that had sealed with the old key just before may have stored it just after: once more finds that.
-    done.resealed += vault::reseal(&store, &vault, &by, |_| {}).await.map_err(failed)?.resealed;
+    let again = vault::reseal(&store, &vault, &by, |_| {}).await.map_err(failed)?;
+    done.resealed += again.resealed;
+    done.webhooks += again.webhooks;
     writeln!(
         session.out,
         "New key {}: {} accounts sealed anew, {} were already, or have none.",
@@ -68,6 +70,9 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
         done.resealed,
         done.kept
     )?;
+    if done.webhooks > 0 {
+        writeln!(session.out, "The secrets of {} webhooks were sealed anew.", done.webhooks)?;
+    }
     for account in &done.unreadable {
         writeln!(session.out, "The credential of {account} does not open: connect it again.")?;
     }

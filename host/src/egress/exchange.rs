@@ -47,7 +47,7 @@ async fn send_hop(
     grant: &Grant,
     hop: &Hop,
 ) -> Result<reqwest::Response, EgressError> {
-    let transport = if hop.url.scheme() == "https" { Transport::Tls } else { Transport::Plain };
+    let transport = Transport::of(&hop.url);
     check_literal(&hop.url, transport, allowed)?;
     let (mut url, mut headers) = (hop.url.clone(), hop.headers.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
@@ -56,7 +56,7 @@ async fn send_hop(
     }
     // Last, so that nothing comes after the credential that could look at it or replace it.
     if hop.trusted {
-        inject(&grant.injection, &mut url, &mut headers)?;
+        inject(&grant.injection, &mut url, &mut headers, hop.body.as_deref())?;
     }
     let mut request = reqwest::Request::new(hop.method.clone(), url);
     *request.headers_mut() = headers;
@@ -79,7 +79,7 @@ async fn send_hop(
 }
 
 /// The client asks its resolver for names only: an address in the URL is checked here.
-fn check_literal(url: &Url, transport: Transport, allowed: &PrivateNetworks) -> Result<(), EgressError> {
+pub(super) fn check_literal(url: &Url, transport: Transport, allowed: &PrivateNetworks) -> Result<(), EgressError> {
     let address: IpAddr = match url.host() {
         Some(Host::Ipv4(address)) => address.into(),
         Some(Host::Ipv6(address)) => address.into(),

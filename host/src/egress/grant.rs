@@ -9,7 +9,7 @@ use url::Url;
 use super::Attempt;
 use super::scrub::Scrubber;
 use super::trace::Trace;
-use crate::model::{AccountId, HostPattern, Placement, Route, Secret};
+use crate::model::{AccountId, HostPattern, Placement, Route, Secret, Timestamp};
 
 /// The right to send requests for one call.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub struct GrantState {
     open_writes: AtomicU32,
     /// Whether redirects to writes are answers and not followed.
     shown_only: AtomicBool,
+    /// Whether all redirects are.
+    follows_none: AtomicBool,
     /// What became of each request.
     pub(super) trace: Trace,
     /// What takes the credential out of answers: prepared once for all requests of the call.
@@ -60,6 +62,16 @@ impl GrantState {
         self.shown_only.load(Ordering::Relaxed)
     }
 
+    /// Makes each redirect the answer: what was signed is for the one that it was addressed to.
+    pub fn follow_no_redirects(&self) {
+        self.follows_none.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`GrantState::follow_no_redirects`] was called.
+    pub(super) fn follows_no_redirects(&self) -> bool {
+        self.follows_none.load(Ordering::Relaxed)
+    }
+
     /// The state of a grant that nothing was sent with yet.
     #[expect(clippy::new_without_default, reason = "a state is begun on purpose, never by accident")]
     pub fn new() -> Self {
@@ -68,6 +80,7 @@ impl GrantState {
             writes: AtomicU32::new(0),
             open_writes: AtomicU32::new(0),
             shown_only: AtomicBool::new(false),
+            follows_none: AtomicBool::new(false),
             trace: Trace::new(),
             scrubber: OnceLock::new(),
         }
@@ -124,6 +137,16 @@ pub enum Injection {
         username: Username,
         /// Password, or a filler in its place.
         password: Secret,
+    },
+    /// A signature over the body, as Standard Webhooks 1.0 has it: `webhook-id`, `webhook-timestamp` and
+    /// `webhook-signature`.
+    Webhook {
+        /// The same each time that the same notice is sent.
+        id: String,
+        /// When it is sent: to the second.
+        at: Timestamp,
+        /// `whsec_` and base64: one signature with each.
+        keys: Vec<Secret>,
     },
 }
 

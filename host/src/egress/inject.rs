@@ -2,20 +2,30 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::utf8_percent_encode;
+use sha2::Sha256;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::target::UNRESERVED;
 use super::{EgressError, Injection, Username};
-use crate::model::Placement;
+use crate::model::{Placement, Secret};
+
+/// What a webhook's secret begins with.
+pub(super) const WEBHOOK_PREFIX: &str = "whsec_";
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// The header that carries the credential, if one does: no guest may set it.
 pub(super) fn injected_header(injection: &Injection) -> Option<String> {
     match injection {
         Injection::None => None,
         Injection::Bearer(_) | Injection::Basic { .. } => Some(AUTHORIZATION.as_str().to_owned()),
+        Injection::Webhook { .. } => Some(WEBHOOK_SIGNATURE.as_str().to_owned()),
         Injection::ApiKey { placement: Placement::Header, name, .. } => Some(name.to_ascii_lowercase()),
         Injection::ApiKey { placement: Placement::Cookie, .. } => Some(COOKIE.as_str().to_owned()),
         Injection::ApiKey { placement: Placement::Query, .. } => None,
@@ -35,9 +45,26 @@ pub(super) fn injected_parameter(injection: &Injection) -> Option<&str> {
 /// # Errors
 /// [`EgressError::Credential`] if the credential is empty or has characters that its place cannot hold. The text says
 /// what is wrong and never what the credential is.
-pub(super) fn inject(injection: &Injection, url: &mut Url, headers: &mut HeaderMap) -> Result<(), EgressError> {
+pub(super) fn inject(
+    injection: &Injection,
+    url: &mut Url,
+    headers: &mut HeaderMap,
+    body: Option<&[u8]>,
+) -> Result<(), EgressError> {
     match injection {
         Injection::None => Ok(()),
+        Injection::Webhook { id, at, keys } => {
+            // Whole seconds: the remainder is cut, before 1970 too.
+            let seconds = at.0.div_euclid(1_000).to_string();
+            let signatures = keys.iter().map(|key| signature(key, id, &seconds, body.unwrap_or_default()));
+            let signatures = signatures.collect::<Result<Vec<_>, _>>()?;
+            if signatures.is_empty() {
+                return Err(unusable("there is no key to sign with"));
+            }
+            set(headers, WEBHOOK_ID, id)?;
+            set(headers, WEBHOOK_TIMESTAMP, &seconds)?;
+            set(headers, WEBHOOK_SIGNATURE, &signatures.join(" "))
+        }
         Injection::Bearer(token) => {
             let token = visible(token.expose(), "the token")?;
             set(headers, AUTHORIZATION, &format!("Bearer {token}"))
@@ -69,6 +96,21 @@ pub(super) fn inject(injection: &Injection, url: &mut Url, headers: &mut HeaderM
             }
         }
     }
+}
+
+/// HMAC-SHA256 over identifier, time and body, with its version before it.
+fn signature(key: &Secret, id: &str, seconds: &str, body: &[u8]) -> Result<String, EgressError> {
+    let text =
+        key.expose().strip_prefix(WEBHOOK_PREFIX).ok_or_else(|| unusable("a key does not begin with `whsec_`"))?;
+    let bytes = STANDARD.decode(text).map(Zeroizing::new).map_err(|_| unusable("a key is not base64"))?;
+    if bytes.is_empty() {
+        return Err(unusable("a key is empty"));
+    }
+    let mut code = Hmac::<Sha256>::new_from_slice(&bytes).map_err(|_| unusable("a key cannot sign"))?;
+    for part in [id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
+        code.update(part);
+    }
+    Ok(format!("v1,{}", STANDARD.encode(code.finalize().into_bytes())))
 }
 
 /// Removes the parameter that carries the credential, as an upstream may have echoed it into a redirect.
@@ -138,7 +180,7 @@ fn unusable(reason: &str) -> EgressError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Secret;
+    use crate::model::Timestamp;
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.into())
@@ -155,7 +197,7 @@ mod tests {
     fn apply(injection: &Injection) -> Result<(String, Vec<(String, String)>), EgressError> {
         let mut url = Url::parse("https://api.example.com/v1?a=1").unwrap();
         let mut headers = HeaderMap::new();
-        inject(injection, &mut url, &mut headers)?;
+        inject(injection, &mut url, &mut headers, None)?;
         assert!(headers.values().all(HeaderValue::is_sensitive));
         let list = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
         Ok((url.to_string(), list))
@@ -221,6 +263,37 @@ mod tests {
             basic("a\0", "pass"),
         ] {
             assert!(matches!(apply(&injection), Err(EgressError::Credential(_))), "{injection:?}");
+        }
+    }
+
+    /// Signs `{"test": 2432232314}`.
+    fn signed(at: i64, keys: &[&str]) -> Result<HeaderMap, EgressError> {
+        let keys = keys.iter().map(|key| secret(key)).collect();
+        let injection = Injection::Webhook { id: "msg_p5jXN8AQM9LWM0D4loKWxJek".into(), at: Timestamp(at), keys };
+        let mut url = Url::parse("https://hooks.example.com/").unwrap();
+        let mut headers = HeaderMap::new();
+        inject(&injection, &mut url, &mut headers, Some(br#"{"test": 2432232314}"#)).map(|()| headers)
+    }
+
+    /// The example that libraries of Standard Webhooks test themselves with.
+    #[test]
+    fn a_notice_is_signed_as_the_specification_has_it() {
+        const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        let headers = signed(1_614_265_330_999, &[KEY]).unwrap();
+        assert_eq!(headers["webhook-id"], "msg_p5jXN8AQM9LWM0D4loKWxJek");
+        assert_eq!(headers["webhook-timestamp"], "1614265330");
+        assert_eq!(headers["webhook-signature"], SIGNATURE);
+        let both = signed(1_614_265_330_000, &["whsec_AAAA", KEY]).unwrap();
+        let both: Vec<_> = both["webhook-signature"].to_str().unwrap().split(' ').map(str::to_owned).collect();
+        assert!(both.len() == 2 && both[0].starts_with("v1,") && both[0] != SIGNATURE && both[1] == SIGNATURE);
+    }
+
+    #[test]
+    fn what_is_no_key_signs_nothing() {
+        for keys in [&[][..], &[""], &["whsec_"], &["AAAA"], &["whsec_canary!"], &["WHSEC_AAAA"], &["whsec_AAAA", ""]] {
+            let error = signed(0, keys).unwrap_err();
+            assert!(matches!(&error, EgressError::Credential(text) if !text.contains("canary")), "{error}");
         }
     }
 

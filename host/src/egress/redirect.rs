@@ -32,6 +32,9 @@ pub(super) fn next_hop(
     headers: &HeaderMap,
 ) -> Result<Option<Hop>, EgressError> {
     let Some(location) = headers.get(header::LOCATION).filter(|_| is_redirect(status)) else { return Ok(None) };
+    if grant.state.follows_no_redirects() {
+        return Ok(None);
+    }
     let location = location.to_str().map_err(|_| EgressError::Invalid("a redirect's location is not ASCII".into()))?;
     let mut url = redirected(&hop.url, location)?;
     if hop.url.scheme() == "https" && url.scheme() == "http" {

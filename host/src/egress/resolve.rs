@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use thiserror::Error;
+use url::Url;
 
 use super::address::{Reach, judge};
 use super::limits::ADDRESSES;
@@ -48,6 +49,13 @@ pub(super) enum Transport {
     Tls,
     /// `http`.
     Plain,
+}
+
+impl Transport {
+    /// What a URL asks for.
+    pub(super) fn of(url: &Url) -> Self {
+        if url.scheme() == "https" { Self::Tls } else { Self::Plain }
+    }
 }
 
 /// The rule for the addresses of a host: each of them must be public, or in a network that the operator allowed; for

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::inject::WEBHOOK_PREFIX;
 use super::limits::{SCRUB_DEPTH, SCRUB_MIN_BYTES};
 use super::{Injection, Username};
 use view::{Alphabet, View};
@@ -171,6 +172,10 @@ fn secrets(injection: &Injection) -> Vec<Zeroizing<String>> {
     let own = |text: &str| Zeroizing::new(text.to_owned());
     let texts = match injection {
         Injection::None => Vec::new(),
+        // Without the prefix, which tells nothing: what follows it is found within the whole as well.
+        Injection::Webhook { keys, .. } => {
+            keys.iter().map(|key| own(key.expose().trim_start_matches(WEBHOOK_PREFIX).trim_end_matches('='))).collect()
+        }
         Injection::Bearer(token) => vec![own(token.expose())],
         Injection::ApiKey { prefix, key, .. } => {
             // With the prefix only where the key alone is too short: a long one is found within it anyway.

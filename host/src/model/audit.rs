@@ -131,6 +131,16 @@ actions! {
     ProfileChanged = "profile.changed";
     /// A profile was removed.
     ProfileDeleted = "profile.deleted";
+    /// A webhook was made.
+    WebhookCreated = "webhook.created";
+    /// A webhook was changed, switched off or switched on.
+    WebhookChanged = "webhook.changed";
+    /// A webhook got another secret.
+    WebhookRotated = "webhook.rotated";
+    /// A webhook's secrets were sealed with another master key.
+    WebhookResealed = "webhook.resealed";
+    /// A webhook was removed, and what waited for it.
+    WebhookDeleted = "webhook.deleted";
 }
 
 impl Action {

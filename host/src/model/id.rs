@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
 use ulid::Ulid;
 
-use super::{Clock, Random};
+use super::{Clock, Random, Timestamp};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
@@ -57,8 +58,27 @@ ids! {
     ProfileId = "prof_";
     /// Of an approval.
     ApprovalId = "appr_";
+    /// Of a webhook.
+    WebhookId = "hook_";
+    /// Of a notice on its way to a webhook.
+    MessageId = "msg_";
     /// Of one HTTP request to this host.
     RequestId = "req_";
+}
+
+impl MessageId {
+    /// The one of what happened at this time to these: whoever tells of it twice tells it under the same identifier.
+    pub fn of(at: Timestamp, parts: &[&str]) -> Self {
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update((part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let half = digest.first_chunk().copied().unwrap_or_default();
+        let ulid = Ulid::from_parts(u64::try_from(at.0).unwrap_or_default(), u128::from_le_bytes(half));
+        Self(format!("{}{ulid}", Self::PREFIX))
+    }
 }
 
 fn new_text(prefix: &str, clock: &Clock, random: &Random) -> String {
@@ -81,6 +101,12 @@ mod tests {
         let id = ConnectionId::new(&Clock::system(), &Random::system());
         assert_eq!(ConnectionId::parse(id.as_str()), Some(id.clone()));
         assert_eq!(AccountId::parse(id.as_str()), None);
+        let of = |parts: &[&str]| MessageId::of(Timestamp(7), parts);
+        assert_eq!(of(&["a", "b"]), of(&["a", "b"]));
+        assert_eq!(MessageId::parse(of(&["a"]).as_str()), Some(of(&["a"])));
+        for other in [&["ab"][..], &["a"], &["a", "b", ""], &["b", "a"]] {
+            assert_ne!(of(other), of(&["a", "b"]), "{other:?}");
+        }
         for text in ["", "conn_", "conn_1", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "conn_' OR 1=1 --"] {
             assert_eq!(ConnectionId::parse(text), None, "{text}");
         }

@@ -55,6 +55,13 @@ impl PathTemplate {
         Ok(Self { text: text.to_owned(), segments })
     }
 
+    /// The set of one path, percent-encoded as the URL standard normalises it, whatever is in it.
+    pub fn exactly(path: &str) -> Self {
+        let segments = path.strip_prefix('/').unwrap_or(path).split('/');
+        let segments = segments.map(|segment| Segment::Literal(percent_decode_str(segment).collect())).collect();
+        Self { text: path.to_owned(), segments }
+    }
+
     /// Whether `path` (percent-encoded, as the URL standard normalises it) is in the set.
     pub fn matches(&self, path: &str) -> bool {
         let Some(rest) = path.strip_prefix('/') else { return false };

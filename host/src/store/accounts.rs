@@ -6,7 +6,7 @@ use super::connections::{connection_columns, read_connection};
 use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::{Columns, text_map_json, texts_json};
-use super::{Act, Detail, Page, PageRequest, Store, StoreError};
+use super::{Act, Detail, Page, PageRequest, Store, StoreError, outbox};
 use crate::model::{Account, AccountId, AccountState, Action, By, Connection, ConnectionId, ProjectId};
 
 /// Which accounts to list. What is `None` does not narrow.
@@ -74,7 +74,8 @@ impl Store {
         .await
         .map_err(|error| or_conflict(error, || "the account's connection does not exist, or its id is taken".into()))?;
         let created = inserted.rows_affected() > 0;
-        let replaced = !created && replace(&mut transaction, account, sealed).await?;
+        let before = if created { None } else { replace(&mut transaction, account, sealed).await? };
+        let replaced = before.is_some();
         if !created && !replaced && !sealed.is_empty() {
             let detail = format!("an account of `{}` was made at the same time: try again", account.identifier);
             return Err(StoreError::Conflict(detail));
@@ -93,12 +94,16 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         let stored = read_account(&mut Columns::of(&row))?;
+        let told = match before {
+            Some(before) => outbox::account_moved(&mut transaction, &stored.id, (before, stored.state), by.at).await?,
+            None => false,
+        };
         if created || replaced {
             let action = if created { Action::AccountCreated } else { Action::AccountChanged };
             let act = Act::new(&stored.project, by, action, stored.id.as_str()).detail(detail(&stored, sealed));
             self.append(&mut transaction, act).await?;
         }
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok((stored, created))
     }
 
@@ -195,8 +200,9 @@ impl Store {
         }
         let detail = Detail::default().with("from", from.as_str()).with("to", to.as_str());
         let act = Act::new(project, by, Action::AccountState, id.as_str()).detail(detail);
+        let told = outbox::account_moved(&mut transaction, id, (from, to), by.at).await?;
         self.append(&mut transaction, act).await?;
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok(true)
     }
 
@@ -257,12 +263,19 @@ fn detail(account: &Account, sealed: &BTreeMap<String, String>) -> Detail {
     if sealed.is_empty() { detail } else { detail.digest("credential", &text_map_json(sealed)) }
 }
 
-/// Replaces the credential, and what goes with it, of the row that has the account's own identifier.
+/// Replaces the credential, and what goes with it, of the row that has the account's own identifier. Its state before,
+/// if there is such a row.
 async fn replace(
     connection: &mut sqlx::AnyConnection,
     account: &Account,
     sealed: &BTreeMap<String, String>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<AccountState>, StoreError> {
+    let before = sqlx::query("SELECT state FROM accounts WHERE id = $1")
+        .bind(account.id.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(before) = before else { return Ok(None) };
+    let before = Columns::of(&before).parsed(AccountState::parse)?;
     let done = sqlx::query(
         "UPDATE accounts SET state = $1, fields = $2, scopes = $3, hosts = $4, sealed = $5, updated_at = $6 \
          WHERE id = $7 AND project = $8 AND connection = $9 AND identifier = $10 AND organization = $11 \
@@ -282,7 +295,7 @@ async fn replace(
     .bind(account.label.as_str())
     .execute(connection)
     .await?;
-    Ok(done.rows_affected() > 0)
+    Ok((done.rows_affected() > 0).then_some(before))
 }
 
 fn with_connections() -> Listing {

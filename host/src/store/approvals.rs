@@ -137,6 +137,8 @@ impl Store {
             "SELECT DISTINCT substr(request, 1, 12) FROM execution_bodies \
              UNION SELECT DISTINCT substr(journal, 1, 12) FROM execution_bodies WHERE journal IS NOT NULL \
              UNION SELECT DISTINCT substr(output, 1, 12) FROM execution_bodies WHERE output IS NOT NULL \
+             UNION SELECT DISTINCT substr(secret, 1, 12) FROM webhooks \
+             UNION SELECT DISTINCT substr(previous, 1, 12) FROM webhooks WHERE previous IS NOT NULL \
              UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals WHERE shown <> '' \
              UNION SELECT DISTINCT substr(shown, 1, 12) FROM input_requests \
              UNION SELECT DISTINCT substr(answer, 1, 12) FROM idempotency_keys WHERE answer IS NOT NULL",

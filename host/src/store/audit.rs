@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
+use super::outbox::WANTS_FINISHED;
 use super::row::{Columns, stored};
 use super::values::{Type, push_rows, push_rows_from};
 use super::{Kind, Store, StoreError};
@@ -319,25 +320,27 @@ fn move_sql(rows: usize) -> String {
 
 /// The end of a transaction of SQLite's, after the statement that changed as many rows as its parameter `first` says:
 /// moves the head, adds `rows` rows and commits. An error, and no commit, if it did not change so many rows, or the head
-/// is not where it was: the head's number must not be NULL.
+/// is not where it was, or somebody wants to hear how executions end and one does: the head's number must not be NULL.
 pub(super) fn push_end(sql: &mut String, first: usize, rows: usize) {
-    let [count, seq, hash, to, last, project] = std::array::from_fn(|at| first + at);
+    let [count, seq, hash, ends, to, last, project] = std::array::from_fn(|at| first + at);
     let _ = write!(
         sql,
         "; UPDATE audit_heads SET seq = CASE WHEN changes() = ${count} AND seq = ${seq} AND hash = ${hash} \
+         AND (${ends} = 0 OR NOT EXISTS (SELECT 1 FROM webhooks w WHERE {WANTS_FINISHED})) \
          THEN ${to} END, hash = ${last} WHERE project = ${project}; {INSERT}VALUES "
     );
-    push_rows_from(sql, first + 5, rows, &[Type::Any; COLUMNS]);
+    push_rows_from(sql, first + 6, rows, &[Type::Any; COLUMNS]);
     sql.push_str("; COMMIT");
 }
 
 /// The parameters of [`push_end`].
-pub(super) fn bind_end(query: Query, changed: usize, head: Head, entries: &[Entry]) -> Query {
+pub(super) fn bind_end(query: Query, changed: usize, ends: bool, head: Head, entries: &[Entry]) -> Query {
     let Some(last) = entries.last() else { return query };
     let query = query
         .bind(stored(changed as u64))
         .bind(head.seq)
         .bind(head.hash)
+        .bind(i64::from(ends))
         .bind(last.seq)
         .bind(last.hash.clone())
         .bind(last.project.clone());

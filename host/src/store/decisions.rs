@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use super::approvals::{Bodies, Decided, Edited, Wait};
 use super::row::Columns;
-use super::{Act, Detail, Store, StoreError, group_commit, idempotency, pauses};
+use super::{Act, Detail, Store, StoreError, group_commit, idempotency, outbox, pauses};
 use crate::model::{
     Action, Actor, Approval, ApprovalState, By, Code, Culprit, ExecutionId, ExecutionStatus, PolicyId, ProjectId,
     Timestamp,
@@ -52,12 +52,13 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         insert_approval(&mut transaction, approval, shown).await?;
+        let told = outbox::waiting(&mut transaction, &approval.id).await?;
         let by = By { actor: Actor::Key(approval.asked_by.clone()), at: approval.created_at };
         let act = act_of(approval, &by, ExecutionStatus::Waiting).detail(
             Detail::default().with("approval", approval.id.as_str()).with_some("request", approval.request.as_deref()),
         );
         self.append(&mut transaction, act).await?;
-        Ok(transaction.commit().await?)
+        self.commit_telling(transaction, told).await
     }
 
     /// Carries a decision out, once: the approval is no longer pending, and its call goes on or ends. `false` if
@@ -93,6 +94,7 @@ impl Store {
             change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Rejected, Some(end)).await?;
             ExecutionStatus::Rejected
         };
+        let told = tell_decided(&mut transaction, decided.approval.as_str(), &execution, status).await?;
         let by = By { actor: Actor::Key(decided.by.clone()), at: decided.at };
         let detail = Detail::default()
             .with("approval", decided.approval.as_str())
@@ -100,7 +102,7 @@ impl Store {
         let act = Act::new(&project, &by, Action::Execution(status), execution.as_str());
         let act = rule.iter().fold(act, |act, rule| act.rule(rule.as_str()));
         self.append(&mut transaction, act.approver(&by.actor).detail(detail)).await?;
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok(true)
     }
 
@@ -116,25 +118,27 @@ impl Store {
         let mut transaction = self.begin().await?;
         let rows = sqlx::query(
             "UPDATE approvals SET state = 'expired', decided_at = $1 WHERE state = 'pending' AND expires_at <= $1 \
-             RETURNING project, execution",
+             RETURNING project, execution, id",
         )
         .bind(now.0)
         .fetch_all(&mut *transaction)
         .await?;
         let mut acts = Vec::with_capacity(rows.len());
+        let mut told = false;
         for row in &rows {
             let mut columns = Columns::of(row);
             let project = columns.parsed(ProjectId::parse)?;
             let execution = columns.parsed(ExecutionId::parse)?;
-            let status = Action::Execution(ExecutionStatus::Expired);
-            acts.push(Act::new(&project, &By::host(now), status, execution.as_str()));
+            let status = ExecutionStatus::Expired;
+            acts.push(Act::new(&project, &By::host(now), Action::Execution(status), execution.as_str()));
             let end = End::unapproved("nobody approved it in time", now);
-            change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, Some(end)).await?;
+            change_status(&mut transaction, &execution, "waiting", status, Some(end)).await?;
+            told |= tell_decided(&mut transaction, &columns.text()?, &execution, status).await?;
         }
         if !acts.is_empty() {
             self.inner.ledger.append(&mut transaction, &acts).await?;
         }
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok(rows.len() as u64)
     }
 
@@ -147,15 +151,16 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         // Whoever decides takes the approval first, too: one of the two finds it pending.
-        let approvals = sqlx::query(
-            "UPDATE approvals SET state = 'cancelled', decided_at = $1 WHERE execution = $2 AND state = 'pending'",
+        let approval = sqlx::query(
+            "UPDATE approvals SET state = 'cancelled', decided_at = $1 WHERE execution = $2 AND state = 'pending' \
+             RETURNING id",
         )
         .bind(by.at.0)
         .bind(execution.as_str())
-        .execute(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .await?;
         let waits = pauses::forget(&mut transaction, execution).await?;
-        if approvals.rows_affected() == 0 && !waits {
+        if approval.is_none() && !waits {
             return Ok(false);
         }
         let end = End {
@@ -164,10 +169,15 @@ impl Store {
             detail: "it was cancelled while it waited",
             at: by.at,
         };
-        change_status(&mut transaction, execution, "waiting", ExecutionStatus::Cancelled, Some(end)).await?;
-        let status = Action::Execution(ExecutionStatus::Cancelled);
-        self.append(&mut transaction, Act::new(project, by, status, execution.as_str())).await?;
-        transaction.commit().await?;
+        let status = ExecutionStatus::Cancelled;
+        change_status(&mut transaction, execution, "waiting", status, Some(end)).await?;
+        let told = match approval {
+            Some(row) => tell_decided(&mut transaction, &Columns::of(&row).text()?, execution, status).await?,
+            None => outbox::finished(&mut transaction, &[execution.as_str()]).await?,
+        };
+        let act = Act::new(project, by, Action::Execution(status), execution.as_str());
+        self.append(&mut transaction, act).await?;
+        self.commit_telling(transaction, told).await?;
         Ok(true)
     }
 }
@@ -175,6 +185,20 @@ impl Store {
 fn act_of(approval: &Approval, by: &By, status: ExecutionStatus) -> Act {
     let act = Act::new(&approval.project, by, Action::Execution(status), approval.execution.as_str());
     approval.rule.iter().fold(act, |act, rule| act.rule(rule.as_str()))
+}
+
+/// Tells what became of an approval, and of its call if that is over. Whether anybody hears of it.
+async fn tell_decided(
+    transaction: &mut AnyConnection,
+    approval: &str,
+    execution: &ExecutionId,
+    status: ExecutionStatus,
+) -> Result<bool, StoreError> {
+    let told = outbox::decided(transaction, approval).await?;
+    if status == ExecutionStatus::Started {
+        return Ok(told);
+    }
+    Ok(outbox::finished(transaction, &[execution.as_str()]).await? || told)
 }
 
 async fn start_over(

@@ -4,7 +4,7 @@ use super::audit::lost;
 use super::idempotency::{KeptAnswer, Reservation};
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Page, PageRequest, Store, StoreError};
+use super::{Page, PageRequest, Store, StoreError, outbox};
 use crate::model::{
     AccountId, Code, ConnectionId, Culprit, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId,
     Timestamp,
@@ -155,13 +155,16 @@ impl Store {
         .fetch_all(&mut *transaction)
         .await?;
         let mut acts = Vec::with_capacity(rows.len());
+        let mut ids = Vec::with_capacity(rows.len());
         for row in &rows {
             let mut columns = Columns::of(row);
             let id = columns.text()?;
             acts.push(lost(&columns.parsed(ProjectId::parse)?, &columns.text()?, &id, host, now));
+            ids.push(id);
         }
+        let told = outbox::finished(&mut transaction, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?;
         self.inner.ledger.append(&mut transaction, &acts).await?;
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok(rows.len() as u64)
     }
 }

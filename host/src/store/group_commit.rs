@@ -9,16 +9,16 @@ use std::sync::Arc;
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::audit::{Act, Ledger, ended, started};
 use super::error::or_conflict;
 use super::idempotency::{self, Reservation};
 use super::row::{Columns, stored};
 use super::values::{Type, push_rows};
-use super::{Kind, Outcome, StoreError, pool};
+use super::{Kind, Outcome, StoreError, outbox, pool};
 use crate::config::FaultPoint;
-use crate::model::{Execution, ExecutionId, ProjectId};
+use crate::model::{Execution, ExecutionId, ExecutionStatus, ProjectId};
 
 mod one_trip;
 
@@ -94,12 +94,13 @@ impl Journal {
 }
 
 /// Starts the task that writes.
-pub(super) fn start(kind: Kind, pool: AnyPool, ledger: Arc<Ledger>) -> Journal {
+pub(super) fn start(kind: Kind, pool: AnyPool, ledger: Arc<Ledger>, noticed: Arc<Notify>) -> Journal {
     let (sender, mut receiver) = mpsc::channel(MAX_QUEUE);
     let writer = Writer {
         kind,
         pool,
         ledger,
+        noticed,
         inserts: statements(insert_sql),
         outcomes: statements(outcome_sql),
         small: one_trip::Small::new(kind),
@@ -117,6 +118,8 @@ struct Writer {
     kind: Kind,
     pool: AnyPool,
     ledger: Arc<Ledger>,
+    /// Told when notices were written.
+    noticed: Arc<Notify>,
     /// The statement for `n` rows at `n - 1`.
     inserts: Vec<Arc<str>>,
     outcomes: Vec<Arc<str>>,
@@ -174,7 +177,8 @@ impl Writer {
                 Job::Outcome { .. } | Job::Act { .. } => {}
             }
         }
-        let mut written = Written { updated: HashMap::with_capacity(outcomes.len()), taken: HashSet::new() };
+        let mut written =
+            Written { updated: HashMap::with_capacity(outcomes.len()), taken: HashSet::new(), heard: Vec::new() };
         let mut transaction = pool::begin(self.kind, &self.pool).await?;
         // Every writer takes keys in this order, so that none waits for one that waits for it.
         keyed.sort_by_key(|(execution, _, once)| (execution.project.as_str(), execution.key.as_str(), &once.key));
@@ -186,10 +190,18 @@ impl Writer {
             }
         }
         self.run(&mut transaction, &starts, &outcomes, &mut written).await?;
+        // An execution that was denied ends where it begins.
+        let denied = starts.iter().filter(|(execution, _)| execution.status != ExecutionStatus::Started);
+        let denied = denied.map(|(execution, _)| execution.id.as_str());
+        let ended: Vec<&str> = written.heard.iter().map(String::as_str).chain(denied).collect();
+        let told = outbox::finished(&mut transaction, &ended).await?;
         self.ledger.append(&mut transaction, &acts(batch, &written)).await?;
         transaction.commit().await?;
         FaultPoint::Committed.pass();
-        self.small.committed(batch);
+        self.small.committed(batch, told);
+        if told {
+            self.noticed.notify_one();
+        }
         Ok(written)
     }
 
@@ -218,7 +230,11 @@ impl Writer {
             for row in &updated {
                 let mut columns = Columns::of(row);
                 let execution = columns.text()?;
-                written.updated.insert(execution, (columns.parsed(ProjectId::parse)?, columns.text()?));
+                let told = (columns.parsed(ProjectId::parse)?, columns.text()?);
+                if columns.flag()? {
+                    written.heard.push(execution.clone());
+                }
+                written.updated.insert(execution, told);
             }
         }
         for (execution, outcome) in outcomes {
@@ -238,6 +254,8 @@ struct Written {
     updated: Updated,
     /// Executions that do not start: somebody else has their idempotency key.
     taken: HashSet<String>,
+    /// Executions of which somebody wants to hear how they ended.
+    heard: Vec<String>,
 }
 
 impl Job {
@@ -366,7 +384,10 @@ fn outcome_sql(rows: usize) -> String {
          requests = v.requests, bytes_sent = v.bytes_sent, bytes_received = v.bytes_received, scrubbed = v.scrubbed, \
          timeline = COALESCE(v.timeline, executions.timeline) \
          FROM v WHERE executions.id = v.id AND executions.status IN ('started', 'unknown_outcome') \
-         RETURNING executions.id, executions.project, executions.component",
+         RETURNING executions.id, executions.project, executions.component, \
+         (SELECT COUNT(*) FROM webhooks w WHERE w.project = executions.project AND ",
     );
+    sql.push_str(outbox::WANTS_FINISHED);
+    sql.push(')');
     sql
 }

@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use super::decisions::{End, change_status, moved_to};
 use super::row::Columns;
-use super::{Act, Bodies, Detail, Store, StoreError};
+use super::{Act, Bodies, Detail, Store, StoreError, outbox};
 use crate::model::{Action, Actor, By, Code, Culprit, Execution, ExecutionId, ExecutionStatus, ProjectId, Timestamp};
 
 /// What a call waits for that is no approval.
@@ -159,6 +159,7 @@ impl Store {
             .bind(now.0)
             .fetch_all(&mut *transaction)
             .await?;
+        let mut told = false;
         for row in &rows {
             let mut columns = Columns::of(row);
             let project = columns.parsed(ProjectId::parse)?;
@@ -172,8 +173,9 @@ impl Store {
             change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, Some(end)).await?;
             let status = Action::Execution(ExecutionStatus::Expired);
             self.append(&mut transaction, Act::new(&project, &By::host(now), status, execution.as_str())).await?;
+            told |= outbox::finished(&mut transaction, &[execution.as_str()]).await?;
         }
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok(rows.len() as u64)
     }
 

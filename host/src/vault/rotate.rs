@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::keyring::Key;
 use super::{Binding, Vault, VaultError, seal};
 use crate::model::{AccountId, By};
-use crate::store::{SealedRow, Store};
+use crate::store::{SealedRow, Secrets, Store, WebhookRow};
 
 /// Rows read at a time: a few hundred kilobytes.
 const PAGE: u32 = 200;
@@ -23,6 +23,8 @@ pub struct Rotated {
     pub kept: u64,
     /// Accounts whose credential does not open: left as they are, to be connected again.
     pub unreadable: Vec<AccountId>,
+    /// Webhooks whose secrets were sealed anew.
+    pub webhooks: u64,
 }
 
 /// Makes a new current key and seals everything with it. Older keys stay, for hosts that still read what they sealed
@@ -52,13 +54,15 @@ pub async fn reseal(
     let mut after = None;
     loop {
         let rows = store.sealed_after(after.as_ref(), PAGE).await?;
-        let Some(last) = rows.last() else { return Ok(rotated) };
+        let Some(last) = rows.last() else { break };
         after = Some(last.account.clone());
         for row in rows {
             reseal_row(store, vault, by, row, &mut rotated).await?;
         }
         progress(&rotated);
     }
+    rotated.webhooks = reseal_webhooks(store, vault, by).await?;
+    Ok(rotated)
 }
 
 /// Removes keys from the file that nothing in the database is sealed with; gives their identifiers. The current key
@@ -77,7 +81,8 @@ pub async fn drop_unused(store: &Store, vault: &Vault) -> Result<Vec<String>, Va
             in_use.insert(seal::Parts::of(sealed)?.key_id.to_owned());
         }
     }
-    // What calls that wait were told is not sealed anew: it is gone in a while, and its key is kept until then.
+    // What calls that wait were told is not sealed anew: it is gone in a while, and its key is kept until then. A webhook's
+    // secret may have been replaced while it was sealed anew; its key is kept too.
     for sealed in store.sealed_body_starts().await? {
         in_use.extend(sealed.split('.').nth(1).map(str::to_owned));
     }
@@ -129,6 +134,36 @@ async fn reseal_row(
     Err(VaultError::Busy { account: row.account })
 }
 
+/// Seals the secrets of all webhooks with the current key; gives how many it changed. One that does not open is told in the
+/// log: its webhook has to be rotated.
+async fn reseal_webhooks(store: &Store, vault: &Vault, by: &By) -> Result<u64, VaultError> {
+    let (mut resealed, mut after) = (0, None);
+    loop {
+        let rows = store.webhooks_after(after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(resealed) };
+        after = Some(last.webhook.id.clone());
+        for row in rows {
+            match webhook_sealed_anew(vault, &row) {
+                Ok(None) => {}
+                Ok(Some(anew)) => resealed += u64::from(store.reseal_webhook(by, &row, &anew).await?),
+                Err(error) => tracing::warn!(webhook = %row.webhook.id, %error, "a webhook's secret does not open"),
+            }
+        }
+    }
+}
+
+/// The same secrets sealed with the current key; `None` if they are.
+fn webhook_sealed_anew(vault: &Vault, row: &WebhookRow) -> Result<Option<Secrets>, VaultError> {
+    let (current, binding) = (vault.current_key_id(), Binding::of_webhook(&row.webhook));
+    let anew = |sealed: &String| match seal::Parts::of(sealed)?.key_id == current {
+        true => Ok(sealed.clone()),
+        false => vault.seal(&binding, &vault.open(&binding, sealed)?),
+    };
+    let previous = row.secrets.previous.as_ref().map(anew).transpose()?;
+    let secrets = Secrets { current: anew(&row.secrets.current)?, previous };
+    Ok((secrets != row.secrets).then_some(secrets))
+}
+
 /// The same fields sealed with the current key; `None` if they are.
 fn sealed_anew(vault: &Vault, row: &SealedRow) -> Result<Option<BTreeMap<String, String>>, VaultError> {
     let current = vault.current_key_id();
@@ -141,7 +176,7 @@ fn sealed_anew(vault: &Vault, row: &SealedRow) -> Result<Option<BTreeMap<String,
     }
     let mut anew = BTreeMap::new();
     for (field, sealed) in &row.sealed {
-        let binding = Binding { project: &row.project, account: &row.account, field, hosts: &row.hosts };
+        let binding = Binding { project: &row.project, owner: row.account.as_str(), field, hosts: &row.hosts };
         anew.insert(field.clone(), vault.seal(&binding, &vault.open(&binding, sealed)?)?);
     }
     Ok(Some(anew))

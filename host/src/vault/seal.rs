@@ -92,7 +92,7 @@ fn associated(key_id: &str, binding: &Binding<'_>) -> Vec<u8> {
     hosts.sort_unstable();
     hosts.dedup();
     let mut bytes = Vec::with_capacity(256);
-    let parts = ["gloveport sealed v1", key_id, binding.project.as_str(), binding.account.as_str(), binding.field];
+    let parts = ["gloveport sealed v1", key_id, binding.project.as_str(), binding.owner, binding.field];
     for part in parts.into_iter().chain(hosts) {
         bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
         bytes.extend_from_slice(part.as_bytes());
@@ -134,7 +134,7 @@ mod tests {
         }
 
         fn binding(&self) -> Binding<'_> {
-            Binding { project: &self.project, account: &self.account, field: "token", hosts: &self.hosts }
+            Binding { project: &self.project, owner: self.account.as_str(), field: "token", hosts: &self.hosts }
         }
 
         fn seal(&self, text: &str) -> String {
@@ -168,7 +168,7 @@ mod tests {
         let joined = vec!["api.example.com*.example.org".to_owned()];
         let wrong = [
             ("project", Binding { project: &other.project, ..binding }),
-            ("account", Binding { account: &other.account, ..binding }),
+            ("account", Binding { owner: other.account.as_str(), ..binding }),
             ("field", Binding { field: "password", ..binding }),
             ("part of the field", Binding { field: "toke", ..binding }),
             ("no field", Binding { field: "", ..binding }),

@@ -97,6 +97,30 @@ async fn a_person_gets_from_nothing_to_a_call() {
     assert_eq!(run(&host, &["connector", "list", "--json"], "").await.json()["total_size"], 0);
 }
 
+/// A webhook from the first to the last command.
+#[tokio::test]
+async fn a_person_makes_tries_and_removes_a_webhook() {
+    let receiver = Upstream::start(|_| Reply::status(204)).await;
+    let host = TestHost::spawn_child().await;
+    let made = run(&host, &["webhook", "add", &receiver.url("/"), "--event", "approval.waiting", "--json"], "").await;
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    assert!(run(&host, &["webhook", "list"], "").await.done().contains("approval.waiting"));
+    let notice = run(&host, &["webhook", "test", &id], "").await.done();
+    assert_eq!(receiver.wait_for(1).await[0].header("webhook-id"), Some(notice.trim()));
+    // It is listed as delivered once its host has written so.
+    while !run(&host, &["webhook", "deliveries", &id, "--state", "delivered"], "").await.out.contains(notice.trim()) {}
+    let again = run(&host, &["webhook", "retry", &id, notice.trim()], "").await;
+    assert!(again.code == Some(1) && again.err.contains("delivered"), "{}", again.err);
+    assert!(run(&host, &["webhook", "rotate", &id], "").await.done().starts_with("whsec_"));
+    let shown = run(&host, &["webhook", "disable", &id], "").await.done();
+    assert!(shown.split_whitespace().collect::<Vec<_>>().join(" ").contains("Disabled yes"), "{shown}");
+    assert_eq!(run(&host, &["webhook", "test", &id], "").await.code, Some(1));
+    let shown = run(&host, &["webhook", "enable", &id], "").await.done();
+    assert!(shown.split_whitespace().collect::<Vec<_>>().join(" ").contains("Disabled no"), "{shown}");
+    run(&host, &["webhook", "remove", &id], "").await.done();
+    assert_eq!(run(&host, &["webhook", "list", "--json"], "").await.json()["total_size"], 0);
+}
+
 /// 1 for what failed, 2 for what was typed wrong; the reason is on standard error, and so is what to do next.
 #[tokio::test]
 async fn failures_have_exit_codes_and_advice() {

@@ -1,5 +1,7 @@
 //! The process ends at each point of a call in turn: no write is sent twice, and no call is forgotten.
 
+use std::collections::BTreeSet;
+
 use gloveport::config::FaultPoint;
 use gloveport_tests::host::{Client, TestHost};
 use gloveport_tests::postgres;
@@ -21,6 +23,8 @@ const TIMES: [u32; 3] = [1, 2, 3];
 struct Sweep {
     host: TestHost,
     upstream: Upstream,
+    /// Hears how executions end, on PostgreSQL: on SQLite outcomes then go another way than the usual one.
+    receiver: Upstream,
     options: Vec<String>,
     runs: usize,
     ended: usize,
@@ -43,7 +47,12 @@ impl Sweep {
         let rule = json!({ "name": "look", "condition": "chat_id == 'governed'", "outcome": { "outcome": "ask" } });
         host.client().post("/v1/policies", &rule).await.expect(201);
         host.client().post("/v1/keys", &json!({ "role": "admin", "name": "second" })).await.expect(201);
-        Self { host, upstream, options, runs: 0, ended: 0 }
+        let receiver = Upstream::start(|_| Reply::status(204)).await;
+        if !options.is_empty() {
+            let webhook = json!({ "url": receiver.url("/"), "events": ["execution.finished"] });
+            host.client().post("/v1/webhooks", &webhook).await.expect(201);
+        }
+        Self { host, upstream, receiver, options, runs: 0, ended: 0 }
     }
 
     async fn all(&mut self) {
@@ -74,6 +83,30 @@ impl Sweep {
         self.host.kill().await;
         self.host.restart_child_with(&as_strs(&self.options)).await;
         self.check(&what, kind, &name, asked.as_ref()).await;
+    }
+
+    /// Each execution that has ended was told of, with the status that it has.
+    async fn check_notices(&self) {
+        let mut expected = BTreeSet::new();
+        for status in ["succeeded", "unknown_outcome"] {
+            let path = format!("/v1/executions?limit=200&status={status}");
+            let found = self.host.client().get(&path).await.expect(200);
+            // The test call was before the webhook.
+            let items =
+                found["items"].as_array().unwrap().iter().filter(|item| item["trigger_type"] != "connection_test");
+            expected.extend(items.map(|item| (item["id"].to_string(), status.to_owned())));
+        }
+        assert!(expected.len() > self.runs / 2, "{} of {} runs", expected.len(), self.runs);
+        loop {
+            let told = self.receiver.requests().into_iter().map(|request| {
+                let body: Value = serde_json::from_slice(&request.body).unwrap();
+                (body["data"]["execution_id"].to_string(), body["data"]["status"].as_str().unwrap().to_owned())
+            });
+            if expected.is_subset(&told.collect()) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// What the caller was told is so; what nobody was told is on record with a reason, or never began.
@@ -146,6 +179,9 @@ async fn sweep(database: Option<String>) {
     let mut sweep = Sweep::start(database).await;
     sweep.all().await;
     assert_eq!(sweep.runs, FaultPoint::ALL.len() * TIMES.len() * 3);
+    if !sweep.options.is_empty() {
+        sweep.check_notices().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

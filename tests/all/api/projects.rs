@@ -113,7 +113,7 @@ async fn another_project_sees_nothing() {
 }
 
 /// An admin key of a second project, made beside the running host: the API makes none yet.
-async fn other_project(bed: &Bed) -> String {
+pub(super) async fn other_project(bed: &Bed) -> String {
     let (clock, random) = (Clock::system(), Random::system());
     let store = Store::open(&Database::Sqlite(bed.host.data().join("gloveport.db"))).await.unwrap();
     let project = store.ensure_project("other", &clock, &random).await.unwrap();

@@ -49,8 +49,12 @@ async fn sealed_credentials_tell_their_keys() {
         let ((_one, own), (_two, stranger)) = (other(), other());
         let connection = f.connection("main").await;
         let account = f.account(&connection, "ann");
-        let binding =
-            vault::Binding { project: &account.project, account: &account.id, field: "token", hosts: &account.hosts };
+        let binding = vault::Binding {
+            project: &account.project,
+            owner: account.id.as_str(),
+            field: "token",
+            hosts: &account.hosts,
+        };
         let sealed = own.seal(&binding, &Secret::new("a token".into())).unwrap();
         f.store.put_account(&by(&f), &account, &[("token".to_owned(), sealed)].into()).await.unwrap();
         is_refused(vault::agree(&f.store, &stranger).await, &stranger, &own.current_key_id());

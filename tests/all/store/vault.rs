@@ -12,7 +12,7 @@ use super::fixture::{Fixture, on_both};
 const CANARY: &str = "sk_live_canary_4eC39HqLyjWDarjtT1zdp7dc";
 
 fn binding<'a>(account: &'a Account, field: &'a str) -> Binding<'a> {
-    Binding { project: &account.project, account: &account.id, field, hosts: &account.hosts }
+    Binding { project: &account.project, owner: account.id.as_str(), field, hosts: &account.hosts }
 }
 
 fn sealed(vault: &Vault, account: &Account, text: &str) -> BTreeMap<String, String> {

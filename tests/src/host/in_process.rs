@@ -89,13 +89,13 @@ impl TestHost {
         let mut config = Config::resolve(file, environment).expect("the configuration is sound");
         config.records = setup.records;
         let app = App::open(config, setup.clock, Random::system()).await?;
-        let host = app.state.host.clone();
+        let (host, notices) = (app.state.host.clone(), app.state.notices.clone());
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(async move {
             // A dropped sender is a dropped host: it stops then too.
             let shutdown = async move { stopped.await.unwrap_or(()) };
             gloveport::server::run(listener, app, shutdown).await.map_err(|error| error.to_string())
         });
-        Ok(Self::new(address, data, Running::Task { stop, server, host: Box::new(host) }))
+        Ok(Self::new(address, data, Running::Task { stop, server, host: Box::new(host), notices }))
     }
 }

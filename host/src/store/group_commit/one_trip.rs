@@ -1,9 +1,11 @@
 //! A small batch on SQLite in one trip to its thread: a lone call waits for the disk, and not for hand-overs.
 //!
 //! `BEGIN`, the rows of executions, the head and the rows of the audit chain, and `COMMIT` are one text. Whatever is not
-//! as expected is an error within it, before the commit; then nothing is kept, and the batch goes the usual way.
+//! as expected is an error within it, before the commit; then nothing is kept, and the batch goes the usual way. So does
+//! one of whose executions somebody wants to hear how they end.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::AssertSqlSafe;
@@ -30,6 +32,9 @@ pub(super) struct Small {
     outcomes: Vec<Arc<str>>,
     /// What this host began: the chain tells the component with the outcome.
     running: Mutex<HashMap<ExecutionId, (ProjectId, String)>>,
+    /// Whether somebody wanted to hear how executions end when it was last asked. If so, the usual way is taken at once;
+    /// if that is no longer true, one trip says so.
+    heard: AtomicBool,
 }
 
 impl Small {
@@ -50,13 +55,17 @@ impl Small {
             starts: texts(insert_sql, INSERT_COLUMNS),
             outcomes: texts(outcome_sql, OUTCOME_COLUMNS + 1),
             running: Mutex::default(),
+            heard: AtomicBool::new(false),
         }
     }
 
-    /// Remembers what of a batch runs now, and forgets what has ended.
-    pub(super) fn committed(&self, batch: &[Job]) {
+    /// Remembers what of a batch runs now and whether somebody heard how executions ended, and forgets what has ended.
+    pub(super) fn committed(&self, batch: &[Job], told: bool) {
         if self.starts.is_empty() {
             return;
+        }
+        if batch.iter().any(ends) {
+            self.heard.store(told, Ordering::Relaxed);
         }
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         for job in batch {
@@ -99,8 +108,12 @@ impl Writer {
         let at = batch.len().checked_sub(1)?;
         let starts = batch.iter().all(|job| matches!(job, Job::Start { once: None, .. }));
         let sql = if starts { self.small.starts.get(at)? } else { self.small.outcomes.get(at)? };
+        let ends = batch.iter().any(ends);
+        if ends && self.small.heard.load(Ordering::Relaxed) {
+            return None;
+        }
         let updated = if starts { Updated::new() } else { self.small.ending(batch)? };
-        let written = Written { updated, taken: HashSet::new() };
+        let written = Written { updated, taken: HashSet::new(), heard: Vec::new() };
         let acts = acts(batch, &written);
         let (head, entries) = self.ledger.planned(&acts)?;
         let query = batch.iter().fold(sqlx::query(AssertSqlSafe(Arc::clone(sql))), |query, job| match job {
@@ -109,14 +122,23 @@ impl Writer {
             Job::Act { .. } => query,
         });
         let mut connection = self.pool.acquire().await.ok()?;
-        let query = bind_end(query, batch.len(), head, &entries);
+        let query = bind_end(query, batch.len(), ends, head, &entries);
         if query.execute(&mut *connection).await.is_err() {
             // SQLite may have rolled back by itself; then there is nothing to roll back.
             let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
             return None;
         }
         self.ledger.remember(acts.first()?.project(), &entries);
-        self.small.committed(batch);
+        self.small.committed(batch, false);
         Some(written)
+    }
+}
+
+/// Whether an execution has reached its last status with a job. One that was denied ends where it begins.
+fn ends(job: &Job) -> bool {
+    match job {
+        Job::Start { execution, .. } => execution.status != ExecutionStatus::Started,
+        Job::Outcome { .. } => true,
+        Job::Act { .. } => false,
     }
 }

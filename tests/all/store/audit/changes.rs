@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
-use gloveport::model::{AccountState, Action, By, Entry, PolicyId, ProfileId, Role, Timestamp};
-use gloveport::store::{PolicyRow, ProfileRow};
+use gloveport::model::{
+    AccountState, Action, By, Entry, Event, PolicyId, ProfileId, Role, Timestamp, Webhook, WebhookId,
+};
+use gloveport::store::{PolicyRow, ProfileRow, Secrets, WebhookRow};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -52,6 +54,7 @@ async fn each_change_leaves_its_row() {
         keys(&f, &by, &mut seen).await;
         rules(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
+        webhooks(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
         f.store.delete_connection(&by, &f.project, "main").await.unwrap_err();
         seen.none("a connection in use").await;
@@ -138,6 +141,54 @@ async fn rules(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     f.store.update_profile(by, &profile).await.unwrap();
     f.store.delete_profile(by, &f.project, "support").await.unwrap();
     seen.none("a profile that is gone").await;
+}
+
+/// Of a webhook's URL, which may hold a token, the chain has the host and a digest.
+async fn webhooks(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
+    let digest = |text: &str| hex::encode(Sha256::digest(text));
+    let now = f.clock.now();
+    let webhook = Webhook {
+        id: WebhookId::new(&f.clock, &f.random),
+        project: f.project.clone(),
+        url: "https://hooks.example.com/canary".into(),
+        events: vec![Event::ApprovalWaiting],
+        disabled: false,
+        overlap_until: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let secrets = |current: &str| Secrets { current: current.into(), previous: None };
+    let row = |current: &str| WebhookRow { webhook: webhook.clone(), secrets: secrets(current) };
+    let detail = |disabled: bool| {
+        json!({ "host": "hooks.example.com", "url": digest(&webhook.url), "events": "approval.waiting",
+            "disabled": disabled })
+    };
+    let id = webhook.id.as_str();
+    assert!(f.store.insert_webhook(by, &row("one"), 1).await.unwrap());
+    seen.one(&rows(f).await, by, Action::WebhookCreated, id, &detail(false));
+    assert!(!f.store.insert_webhook(by, &row("one"), 1).await.unwrap());
+    seen.none("a webhook too many").await;
+    assert!(f.store.update_webhook(by, &Webhook { disabled: true, ..webhook.clone() }, now).await.unwrap());
+    seen.one(&rows(f).await, by, Action::WebhookChanged, id, &detail(true));
+    let late = Webhook { updated_at: Timestamp(1), ..webhook.clone() };
+    assert!(!f.store.update_webhook(by, &late, Timestamp(1)).await.unwrap());
+    assert!(!f.store.switch_webhook_off(by, &webhook).await.unwrap());
+    seen.none("a change on top of another").await;
+    assert!(f.store.rotate_webhook(by, &row("one"), "two", now).await.unwrap());
+    seen.one(&rows(f).await, by, Action::WebhookRotated, id, &json!({ "secret": digest("two") }));
+    assert!(!f.store.rotate_webhook(by, &row("one"), "three", now).await.unwrap());
+    seen.none("a secret that was replaced").await;
+    let stored = f.store.find_webhook(&f.project, &webhook.id).await.unwrap().unwrap();
+    assert_eq!(stored.secrets, Secrets { current: "two".into(), previous: Some("one".into()) });
+    assert!(f.store.reseal_webhook(by, &stored, &secrets("anew")).await.unwrap());
+    seen.one(&rows(f).await, by, Action::WebhookResealed, id, &json!({ "secret": digest("anew") }));
+    assert!(!f.store.reseal_webhook(by, &stored, &secrets("late")).await.unwrap());
+    assert!(!f.store.delete_webhook(by, &f.stranger, &webhook.id).await.unwrap());
+    seen.none("a webhook of another project").await;
+    assert!(f.store.delete_webhook(by, &f.project, &webhook.id).await.unwrap());
+    seen.one(&rows(f).await, by, Action::WebhookDeleted, id, &json!({}));
+    assert!(!f.store.delete_webhook(by, &f.project, &webhook.id).await.unwrap());
+    seen.none("a webhook that is gone").await;
 }
 
 async fn connectors(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
