@@ -29,6 +29,7 @@ mod resolve;
 mod resume;
 mod rules;
 mod run;
+mod simulated;
 mod sweep;
 mod timeline;
 mod to_end;
@@ -94,6 +95,8 @@ pub struct Answer {
     pub data: String,
     /// Where the time went.
     pub latency: Latency,
+    /// Whether nothing left for it, because its connection is in demo mode.
+    pub simulated: bool,
 }
 
 /// A call that waits for a person.

@@ -35,6 +35,8 @@ pub(super) struct ExecutionBody {
     trigger_type: Option<String>,
     /// SHA-256 of the input.
     input_digest: String,
+    /// Whether nothing was sent, because the connection is in demo mode: what it answered is made up.
+    simulated: bool,
     /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled` or `unknown_outcome`.
     status: &'static str,
     code: Option<&'static str>,
@@ -65,7 +67,7 @@ pub(super) struct ExecutionBody {
 #[derive(Debug, Serialize, ToSchema)]
 struct EventBody {
     at: String,
-    /// `decided`, `started`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
+    /// `decided`, `started`, `simulated`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
     step: &'static str,
     /// What was decided, which approval is waited for, why it was rejected, how it finished.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -248,6 +250,7 @@ fn body(execution: &Execution) -> ExecutionBody {
         chat_id: execution.chat_id.clone(),
         trigger_type: execution.trigger_type.clone(),
         input_digest: execution.input_digest.clone(),
+        simulated: execution.simulated,
         status: execution.status.as_str(),
         code: execution.code.map(|code| code.as_str()),
         culprit: execution.culprit.map(|culprit| culprit.as_str()),

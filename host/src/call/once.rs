@@ -17,6 +17,8 @@ use crate::store::{KeptAnswer, Reservation, Reserved};
 struct Kept {
     /// In microseconds: total, guest, upstream.
     latency: (u64, u64, u64),
+    #[serde(default)]
+    simulated: bool,
     data: Option<String>,
     fault: Option<KeptFault>,
 }
@@ -77,6 +79,7 @@ pub(super) fn kept(
 ) -> Option<KeptAnswer> {
     let answer = Kept {
         latency: (latency.total_us, latency.guest_us, latency.upstream_us),
+        simulated: execution.simulated,
         data: result.ok().map(str::to_owned),
         fault: result.err().map(KeptFault::of),
     };
@@ -162,7 +165,7 @@ impl Kept {
         let (total_us, guest_us, upstream_us) = self.latency;
         let latency = Latency { total_us, guest_us, upstream_us };
         match (self.data, self.fault) {
-            (Some(data), None) => Ok(Ok(Reply::Done(Answer { execution, data, latency }))),
+            (Some(data), None) => Ok(Ok(Reply::Done(Answer { execution, data, latency, simulated: self.simulated }))),
             (None, Some(fault)) => {
                 let fault = fault.read().ok_or_else(|| kept::unreadable(&execution))?;
                 Ok(Err(Failed { execution: Some(execution), fault }))

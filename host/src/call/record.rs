@@ -70,6 +70,7 @@ pub(super) fn execution(host: &Host, caller: &Caller, request: &CallRequest, res
         chat_id: request.chat_id.clone(),
         trigger_type: request.trigger_type.clone(),
         input_digest: hex::encode(Sha256::digest(request.input.as_bytes())),
+        simulated: resolved.context.connection.demo,
         status: ExecutionStatus::Started,
         code: None,
         culprit: None,

@@ -208,6 +208,10 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
     if resolved.installed.digest != execution.component {
         return Err(diverged("the connector was updated while the call waited"));
     }
+    // What a person allowed is what happens: neither does what was to send nothing send, nor the other way round.
+    if resolved.context.connection.demo != execution.simulated {
+        return Err(diverged("the connection's demo mode was switched while the call waited"));
+    }
     Ok(Revived { caller, request, resolved, journal })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::resolve::Resolved;
-use super::{CallRequest, Host, faults};
+use super::{CallRequest, Host, faults, simulated};
 use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId, Route};
 use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
 use crate::store::{PolicySet, Subject};
@@ -47,10 +47,11 @@ pub(super) async fn verdict(
         }
         Outcome::Ask(ask) => Verdict::Ask(Asked { ask, rule, why: why.to_string() }),
     };
-    Ok(match &resolved.asking_profile {
+    let verdict = match &resolved.asking_profile {
         Some(profile) => asked_anyway(verdict, profile, resolved),
         None => verdict,
-    })
+    };
+    Ok(simulated::asked_before(verdict, resolved))
 }
 
 /// A profile wants a person to look at the call: a policy may forbid it, or say who that is, and no less.

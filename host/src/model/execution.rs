@@ -31,6 +31,8 @@ pub struct Execution {
     pub trigger_type: Option<String>,
     /// SHA-256 of the input, in hex: bodies are not recorded.
     pub input_digest: String,
+    /// Whether nothing leaves for it, because its connection is in demo mode.
+    pub simulated: bool,
     /// How it stands.
     pub status: ExecutionStatus,
     /// Why it failed.

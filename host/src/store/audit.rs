@@ -20,7 +20,7 @@ mod executions;
 mod read;
 
 pub use detail::Detail;
-pub(super) use executions::{ended, lost, started};
+pub(super) use executions::{asked, ended, lost, started};
 pub use read::{AuditFilter, AuditWalkError};
 
 const COLUMNS: usize = 12;

@@ -61,7 +61,7 @@ pub struct ExecutionFilter {
 macro_rules! columns {
     () => {
         "id, project, api_key, tool, component, connection, account, identifier, tool_call_id, parent, chat_id, \
-         trigger_type, input_digest, status, code, culprit, detail, started_at, finished_at, total_us, guest_us, \
+         trigger_type, input_digest, simulated, status, code, culprit, detail, started_at, finished_at, total_us, guest_us, \
          upstream_us, requests, bytes_sent, bytes_received, scrubbed"
     };
 }
@@ -181,6 +181,7 @@ fn read_execution(columns: &mut Columns<'_>) -> Result<Execution, StoreError> {
         chat_id: columns.maybe_text()?,
         trigger_type: columns.maybe_text()?,
         input_digest: columns.text()?,
+        simulated: columns.flag()?,
         status: columns.parsed(ExecutionStatus::parse)?,
         code: columns.maybe_parsed(Code::parse)?,
         culprit: columns.maybe_parsed(Culprit::parse)?,

@@ -34,7 +34,7 @@ pub const MAX_BATCH: usize = 256;
 /// them prepared: two times 32 leaves room for the others.
 const MAX_ROWS: usize = 32;
 
-const INSERT_COLUMNS: usize = 20;
+const INSERT_COLUMNS: usize = 21;
 const OUTCOME_COLUMNS: usize = 13;
 
 /// The way into the queue. The task behind it ends when all of these are gone.
@@ -297,6 +297,7 @@ fn bind_start(query: Query, execution: &Execution, host: &str) -> Query {
         .bind(execution.chat_id.as_deref())
         .bind(execution.trigger_type.as_deref())
         .bind(execution.input_digest.as_str())
+        .bind(i64::from(execution.simulated))
         .bind(execution.status.as_str())
         .bind(execution.started_at.0)
         .bind(execution.code.map(|code| code.as_str()))
@@ -340,7 +341,7 @@ fn statements(of_rows: fn(usize) -> String) -> Vec<Arc<str>> {
 fn insert_sql(rows: usize) -> String {
     let mut sql = String::from(
         "INSERT INTO executions (id, project, host, api_key, tool, component, connection, account, identifier, \
-         tool_call_id, parent, chat_id, trigger_type, input_digest, status, started_at, code, culprit, detail, \
+         tool_call_id, parent, chat_id, trigger_type, input_digest, simulated, status, started_at, code, culprit, detail, \
          finished_at) VALUES ",
     );
     let mut types = [Type::Any; INSERT_COLUMNS];

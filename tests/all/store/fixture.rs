@@ -88,6 +88,7 @@ impl Fixture {
             settings: "{}".into(),
             presets: "{}".into(),
             disabled: false,
+            demo: false,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
@@ -134,6 +135,7 @@ impl Fixture {
             chat_id: None,
             trigger_type: None,
             input_digest: "00".into(),
+            simulated: false,
             status: ExecutionStatus::Started,
             code: None,
             culprit: None,

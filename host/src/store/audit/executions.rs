@@ -7,15 +7,19 @@ use crate::store::Outcome;
 /// A key had a tool run; its input is there as a digest.
 pub(in crate::store) fn started(execution: &Execution, host: &str) -> Act {
     let by = By { actor: Actor::Key(execution.key.clone()), at: execution.started_at };
-    let detail = Detail::default()
+    Act::new(&execution.project, &by, Action::Execution(execution.status), execution.id.as_str())
+        .component(&execution.component)
+        .detail(asked(execution).with("host", host))
+}
+
+/// What an execution was asked for as.
+pub(in crate::store) fn asked(execution: &Execution) -> Detail {
+    Detail::default()
         .with("tool", &execution.tool)
         .with("account", execution.account.as_str())
         .with("input", &execution.input_digest)
+        .simulated(execution.simulated)
         .with_some("parent", execution.parent.as_ref().map(ExecutionId::as_str))
-        .with("host", host);
-    Act::new(&execution.project, &by, Action::Execution(execution.status), execution.id.as_str())
-        .component(&execution.component)
-        .detail(detail)
 }
 
 /// A host saw how it ended.
