@@ -27,6 +27,7 @@ mod presets;
 mod profiles;
 mod projects;
 mod refusals;
+mod simulated;
 mod steps;
 mod stripe;
 mod tools;

@@ -180,7 +180,7 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         settings: columns.text()?,
         presets: columns.maybe_text()?.unwrap_or_else(|| NO_PRESETS.to_owned()),
         disabled: columns.flag()?,
-        demo: columns.flag()?,
+        demo: columns.newer_flag()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
     })

@@ -181,7 +181,7 @@ fn read_execution(columns: &mut Columns<'_>) -> Result<Execution, StoreError> {
         chat_id: columns.maybe_text()?,
         trigger_type: columns.maybe_text()?,
         input_digest: columns.text()?,
-        simulated: columns.flag()?,
+        simulated: columns.newer_flag()?,
         status: columns.parsed(ExecutionStatus::parse)?,
         code: columns.maybe_parsed(Code::parse)?,
         culprit: columns.maybe_parsed(Culprit::parse)?,

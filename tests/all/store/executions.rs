@@ -23,6 +23,7 @@ async fn an_execution_reads_back_as_it_was_recorded() {
         execution.parent = Some(ExecutionId::new(&f.clock, &f.random));
         execution.chat_id = Some("chat' OR 1=1 --".into());
         execution.trigger_type = Some("schedule".into());
+        execution.simulated = true;
         f.store.record_start(&execution, HOST).await.unwrap();
         let stored = f.store.find_execution(&f.project, &execution.id).await.unwrap();
         assert_eq!(stored.as_ref(), Some(&execution));
