@@ -11,6 +11,7 @@ mod cli;
 mod compiled;
 mod connectors;
 mod credentials;
+mod custom_actions;
 mod demo;
 mod documented;
 mod durability;

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::kept::{self, part};
 use super::limits::ANSWERS_KEPT;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, custom, faults};
 use crate::config::Records;
 use crate::model::{
     AccountId, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, InputError, Latency,
@@ -118,6 +118,9 @@ async fn told(host: &Host, caller: &Caller, reserved: Reserved) -> Result<Result
             let code = execution.code.unwrap_or(Code::ApprovalRejected);
             let culprit = execution.culprit.unwrap_or(Culprit::Policy);
             Ok(Err(Failed { execution: Some(id), fault: Fault::new(code, culprit, format!("{status}: {detail}")) }))
+        }
+        ExecutionStatus::NotDispatched => {
+            Ok(Err(Failed { execution: Some(id), fault: custom::not_dispatched(&execution.tool) }))
         }
         ExecutionStatus::UnknownOutcome => {
             let again = "The call is not repeated: look at the provider, and use a new key if it has to run again";

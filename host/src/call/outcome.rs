@@ -36,6 +36,7 @@ pub(super) fn status(result: Result<(), &Fault>, report: Option<&Report>) -> Exe
     match report {
         Some(report) if fault.code == Code::Cancelled && report.open_writes > 0 => ExecutionStatus::UnknownOutcome,
         _ if fault.code == Code::Cancelled => ExecutionStatus::Cancelled,
+        None if fault.code == Code::NotDispatched => ExecutionStatus::NotDispatched,
         _ => ExecutionStatus::Failed,
     }
 }

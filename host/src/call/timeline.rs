@@ -77,7 +77,7 @@ pub async fn timeline(host: &Host, execution: &Execution) -> Result<Vec<Event>, 
     };
     let mut events = vec![event(execution.started_at, "decided", Some(decided))];
     let before = approvals.first().is_some_and(|approval| approval.request.is_none());
-    if execution.status != ExecutionStatus::Denied && !before {
+    if execution.status != ExecutionStatus::Denied && !before && execution.through.is_some() {
         events.extend(began(execution, execution.started_at));
     }
     let mut later = Vec::new();
@@ -87,7 +87,7 @@ pub async fn timeline(host: &Host, execution: &Execution) -> Result<Vec<Event>, 
             && state != ApprovalState::Pending
         {
             later.push(event(at, state.as_str(), approval.reason));
-            if state == ApprovalState::Approved && approval.request.is_none() {
+            if state == ApprovalState::Approved && approval.request.is_none() && execution.through.is_some() {
                 later.extend(began(execution, at));
             }
         }

@@ -7,11 +7,10 @@ use serde_json::value::RawValue;
 
 use super::kept::{self, KeptRequest, part};
 use super::limits::BODIES_KEPT;
-use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{CallRequest, Held, Host, faults, once, record};
 use crate::config::{FaultPoint, Records};
-use crate::model::{Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionStatus, Fault};
+use crate::model::{Approval, ApprovalId, ApprovalState, Code, Culprit, Execution, ExecutionStatus, Fault};
 use crate::policy::At;
 use crate::runtime::{Journal, Reply, Waiting};
 use crate::store::{Bodies, Wait};
@@ -57,14 +56,12 @@ pub struct ShownLine {
 /// Lets a call wait before anything of it runs.
 pub(super) async fn before(
     host: &Host,
-    caller: &Caller,
     request: &CallRequest,
-    resolved: &Resolved,
+    execution: Execution,
     asked: &Asked,
 ) -> Result<Held, Fault> {
     can_wait(host)?;
-    let mut execution = record::execution(host, caller, request, resolved);
-    execution.status = ExecutionStatus::Waiting;
+    let execution = Execution { status: ExecutionStatus::Waiting, ..execution };
     let once = once::reservation(host, request);
     let wait = Wait::Before { execution: &execution, host: &host.host_id, once: once.as_ref() };
     hold(host, request, &execution, asked, wait, None, (nothing_yet(request, &execution), None)).await

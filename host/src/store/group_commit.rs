@@ -248,7 +248,8 @@ impl Job {
     }
 }
 
-/// Executions whose outcome was written, each with its project and the digest of its component.
+/// Executions whose outcome was written, each with its project and the digest of its component, which is empty if it
+/// has none.
 type Updated = HashMap<String, (ProjectId, String)>;
 
 /// What the chain will say of a batch, in its order.
@@ -288,10 +289,10 @@ fn bind_start(query: Query, execution: &Execution, host: &str) -> Query {
         .bind(host)
         .bind(execution.key.as_str())
         .bind(execution.tool.as_str())
-        .bind(execution.component.as_str())
-        .bind(execution.connection.as_str())
-        .bind(execution.account.as_str())
-        .bind(execution.identifier.as_str())
+        .bind(execution.component().unwrap_or_default())
+        .bind(execution.through.as_ref().map_or("", |through| through.connection.as_str()))
+        .bind(execution.through.as_ref().map_or("", |through| through.account.as_str()))
+        .bind(execution.identifier.as_deref().unwrap_or_default())
         .bind(execution.tool_call_id.as_deref())
         .bind(execution.parent.as_ref().map(ExecutionId::as_str))
         .bind(execution.chat_id.as_deref())

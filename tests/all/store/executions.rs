@@ -186,7 +186,7 @@ async fn each_filter_narrows() {
         special.tool = "acme_things_get".into();
         special.chat_id = Some("chat-1".into());
         special.trigger_type = Some("manual".into());
-        special.identifier = "bob".into();
+        special.identifier = Some("bob".into());
         special.parent = Some(parent.clone());
         special.started_at = Timestamp(f.clock.now().0 + 1_000);
         f.store.record_start(&special, HOST).await.unwrap();

@@ -8,7 +8,7 @@ use crate::store::Outcome;
 pub(in crate::store) fn started(execution: &Execution, host: &str) -> Act {
     let by = By { actor: Actor::Key(execution.key.clone()), at: execution.started_at };
     Act::new(&execution.project, &by, Action::Execution(execution.status), execution.id.as_str())
-        .component(&execution.component)
+        .component(execution.component().unwrap_or_default())
         .detail(asked(execution).with("host", host))
 }
 
@@ -16,7 +16,7 @@ pub(in crate::store) fn started(execution: &Execution, host: &str) -> Act {
 pub(in crate::store) fn asked(execution: &Execution) -> Detail {
     Detail::default()
         .with("tool", &execution.tool)
-        .with("account", execution.account.as_str())
+        .with_some("account", execution.through.as_ref().map(|through| through.account.as_str()))
         .with("input", &execution.input_digest)
         .simulated(execution.simulated)
         .with_some("parent", execution.parent.as_ref().map(ExecutionId::as_str))
