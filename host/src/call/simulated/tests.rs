@@ -127,6 +127,27 @@ fn recorded_answers_come_first() {
     assert_eq!(answered(&json!({ "example": 7, "type": "integer" }), &json!({})), Some(json!(7)));
 }
 
+/// Descriptions say much of what schemas do not.
+#[test]
+fn descriptions_are_read() {
+    for (description, starts) in [
+        ("`re_…`", &["re_"][..]),
+        ("`open` or `closed`.", &["open", "closed"]),
+        ("Whether `other` is set", &["Example state"]),
+        ("`…`", &["Example state"]),
+        ("`a b`, `C`", &["Example state"]),
+        ("``", &["Example state"]),
+    ] {
+        let state = json!({ "type": "string", "description": description });
+        let schema = json!({ "type": "object", "properties": { "state": state } });
+        for n in 0..10 {
+            let answer = answered(&schema, &json!({ "n": n })).unwrap();
+            let state = answer["state"].as_str().unwrap();
+            assert!(starts.iter().any(|start| state.starts_with(start)), "{description}: {state}");
+        }
+    }
+}
+
 #[test]
 fn formats_are_kept() {
     for format in [

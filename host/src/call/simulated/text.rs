@@ -8,6 +8,12 @@ use super::draw::Draw;
 /// Characters of one text. What must be longer is refused: nobody reads it.
 const MAX_TEXT: usize = 4_000;
 
+/// Values that are looked for in one description.
+const MAX_QUOTED: usize = 16;
+
+/// Bytes of what a value begins with, such as `cus_`.
+const MAX_BEGINNING: usize = 32;
+
 /// Times that something of a pattern is repeated which may be repeated for ever.
 const REPEATED: u32 = 8;
 
@@ -21,7 +27,8 @@ pub(super) fn made(all: &Conjunction<'_>, name: &str, draw: &mut Draw) -> Option
         return matching(pattern, draw).map(|text| lengthened(text, least, draw));
     }
     let format = all.said("format").find_map(serde_json::Value::as_str);
-    let text = format.and_then(|format| formatted(format, name, draw)).unwrap_or_else(|| named(name, draw));
+    let text = format.and_then(|format| formatted(format, name, draw));
+    let text = text.or_else(|| described(all, draw)).unwrap_or_else(|| named(name, draw));
     let length = text.chars().count();
     if length > most {
         return Some(text.chars().take(most).collect());
@@ -81,6 +88,23 @@ fn slug(name: &str) -> &str {
     if fits { name } else { "example" }
 }
 
+/// One of the values that a description names, as in "`open` or `closed`", or with the beginning that it shows, as in
+/// "`re_…`".
+fn described(all: &Conjunction<'_>, draw: &mut Draw) -> Option<String> {
+    let description = all.said("description").find_map(serde_json::Value::as_str)?;
+    let quoted: Vec<&str> = description.split('`').skip(1).step_by(2).take(MAX_QUOTED).collect();
+    if let Some(beginning) = quoted.iter().find_map(|text| text.strip_suffix('…')) {
+        let fits = !beginning.is_empty() && beginning.len() < MAX_BEGINNING;
+        return fits.then(|| format!("{beginning}{}", draw.hex(14)));
+    }
+    let word = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    // A single one may be anything, such as the name of another member.
+    if quoted.len() < 2 || !quoted.iter().all(word) {
+        return None;
+    }
+    draw.one_of(&quoted).map(|text| (*text).to_owned())
+}
+
 /// What people expect under such a name.
 fn named(name: &str, draw: &mut Draw) -> String {
     let lower = name.to_ascii_lowercase();
@@ -104,9 +128,9 @@ fn named(name: &str, draw: &mut Draw) -> String {
     } else if ends(&["name"]) {
         format!("Example {}", draw.below(100) + 1)
     } else if lower.is_empty() {
-        "Example".into()
+        format!("Example {}", draw.below(100) + 1)
     } else {
-        format!("Example {}", lower.replace(['_', '-'], " "))
+        format!("Example {} {}", lower.replace(['_', '-'], " "), draw.below(100) + 1)
     }
 }
 
