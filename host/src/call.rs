@@ -13,6 +13,7 @@ use verdict::Verdict;
 mod cancel;
 mod connect;
 mod credential;
+mod custom;
 mod edit;
 mod faults;
 mod host;
@@ -31,6 +32,7 @@ mod resolve;
 mod resume;
 mod rules;
 mod run;
+mod simulated;
 mod sweep;
 mod timeline;
 mod to_end;
@@ -100,6 +102,8 @@ pub struct Answer {
     pub data: String,
     /// Where the time went.
     pub latency: Latency,
+    /// Whether nothing left for it, because its connection is in demo mode.
+    pub simulated: bool,
 }
 
 /// A call that waits.
@@ -164,11 +168,15 @@ pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Res
             if let Some(earlier) = once::earlier(&host, &caller, &request).await? {
                 return earlier;
             }
-            let resolved =
-                resolve::resolve(&host, &caller, &mut request).instrument(tracing::debug_span!("resolve")).await;
-            host.figures.resolve.took(started.elapsed());
-            FaultPoint::Resolved.pass();
-            let result = governed(&host, &caller, &request, resolved?, started).await;
+            let result = if custom::is_one(&host, &caller, &request).await? {
+                custom::submit(&host, &caller, &request).await
+            } else {
+                let resolved =
+                    resolve::resolve(&host, &caller, &mut request).instrument(tracing::debug_span!("resolve")).await;
+                host.figures.resolve.took(started.elapsed());
+                FaultPoint::Resolved.pass();
+                governed(&host, &caller, &request, resolved?, started).await
+            };
             match result {
                 // Two came with the same key at once, and the other one was first.
                 Err(failed) if failed.execution.is_none() && failed.fault.code == Code::Conflict => {
@@ -192,7 +200,8 @@ async fn governed(
     started: Instant,
 ) -> Result<Reply, Failed> {
     let timeout = run::timeout(request)?;
-    host.pace.count(caller, &resolved)?;
+    let context = &resolved.context;
+    host.pace.count(caller, Some(&context.account.identifier), Some(&context.connection.id))?;
     let span = tracing::debug_span!("policy");
     let verdict = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;
     FaultPoint::Decided.pass();
@@ -204,10 +213,12 @@ async fn governed(
             Attempt::asking(asked)
         }
         Verdict::Ask(asked) => {
-            return Ok(Reply::Waiting(wait::before(host, caller, request, &resolved, &asked).await?));
+            let execution = record::execution(host, caller, request, &resolved);
+            return Ok(Reply::Waiting(wait::before(host, request, execution, &asked).await?));
         }
         Verdict::Deny(fault) => {
-            let execution = record::deny(host, caller, request, &resolved, &fault).await?;
+            let execution = record::execution(host, caller, request, &resolved);
+            let execution = record::deny(host, execution, &fault).await?;
             return Err(Failed { execution, fault });
         }
     };

@@ -3,6 +3,7 @@
 pub mod canary;
 mod host;
 pub mod imitation;
+mod ledger;
 mod log;
 mod places;
 mod provider;
@@ -54,6 +55,9 @@ pub enum DemoError {
     /// What the demo is there to show is not true.
     #[error("the credential is where it must not be, or did not arrive: see the table above")]
     NotSealed,
+    /// The audit chain is not as it was written.
+    #[error("the audit chain does not verify: {0}")]
+    Audit(String),
     /// Somebody stopped it.
     #[error("stopped before the end")]
     Stopped,

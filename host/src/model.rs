@@ -29,7 +29,7 @@ pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
 pub use connection::Connection;
 pub use connector::{Connector, Import, TestCall};
-pub use execution::{Execution, ExecutionStatus, Latency};
+pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{

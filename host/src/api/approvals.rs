@@ -55,6 +55,8 @@ pub(super) struct ApprovalDetail {
     request: Option<OutgoingRequest>,
     /// Requests of the call that were answered before.
     before: Vec<AnsweredRequest>,
+    /// Whether nothing will leave in any case, because the connection is in demo mode.
+    simulated: bool,
 }
 
 /// A request exactly as it would leave, but for the credential, which the host injects after this.
@@ -156,14 +158,14 @@ pub(super) async fn show(
 ) -> Result<axum::Json<ApprovalDetail>, Problem> {
     let Shown { approval, call } =
         call::approval(&state.host, &caller.project, &parse(&id)?).await?.ok_or_else(missing)?;
-    let (input, request, before) = match call {
-        Some(call) => (Some(call.input), call.request, call.before),
-        None => (None, None, Vec::new()),
+    let (input, request, before, simulated) = match call {
+        Some(call) => (Some(call.input), call.request, call.before, call.simulated),
+        None => (None, None, Vec::new(), false),
     };
     let before =
         before.into_iter().map(|line| AnsweredRequest { method: line.method, url: line.url, status: line.status });
     let (approval, request) = (body(&approval), request.map(outgoing));
-    Ok(axum::Json(ApprovalDetail { approval, input, request, before: before.collect() }))
+    Ok(axum::Json(ApprovalDetail { approval, input, request, before: before.collect(), simulated }))
 }
 
 /// Lets the call go on, once. Its record tells how it ends.

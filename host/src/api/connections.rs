@@ -36,6 +36,8 @@ pub(super) struct ConnectionBody {
     redirect_uri: String,
     /// `active` or `disabled`.
     status: &'static str,
+    /// Whether nothing leaves for calls: each is answered with what could have been the answer.
+    demo: bool,
     account_count: u64,
     created_at: String,
     updated_at: String,
@@ -59,6 +61,10 @@ pub(super) struct NewConnection {
     /// Name of a tool to parameters that are set for every call through this connection, as in profiles.
     #[schema(value_type = Option<Object>)]
     presets: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Nothing leaves for calls through it: each is answered with what could have been the answer, and marked
+    /// `simulated`. Its accounts need no credential, and take none.
+    #[serde(default)]
+    demo: bool,
 }
 
 /// What may change of a connection.
@@ -76,6 +82,8 @@ pub(super) struct ConnectionChange {
     presets: Option<serde_json::Map<String, serde_json::Value>>,
     /// Calls are refused while set.
     disabled: Option<bool>,
+    /// Nothing leaves for calls while set.
+    demo: Option<bool>,
 }
 
 /// Which connections.
@@ -140,6 +148,7 @@ pub(super) async fn create(
         settings: settings_text(new.settings.unwrap_or_default())?,
         presets: presets_text(&installed, new.presets.unwrap_or_default())?,
         disabled: false,
+        demo: new.demo,
         created_at: now,
         updated_at: now,
     };
@@ -213,6 +222,9 @@ pub(super) async fn change(
     if let Some(disabled) = change.disabled {
         connection.disabled = disabled;
     }
+    if let Some(demo) = change.demo {
+        connection.demo = demo;
+    }
     connection.updated_at = host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));
     let by = caller.by(host.clock.now());
     if !host.store.update_connection(&by, &connection, before.updated_at).await? {
@@ -258,7 +270,7 @@ pub(super) async fn test(
     let result = match call::test_account(&state.host, &caller, &connection, &account).await {
         Ok(Some(answer)) => TestResult {
             ok: true,
-            detail: "the provider accepted the credential".into(),
+            detail: tested(answer.simulated).into(),
             execution_id: Some(answer.execution.to_string()),
         },
         Ok(None) => return Err(Problem::conflict("the connector declares no test call")),
@@ -268,6 +280,14 @@ pub(super) async fn test(
         Err(failed) => return Err(failed.into()),
     };
     Ok(axum::Json(result))
+}
+
+fn tested(simulated: bool) -> &'static str {
+    if simulated {
+        "the connection is in demo mode: nothing was sent, and no credential was tried"
+    } else {
+        "the provider accepted the credential"
+    }
 }
 
 /// The one account that the body means, or the connection's only one.
@@ -319,6 +339,7 @@ fn body(state: &ApiState, connection: &Connection, account_count: u64) -> Result
         presets: raw(connection.presets.clone()),
         redirect_uri: format!("{public}/oauth/callback/{}", connection.connector),
         status: if connection.disabled { "disabled" } else { "active" },
+        demo: connection.demo,
         account_count,
         created_at: time::text(connection.created_at),
         updated_at: time::text(connection.updated_at),

@@ -21,13 +21,14 @@ use crate::store::ExecutionFilter;
 pub(super) struct ExecutionBody {
     id: String,
     tool: String,
-    /// SHA-256 of the component that ran.
-    component: String,
+    /// SHA-256 of the component that ran; null, as are the next two, of an action type that no tool has.
+    component: Option<String>,
     /// Id of the connection.
-    connection_id: String,
+    connection_id: Option<String>,
     /// Id of the account.
-    account_id: String,
-    identifier: String,
+    account_id: Option<String>,
+    /// The user it is for.
+    identifier: Option<String>,
     /// Id of the key that asked.
     key_id: String,
     tool_call_id: Option<String>,
@@ -36,7 +37,10 @@ pub(super) struct ExecutionBody {
     trigger_type: Option<String>,
     /// SHA-256 of the input.
     input_digest: String,
-    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled` or `unknown_outcome`.
+    /// Whether nothing was sent, because the connection is in demo mode: what it answered is made up.
+    simulated: bool,
+    /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled`,
+    /// `not_dispatched` or `unknown_outcome`.
     status: &'static str,
     code: Option<&'static str>,
     culprit: Option<&'static str>,
@@ -65,7 +69,7 @@ pub(super) struct ExecutionBody {
 #[derive(Debug, Serialize, ToSchema)]
 struct EventBody {
     at: String,
-    /// `decided`, `started`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
+    /// `decided`, `started`, `simulated`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
     step: &'static str,
     /// What was decided, which approval is waited for, why it was rejected, how it finished.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,9 +240,9 @@ pub(super) fn body(execution: &Execution) -> ExecutionBody {
     ExecutionBody {
         id: execution.id.to_string(),
         tool: execution.tool.clone(),
-        component: execution.component.clone(),
-        connection_id: execution.connection.to_string(),
-        account_id: execution.account.to_string(),
+        component: execution.component().map(str::to_owned),
+        connection_id: execution.through.as_ref().map(|through| through.connection.to_string()),
+        account_id: execution.through.as_ref().map(|through| through.account.to_string()),
         identifier: execution.identifier.clone(),
         key_id: execution.key.to_string(),
         tool_call_id: execution.tool_call_id.clone(),
@@ -246,6 +250,7 @@ pub(super) fn body(execution: &Execution) -> ExecutionBody {
         chat_id: execution.chat_id.clone(),
         trigger_type: execution.trigger_type.clone(),
         input_digest: execution.input_digest.clone(),
+        simulated: execution.simulated,
         status: execution.status.as_str(),
         code: execution.code.map(|code| code.as_str()),
         culprit: execution.culprit.map(|culprit| culprit.as_str()),

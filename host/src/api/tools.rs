@@ -98,6 +98,10 @@ pub(super) struct ExecuteResult {
     execution_id: String,
     /// `succeeded`.
     status: &'static str,
+    /// There, and true, where nothing was sent because the connection is in demo mode: the data is made up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    simulated: bool,
     /// What the tool answered: any JSON.
     #[schema(value_type = serde_json::Value)]
     data: Box<RawValue>,
@@ -213,6 +217,7 @@ pub(super) async fn execute(
     let result = ExecuteResult {
         execution_id: answer.execution.to_string(),
         status: "succeeded",
+        simulated: answer.simulated,
         data: raw(answer.data),
         timing: Timing { total_us: latency.total_us, guest_us: latency.guest_us, upstream_us: latency.upstream_us },
     };

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, simulated};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
 use crate::model::{Account, AccountId, AccountState, AuthPattern, Caller, Code, Connection, Culprit, Fault};
@@ -58,6 +58,9 @@ pub async fn connect(
         let put = host.store.put_account(&by, &account, &Default::default()).await.map_err(faults::store)?;
         return Ok(Connected { account: put.0, created: put.1 });
     };
+    if !candidate.credentials.is_empty() {
+        simulated::takes_credentials(connection)?;
+    }
     let (installed, pattern) = parts(host, connection).await?;
     let prepared = prepare(&host.vault, &host.clock, connection, &installed.connector, &pattern, account, candidate)
         .map_err(fault)?;

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::kept::{self, KeptRequest, part};
-use super::{Host, MAX_INPUT, faults};
+use super::{Host, MAX_INPUT, custom, faults};
 use crate::model::{Approval, Code, Culprit, Fault};
 use crate::runtime::{Entry, Journal};
 use crate::store::Edited;
@@ -28,11 +28,7 @@ pub(super) async fn edited(host: &Host, approval: &Approval, input: &str) -> Res
             return Err(Fault::new(Code::Conflict, Culprit::Caller, detail));
         }
     }
-    let found = host.catalog.tool(&approval.project, &approval.tool);
-    let (installed, tool) = found.ok_or_else(|| {
-        Fault::new(Code::NotFound, Culprit::Caller, format!("there is no tool `{}` any more", approval.tool))
-    })?;
-    installed.tools[tool].check_input(input).map_err(faults::invalid_input)?;
+    check(host, approval, input)?;
     let request = kept::open(host, &approval.project, record, part::REQUEST, &bodies.request)?;
     let request: KeptRequest = serde_json::from_slice(&request).map_err(|_| unreadable())?;
     let request = KeptRequest { input: input.to_owned(), ..request };
@@ -40,4 +36,16 @@ pub(super) async fn edited(host: &Host, approval: &Approval, input: &str) -> Res
         request: kept::seal(host, &approval.project, record, part::REQUEST, &kept::written(&request))?,
         input_digest: hex::encode(Sha256::digest(input.as_bytes())),
     })
+}
+
+/// Holds the new input to what the old one was held to.
+fn check(host: &Host, approval: &Approval, input: &str) -> Result<(), Fault> {
+    if custom::is_action_type(&approval.tool) {
+        return custom::check_input(input);
+    }
+    let found = host.catalog.tool(&approval.project, &approval.tool);
+    let (installed, tool) = found.ok_or_else(|| {
+        Fault::new(Code::NotFound, Culprit::Caller, format!("there is no tool `{}` any more", approval.tool))
+    })?;
+    installed.tools[tool].check_input(input).map_err(faults::invalid_input)
 }

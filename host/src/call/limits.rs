@@ -13,6 +13,9 @@ pub const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 /// several times over.
 pub const MAX_INPUT: usize = 4 * 1024 * 1024;
 
+/// Bytes of an action type that no tool has: some words, and no room for content.
+pub(super) const MAX_ACTION_TYPE: usize = 128;
+
 /// Candidates that an error message names before it says "and more".
 pub(super) const MAX_NAMED: usize = 5;
 

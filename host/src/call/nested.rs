@@ -125,6 +125,7 @@ pub(super) fn told(fault: &Fault) -> NestedFault {
         | Code::ApprovalRequired
         | Code::ApprovalRejected
         | Code::InputRequired => Failure::Denied(detail),
+        Code::NotDispatched => Failure::Unsupported(detail),
         Code::RateLimited => Failure::RateLimited { retry_after_ms: fault.retry_after_ms, message: detail },
         Code::UpstreamError | Code::UpstreamTimeout => {
             Failure::Upstream { status: 502, code: Some(fault.code.as_str().into()), message: detail, retryable: false }

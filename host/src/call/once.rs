@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::kept::{self, part};
 use super::limits::ANSWERS_KEPT;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, pause};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, custom, faults, pause};
 use crate::config::Records;
 use crate::model::{
     AccountId, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, InputError, Latency,
@@ -17,6 +17,8 @@ use crate::store::{KeptAnswer, Reservation, Reserved};
 struct Kept {
     /// In microseconds: total, guest, upstream.
     latency: (u64, u64, u64),
+    #[serde(default)]
+    simulated: bool,
     data: Option<String>,
     fault: Option<KeptFault>,
 }
@@ -77,6 +79,7 @@ pub(super) fn kept(
 ) -> Option<KeptAnswer> {
     let answer = Kept {
         latency: (latency.total_us, latency.guest_us, latency.upstream_us),
+        simulated: execution.simulated,
         data: result.ok().map(str::to_owned),
         fault: result.err().map(KeptFault::of),
     };
@@ -115,6 +118,9 @@ async fn told(host: &Host, caller: &Caller, reserved: Reserved) -> Result<Result
             let code = execution.code.unwrap_or(Code::ApprovalRejected);
             let culprit = execution.culprit.unwrap_or(Culprit::Policy);
             Ok(Err(Failed { execution: Some(id), fault: Fault::new(code, culprit, format!("{status}: {detail}")) }))
+        }
+        ExecutionStatus::NotDispatched => {
+            Ok(Err(Failed { execution: Some(id), fault: custom::not_dispatched(&execution.tool) }))
         }
         ExecutionStatus::UnknownOutcome => {
             let again = "The call is not repeated: look at the provider, and use a new key if it has to run again";
@@ -162,7 +168,7 @@ impl Kept {
         let (total_us, guest_us, upstream_us) = self.latency;
         let latency = Latency { total_us, guest_us, upstream_us };
         match (self.data, self.fault) {
-            (Some(data), None) => Ok(Ok(Reply::Done(Answer { execution, data, latency }))),
+            (Some(data), None) => Ok(Ok(Reply::Done(Answer { execution, data, latency, simulated: self.simulated }))),
             (None, Some(fault)) => {
                 let fault = fault.read().ok_or_else(|| kept::unreadable(&execution))?;
                 Ok(Err(Failed { execution: Some(execution), fault }))

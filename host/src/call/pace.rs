@@ -68,12 +68,21 @@ impl Pace {
     }
 
     /// Counts a call, or says when to come again. A call that one limit refuses counts for those before it.
-    pub(super) fn count(&self, caller: &Caller, resolved: &Resolved) -> Result<(), Fault> {
-        let context = &resolved.context;
+    pub(super) fn count(
+        &self,
+        caller: &Caller,
+        identifier: Option<&str>,
+        connection: Option<&ConnectionId>,
+    ) -> Result<(), Fault> {
         self.check(self.keys.as_ref(), &caller.key, "this key")?;
-        let identifier = (caller.project.clone(), context.account.identifier.clone());
-        self.check(self.identifiers.as_ref(), &identifier, "this user")?;
-        self.check(self.connections.as_ref(), &context.connection.id, "this connection")
+        if let Some(identifier) = identifier {
+            let identifier = (caller.project.clone(), identifier.to_owned());
+            self.check(self.identifiers.as_ref(), &identifier, "this user")?;
+        }
+        match connection {
+            Some(connection) => self.check(self.connections.as_ref(), connection, "this connection"),
+            None => Ok(()),
+        }
     }
 
     fn check<K: Hash + Eq + Clone>(&self, rate: Option<&Rate<K>>, key: &K, whose: &str) -> Result<(), Fault> {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::resolve::Resolved;
 use super::{CallRequest, Host, faults, once, outcome, pause};
 use crate::config::Records;
-use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency};
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency, Through};
 use crate::runtime::Report;
 use crate::store::{KeptAnswer, Outcome, StoreError};
 
@@ -30,46 +30,59 @@ pub(super) fn not_started(request: &CallRequest, error: StoreError) -> Fault {
 }
 
 /// Writes down a call that a policy stops: it never starts.
-pub(super) async fn deny(
-    host: &Host,
-    caller: &Caller,
-    request: &CallRequest,
-    resolved: &Resolved,
-    fault: &Fault,
-) -> Result<Option<ExecutionId>, Fault> {
+pub(super) async fn deny(host: &Host, execution: Execution, fault: &Fault) -> Result<Option<ExecutionId>, Fault> {
     if host.records == Records::Off {
         return Ok(None);
     }
-    let execution = execution(host, caller, request, resolved);
-    let execution = Execution {
-        status: ExecutionStatus::Denied,
+    let execution = ended_at_once(execution, ExecutionStatus::Denied, fault);
+    host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
+    Ok(Some(execution.id))
+}
+
+/// One that ends as it begins.
+pub(super) fn ended_at_once(execution: Execution, status: ExecutionStatus, fault: &Fault) -> Execution {
+    Execution {
+        status,
         code: Some(fault.code),
         culprit: Some(fault.culprit),
         detail: Some(fault.detail.clone()),
         finished_at: Some(execution.started_at),
         ..execution
-    };
-    host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
-    Ok(Some(execution.id))
+    }
 }
 
 /// A call as its record begins.
 pub(super) fn execution(host: &Host, caller: &Caller, request: &CallRequest, resolved: &Resolved) -> Execution {
-    let account = &resolved.context.account;
+    let context = &resolved.context;
+    let through = Through {
+        component: resolved.installed.digest.clone(),
+        connection: context.connection.id.clone(),
+        account: context.account.id.clone(),
+    };
     Execution {
         id: resolved.execution.clone(),
+        tool: resolved.tool().tool.name.clone(),
+        through: Some(through),
+        simulated: context.connection.demo,
+        ..action(host, caller, request, Some(&context.account.identifier))
+    }
+}
+
+/// An action type that no tool has, as its record begins.
+pub(super) fn action(host: &Host, caller: &Caller, request: &CallRequest, identifier: Option<&str>) -> Execution {
+    Execution {
+        id: ExecutionId::new(&host.clock, &host.random),
         project: caller.project.clone(),
         key: caller.key.clone(),
-        tool: resolved.tool().tool.name.clone(),
-        component: resolved.installed.digest.clone(),
-        connection: resolved.context.connection.id.clone(),
-        account: account.id.clone(),
-        identifier: account.identifier.clone(),
+        tool: request.tool.clone(),
+        through: None,
+        identifier: identifier.map(str::to_owned),
         tool_call_id: request.tool_call_id.clone(),
         parent: request.parent.clone(),
         chat_id: request.chat_id.clone(),
         trigger_type: request.trigger_type.clone(),
         input_digest: hex::encode(Sha256::digest(request.input.as_bytes())),
+        simulated: false,
         status: ExecutionStatus::Started,
         code: None,
         culprit: None,

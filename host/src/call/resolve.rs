@@ -121,7 +121,9 @@ fn usable(connection: &Connection, account: Option<&Account>) -> Result<(), Faul
         let detail = format!("the account of `{}` on `{}` is disabled", account.identifier, connection.name);
         return Err(Fault::new(Code::AccountDisabled, Culprit::Policy, detail));
     }
-    if account.state != AccountState::Active {
+    // Where nothing leaves, an account that waits for its credential lacks nothing.
+    let enough = account.state == AccountState::Active || connection.demo && account.state == AccountState::Pending;
+    if !enough {
         let detail = format!(
             "the account of `{}` on `{}` is {}: connect it again",
             account.identifier,

@@ -10,11 +10,12 @@ use super::resolve::{Resolved, resolve_again};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
 use super::wait::{self, ShownCall};
-use super::{CallRequest, Failed, Host, Nesting, Reply, edit, faults, once, pause, record, run};
+use super::{CallRequest, Failed, Host, Nesting, Reply, custom, edit, faults, once, pause, record, run};
 use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency, ProjectId, Role,
+    Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency, ProjectId,
+    Role, Through,
 };
 use crate::policy::{Ask, At};
 use crate::runtime::{Gate, Journal};
@@ -160,7 +161,11 @@ pub(super) async fn go_on(host: &Host, project: &ProjectId, execution: &Executio
 }
 
 async fn on(host: &Host, execution: &Execution, goes: Goes<'_>, started: Instant) -> Result<Reply, Failed> {
-    let Revived { caller, request, resolved, journal, asks } = revived(host, execution).await?;
+    let Some(through) = &execution.through else {
+        let starts_over = matches!(goes, Goes::Approved { starts_over: true, .. });
+        return custom::go_on(host, execution, starts_over).await;
+    };
+    let Revived { caller, request, resolved, journal, asks } = revived(host, execution, through).await?;
     let verdict = verdict(host, &caller, &request, &resolved).await?;
     FaultPoint::GoingOn.pass();
     let resumed = Some(execution.clone());
@@ -199,7 +204,7 @@ struct Revived {
 }
 
 /// All that going on takes, checked anew: keys and accounts may have changed while the call waited.
-async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
+async fn revived(host: &Host, execution: &Execution, through: &Through) -> Result<Revived, Fault> {
     let caller = asker(host, execution).await?;
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
     let bodies = bodies.ok_or_else(|| kept::unreadable(&execution.id))?;
@@ -217,7 +222,7 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
     let request = CallRequest {
         tool: kept.tool,
         identifier: caller.identifier.clone(),
-        account: Some(execution.account.clone()),
+        account: Some(through.account.clone()),
         connection: None,
         input: kept.input,
         given_input: None,
@@ -231,8 +236,12 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
         nesting: Nesting::alone(kept.depth),
     };
     let resolved = resolve_again(host, &caller, &request).await?;
-    if resolved.installed.digest != execution.component {
+    if resolved.installed.digest != through.component {
         return Err(diverged("the connector was updated while the call waited"));
+    }
+    // What a person allowed is what happens: neither does what was to send nothing send, nor the other way round.
+    if resolved.context.connection.demo != execution.simulated {
+        return Err(diverged("the connection's demo mode was switched while the call waited"));
     }
     Ok(Revived { caller, request, resolved, journal, asks: kept.asks })
 }
@@ -246,7 +255,7 @@ fn gate(approval: &Approval, asked: Option<&Asked>) -> Result<Gate, Fault> {
     Ok(Gate::Approved { request, each })
 }
 
-async fn asker(host: &Host, execution: &Execution) -> Result<Caller, Fault> {
+pub(super) async fn asker(host: &Host, execution: &Execution) -> Result<Caller, Fault> {
     let key = host.store.key(&execution.project, &execution.key).await.map_err(faults::store)?;
     key.map(identity::caller).ok_or_else(|| {
         let detail = "the key that asked for this call was removed while it waited";

@@ -1,8 +1,8 @@
 //! A project's policies as operators handle them: checked when they are stored, and tried without running anything.
 
 use super::verdict::rules;
-use super::{Host, faults};
-use crate::model::{Caller, Code, Culprit, Fault, InputError, PolicyId};
+use super::{Host, custom, faults};
+use crate::model::{Caller, Code, Culprit, Effect, Fault, InputError, PolicyId};
 use crate::policy::{CallerFacts, Facts, Fallback, Outcome, Rule, RuleError, Tried, explain};
 
 /// What policies say of a call.
@@ -62,7 +62,7 @@ fn invalid(path: &str, message: String) -> Fault {
 /// A call that is only thought of.
 #[derive(Clone, Debug)]
 pub struct Supposed {
-    /// Name or alias of a tool.
+    /// Name or alias of a tool, or an action type that no tool has.
     pub tool: String,
     /// Name of the connection.
     pub connection: Option<String>,
@@ -82,17 +82,18 @@ pub struct Supposed {
 /// recorded.
 pub async fn suppose(host: &Host, caller: &Caller, supposed: &Supposed) -> Result<Opinion, Fault> {
     let found = host.catalog.tool(&caller.project, &supposed.tool);
-    let (installed, tool) = found.ok_or_else(|| {
+    if found.is_none() && !custom::is_action_type(&supposed.tool) {
         let detail = format!("there is no tool `{}`", faults::quoted(&supposed.tool));
-        Fault::new(Code::NotFound, Culprit::Caller, detail)
-    })?;
-    let tool = &installed.tools[tool].tool;
+        return Err(Fault::new(Code::NotFound, Culprit::Caller, detail));
+    }
+    // What no tool has is an action type, which writes as far as anybody knows.
+    let tool = found.as_ref().map(|(installed, tool)| &installed.tools[*tool].tool);
     let facts = Facts {
-        tool: &tool.name,
+        tool: tool.map_or(&supposed.tool, |tool| &tool.name),
         action_type: &supposed.tool,
-        connector: Some(&installed.connector.name),
+        connector: found.as_ref().map(|(installed, _)| installed.connector.name.as_str()),
         connection: supposed.connection.as_deref(),
-        effect: tool.effect,
+        effect: tool.map_or(Effect::Write, |tool| tool.effect),
         caller: CallerFacts { id: caller.key.as_str(), name: &caller.name, role: caller.role },
         identifier: supposed.identifier.as_deref(),
         organization: supposed.organization.as_deref(),

@@ -13,7 +13,7 @@ use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
     Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, once, outcome, pause, record,
-    timeline, wait,
+    simulated, timeline, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
@@ -104,12 +104,15 @@ struct Running {
 }
 
 async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, running: Running) -> Result<Reply, Failed> {
-    let Running { execution, resolved, started, nobody_waits, .. } = &running;
+    let Running { execution, resolved, started, .. } = &running;
     let before = match &attempt.resumed {
         Some(execution) => requests_before(host, execution).await,
         None => None,
     };
     let Attempt { journal, gate, asked, places: _places, .. } = attempt;
+    if let Some(result) = simulated::answer(resolved, request) {
+        return told(host, request, &running, result, (None, None)).await;
+    }
     let ran = guest(host, request, &running, journal, gate).await;
     let (guest, timeline) = match ran {
         Ok((report, began)) => {
@@ -130,10 +133,21 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         Ok(report) => (checked(resolved, outcome::of(&report)), Some(report)),
         Err(fault) => (Err(fault), None),
     };
+    told(host, request, &running, result, (report.as_ref(), timeline)).await
+}
+
+/// Keeps the answer if nobody waits for it, and records how the call ended.
+async fn told(
+    host: &Host,
+    request: &CallRequest,
+    Running { execution, started, nobody_waits, .. }: &Running,
+    result: Result<String, Fault>,
+    told: (Option<&Report>, Option<String>),
+) -> Result<Reply, Failed> {
     if let (true, Ok(data)) = (nobody_waits, &result) {
         kept::keep_output(host, request, execution, data).await;
     }
-    ended(host, request, execution, result, (report.as_ref(), timeline), *started).await
+    ended(host, request, execution, result, told, *started).await
 }
 
 /// Lets a call wait that has stopped to do so; `None` if it has come to its end.
@@ -189,9 +203,9 @@ async fn ended(
     let recorded = recorded.instrument(span).await;
     FaultPoint::OutcomeKept.pass();
     host.figures.record.took(recording.elapsed());
-    let execution = execution.id.clone();
+    let Execution { id: execution, simulated, .. } = execution.clone();
     match (recorded, result) {
-        (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency })),
+        (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency, simulated })),
         (Ok(()), Err(fault)) | (Err(fault), _) => Err(Failed { execution: Some(execution), fault }),
     }
 }

@@ -24,7 +24,7 @@ struct Line {
 pub struct Event {
     /// When.
     pub at: Timestamp,
-    /// What: `decided`, `started`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
+    /// What: `decided`, `started`, `simulated`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
     pub step: &'static str,
     /// More of it, for people.
     pub detail: Option<String>,
@@ -77,8 +77,8 @@ pub async fn timeline(host: &Host, execution: &Execution) -> Result<Vec<Event>, 
     };
     let mut events = vec![event(execution.started_at, "decided", Some(decided))];
     let before = approvals.first().is_some_and(|approval| approval.request.is_none());
-    if execution.status != ExecutionStatus::Denied && !before {
-        events.push(event(execution.started_at, "started", None));
+    if execution.status != ExecutionStatus::Denied && !before && execution.through.is_some() {
+        events.extend(began(execution, execution.started_at));
     }
     let mut later = Vec::new();
     for approval in approvals {
@@ -87,8 +87,8 @@ pub async fn timeline(host: &Host, execution: &Execution) -> Result<Vec<Event>, 
             && state != ApprovalState::Pending
         {
             later.push(event(at, state.as_str(), approval.reason));
-            if state == ApprovalState::Approved && approval.request.is_none() {
-                later.push(event(at, "started", None));
+            if state == ApprovalState::Approved && approval.request.is_none() && execution.through.is_some() {
+                later.extend(began(execution, at));
             }
         }
     }
@@ -100,6 +100,14 @@ pub async fn timeline(host: &Host, execution: &Execution) -> Result<Vec<Event>, 
         events.push(event(at, "finished", Some(execution.status.as_str().to_owned())));
     }
     Ok(events)
+}
+
+/// A call begins, and it is said if nothing leaves for it.
+fn began(execution: &Execution, at: Timestamp) -> Vec<Event> {
+    let event = |step, detail| Event { at, step, detail, request: None };
+    let nothing = "the connection is in demo mode: nothing leaves, and the answer is made up";
+    let simulated = execution.simulated.then(|| event("simulated", Some(nothing.to_owned())));
+    std::iter::once(event("started", None)).chain(simulated).collect()
 }
 
 fn read(text: &str) -> Vec<Line> {

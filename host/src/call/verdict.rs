@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::resolve::Resolved;
-use super::{CallRequest, Host, faults};
+use super::{CallRequest, Host, faults, simulated};
 use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId, Route};
 use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
 use crate::store::{PolicySet, Subject};
@@ -38,19 +38,51 @@ pub(super) async fn verdict(
     resolved: &Resolved,
 ) -> Result<Verdict, Fault> {
     let rules = rules(host, &caller.project).await?;
-    let Decision { outcome, rule, why } = decision(host, &rules, caller, request, resolved)?;
-    let verdict = match outcome {
+    let payload = payload(&rules, request)?;
+    let (tool, context) = (&resolved.tool().tool, &resolved.context);
+    let verdict = of_decision(decide(
+        &rules,
+        &Facts {
+            tool: &tool.name,
+            connector: Some(&resolved.installed.connector.name),
+            connection: Some(&context.connection.name),
+            effect: tool.effect,
+            organization: Some(context.account.organization.as_str()).filter(|organization| !organization.is_empty()),
+            ..facts(host, caller, request, Some(&context.account.identifier), &payload)
+        },
+    ));
+    let verdict = match &resolved.asking_profile {
+        Some(profile) => asked_anyway(verdict, profile, resolved),
+        None => verdict,
+    };
+    Ok(simulated::asked_before(verdict, resolved))
+}
+
+/// What policies say now of an action type that no tool has. Where somebody is to be asked at a write, they are asked
+/// before: there is none.
+pub(super) async fn on_action(
+    host: &Host,
+    caller: &Caller,
+    request: &CallRequest,
+    identifier: Option<&str>,
+) -> Result<Verdict, Fault> {
+    let rules = rules(host, &caller.project).await?;
+    let payload = payload(&rules, request)?;
+    Ok(match of_decision(decide(&rules, &facts(host, caller, request, identifier, &payload))) {
+        Verdict::Ask(asked) => Verdict::Ask(Asked { ask: Ask { at: At::Before, ..asked.ask }, ..asked }),
+        verdict => verdict,
+    })
+}
+
+fn of_decision(Decision { outcome, rule, why }: Decision) -> Verdict {
+    match outcome {
         Outcome::Allow => Verdict::Run,
         Outcome::Deny { reason } => {
             let by = rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
             Verdict::Deny(Fault::new(Code::DeniedByPolicy, Culprit::Policy, format!("a policy{by} says no: {reason}")))
         }
         Outcome::Ask(ask) => Verdict::Ask(Asked { ask, rule, why: why.to_string() }),
-    };
-    Ok(match &resolved.asking_profile {
-        Some(profile) => asked_anyway(verdict, profile, resolved),
-        None => verdict,
-    })
+    }
 }
 
 /// A profile wants a person to look at the call: a policy may forbid it, or say who that is, and no less.
@@ -67,37 +99,38 @@ fn asked_anyway(verdict: Verdict, profile: &str, resolved: &Resolved) -> Verdict
     Verdict::Ask(Asked { ask: Ask { at, ..Ask::standard() }, rule: None, why })
 }
 
-fn decision(
-    host: &Host,
-    rules: &Rules,
-    caller: &Caller,
-    request: &CallRequest,
-    resolved: &Resolved,
-) -> Result<Decision, Fault> {
-    let tool = &resolved.tool().tool;
-    let context = &resolved.context;
-    // Without rules the effect decides alone, and nothing needs to be read.
-    let payload = match rules.iter().next() {
-        None => serde_json::Value::Null,
+/// The input. Without rules the effect decides alone, and nothing needs to be read.
+fn payload(rules: &Rules, request: &CallRequest) -> Result<serde_json::Value, Fault> {
+    match rules.iter().next() {
+        None => Ok(serde_json::Value::Null),
         Some(_) => serde_json::from_str(&request.input).map_err(|error| {
             Fault::new(Code::InvalidInput, Culprit::Caller, format!("the input is not JSON: {error}"))
-        })?,
-    };
-    let facts = Facts {
-        tool: &tool.name,
+        }),
+    }
+}
+
+/// The facts of an action type that no tool has. It writes, as far as anybody knows.
+fn facts<'a>(
+    host: &Host,
+    caller: &'a Caller,
+    request: &'a CallRequest,
+    identifier: Option<&'a str>,
+    payload: &'a serde_json::Value,
+) -> Facts<'a> {
+    Facts {
+        tool: &request.tool,
         action_type: &request.tool,
-        connector: Some(&resolved.installed.connector.name),
-        connection: Some(&context.connection.name),
-        effect: tool.effect,
+        connector: None,
+        connection: None,
+        effect: Effect::Write,
         caller: CallerFacts { id: caller.key.as_str(), name: &caller.name, role: caller.role },
-        identifier: Some(&context.account.identifier),
-        organization: Some(context.account.organization.as_str()).filter(|organization| !organization.is_empty()),
-        payload: &payload,
+        identifier,
+        organization: None,
+        payload,
         chat_id: request.chat_id.as_deref(),
         trigger_type: request.trigger_type.as_deref(),
         time: host.clock.now(),
-    };
-    Ok(decide(rules, &facts))
+    }
 }
 
 /// The project's rules, compiled when they were changed and not before.

@@ -7,11 +7,10 @@ use serde_json::value::RawValue;
 
 use super::kept::{self, KeptRequest, part};
 use super::limits::BODIES_KEPT;
-use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{CallRequest, Held, Host, WaitsFor, faults, once, record};
 use crate::config::{FaultPoint, Records};
-use crate::model::{Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionStatus, Fault};
+use crate::model::{Approval, ApprovalId, ApprovalState, Code, Culprit, Execution, ExecutionStatus, Fault};
 use crate::policy::At;
 use crate::runtime::{Demand, Journal, Reply, Waiting};
 use crate::store::{Bodies, Wait};
@@ -25,6 +24,9 @@ pub struct ShownCall {
     pub request: Option<ShownRequest>,
     /// Requests that were answered before.
     pub before: Vec<ShownLine>,
+    /// Whether nothing will leave for it, because its connection is in demo mode.
+    #[serde(default)]
+    pub simulated: bool,
 }
 
 /// A request that waits, exactly as it would leave, but for what the host injects.
@@ -54,17 +56,15 @@ pub struct ShownLine {
 /// Lets a call wait before anything of it runs.
 pub(super) async fn before(
     host: &Host,
-    caller: &Caller,
     request: &CallRequest,
-    resolved: &Resolved,
+    execution: Execution,
     asked: &Asked,
 ) -> Result<Held, Fault> {
     can_wait(host)?;
-    let mut execution = record::execution(host, caller, request, resolved);
-    execution.status = ExecutionStatus::Waiting;
+    let execution = Execution { status: ExecutionStatus::Waiting, ..execution };
     let once = once::reservation(host, request);
     let wait = Wait::Before { execution: &execution, host: &host.host_id, once: once.as_ref() };
-    hold(host, request, &execution, asked, wait, None, (nothing_yet(request), None)).await
+    hold(host, request, &execution, asked, wait, None, (nothing_yet(request, &execution), None)).await
 }
 
 /// Lets a call that was to start over wait before anything of it runs.
@@ -75,7 +75,7 @@ pub(super) async fn again(
     asked: &Asked,
 ) -> Result<Held, Fault> {
     let wait = Wait::AtWrite { execution: &execution.id, timeline: None };
-    hold(host, request, execution, asked, wait, None, (nothing_yet(request), None)).await
+    hold(host, request, execution, asked, wait, None, (nothing_yet(request, execution), None)).await
 }
 
 /// Lets a call wait at a write that it has come to.
@@ -106,6 +106,7 @@ pub(super) async fn at_write(
             body: waiting.shown.body.as_ref().map(|body| STANDARD.encode(body)),
         }),
         before: before.collect(),
+        simulated: execution.simulated,
     };
     let digest = Some(hex::encode(waiting.request));
     let wait = Wait::AtWrite { execution: &execution.id, timeline };
@@ -166,8 +167,8 @@ async fn hold(
 }
 
 /// Of a call that nothing of has run.
-fn nothing_yet(request: &CallRequest) -> ShownCall {
-    ShownCall { input: input(request), request: None, before: Vec::new() }
+fn nothing_yet(request: &CallRequest, execution: &Execution) -> ShownCall {
+    ShownCall { input: input(request), request: None, before: Vec::new(), simulated: execution.simulated }
 }
 
 fn input(request: &CallRequest) -> Box<RawValue> {

@@ -181,7 +181,8 @@ async fn run_connect(remote: &Remote, connect: &Connect, session: &mut Session<'
     if status == "pending" {
         writeln!(
             session.err,
-            "The account has no credential yet: give one with --secret NAME or --secrets-file FILE."
+            "The account has no credential yet: give one with --secret NAME or --secrets-file FILE. A connection in demo \
+             mode needs none."
         )?;
     }
     Ok(())

@@ -125,7 +125,9 @@ fn show_requests(session: &mut Session<'_>, approval: &Value) -> Result<(), CliE
         writeln!(session.out, "\nSent before: {method} {url} -> {status}")?;
     }
     let Some(request) = approval.get("request").filter(|request| !request.is_null()) else {
-        return Ok(writeln!(session.out, "\nNothing of it has run.")?);
+        let simulated = approval["simulated"] == true;
+        let more = if simulated { " Its connection is in demo mode: nothing will leave." } else { "" };
+        return Ok(writeln!(session.out, "\nNothing of it has run.{more}")?);
     };
     let [method, url] = ["/method", "/url"].map(|at| text_at(request, at));
     writeln!(session.out, "\nWould leave, with the credential added:\n\n  {method} {url}")?;

@@ -85,6 +85,9 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let text = serde_json::to_string_pretty(data).map_err(|error| CliError::Failed(error.to_string()))?;
     writeln!(session.out, "{text}")?;
     let [total, guest, upstream] = ["total", "guest", "upstream"].map(|phase| millis(&answer.value, phase));
+    if answer.value["simulated"] == true {
+        return Ok(writeln!(session.err, "{id} was simulated in {total}: nothing was sent, and the data is made up")?);
+    }
     Ok(writeln!(session.err, "{id} succeeded in {total} (connector {guest}, provider {upstream})")?)
 }
 
@@ -191,6 +194,13 @@ mod tests {
         let ran = run_at(&fake, "call t", "").await;
         let waits = "exec_1 waits for a person: `gloveport approval show appr_1` shows what would leave.\n";
         assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", waits));
+
+        let body = r#"{"execution_id": "exec_3", "status": "succeeded", "simulated": true, "data": 1,
+            "timing": {"total_us": 200, "guest_us": 0, "upstream_us": 0}}"#;
+        let fake = Fake::answering(200, body).await;
+        let ran = run_at(&fake, "call t", "").await;
+        let simulated = "exec_3 was simulated in 0.2 ms: nothing was sent, and the data is made up\n";
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "1\n", simulated));
 
         let body = r#"{"title": "Invalid input", "status": 422, "code": "invalid_input", "culprit": "caller",
             "errors": [{"path": "/repo", "message": "is missing"}], "execution_id": "exec_2"}"#;

@@ -61,6 +61,9 @@ struct Add {
     /// A JSON object: name of a tool to the parameters that are set for every call of it.
     #[arg(long, value_name = "JSON")]
     presets: Option<String>,
+    /// Let nothing leave: calls are answered with what could have been the answer, and need no credential.
+    #[arg(long)]
+    demo: bool,
 }
 
 const COLUMNS: &[Column] = &[
@@ -68,6 +71,7 @@ const COLUMNS: &[Column] = &[
     ("CONNECTOR", "/connector"),
     ("AUTH", "/auth_pattern"),
     ("STATUS", "/status"),
+    ("DEMO", "/demo"),
     ("ACCOUNTS", "/account_count"),
     ("BASE URL", "/base_url"),
 ];
@@ -83,6 +87,7 @@ const LINES: &[Column] = &[
     ("Presets", "/presets"),
     ("Status", "/status"),
     ("Disabled", "/disabled"),
+    ("Demo", "/demo"),
     ("Accounts", "/account_count"),
     ("Made", "/created_at"),
     ("Changed", "/updated_at"),
@@ -131,6 +136,9 @@ fn body(add: &Add) -> Result<Map<String, Value>, CliError> {
             body.insert(name.into(), object.into());
         }
     }
+    if add.demo {
+        body.insert("demo".into(), true.into());
+    }
     Ok(body)
 }
 
@@ -153,12 +161,13 @@ mod tests {
     use crate::cli::testing::{Fake, run_args_at, run_at};
 
     const WORK: &str = r#"{"id": "conn_1", "name": "work", "connector": "github", "auth_pattern": "token",
-        "redirect_uri": null, "status": "active", "account_count": 0}"#;
+        "redirect_uri": null, "status": "active", "demo": false, "account_count": 0}"#;
 
     #[tokio::test]
     async fn add_sends_what_is_given_and_nothing_else() {
         let cases = [
             (vec![], json!({"name": "w", "connector": "github"})),
+            (vec!["--demo"], json!({"name": "w", "connector": "github", "demo": true})),
             (
                 vec![
                     "--auth-pattern",
@@ -189,6 +198,7 @@ Id            conn_1
 Connector     github
 Auth pattern  token
 Status        active
+Demo          no
 Accounts      0
 ";
             assert_eq!(ran.out, shown);
@@ -229,8 +239,8 @@ Accounts      0
         let fake = Fake::answering(200, &format!(r#"{{"items": [{WORK}], "next_cursor": null}}"#)).await;
         let ran = run_at(&fake, "connection list", "").await;
         let table = "\
-NAME  CONNECTOR  AUTH   STATUS  ACCOUNTS  BASE URL
-work  github     token  active  0         -
+NAME  CONNECTOR  AUTH   STATUS  DEMO  ACCOUNTS  BASE URL
+work  github     token  active  no    0         -
 ";
         assert_eq!((ran.code, ran.out.as_str()), (0, table));
         for (args, line) in [

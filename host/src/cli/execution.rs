@@ -89,6 +89,7 @@ const LINES: &[Column] = &[
     ("Account", "/account_id"),
     ("Identifier", "/identifier"),
     ("Status", "/status"),
+    ("Simulated", "/simulated"),
     ("Code", "/code"),
     ("Culprit", "/culprit"),
     ("Detail", "/detail"),

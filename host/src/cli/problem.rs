@@ -92,6 +92,7 @@ fn advice(code: &str) -> &'static str {
         "approval_rejected" => "a person said no, or nobody answered in time: do not repeat it unchanged",
         "input_required" => "call again, and answer with `gloveport execution continue ID --input FILE`",
         "diverged" => "something changed while the call waited: ask again",
+        "not_dispatched" => "do it by other means now, or install a connector that has a tool for it",
         "rate_limited" => "wait, then try again",
         "upstream_error" | "upstream_timeout" => "the provider failed; `gloveport execution show ID` has the record",
         "guest_error" | "guest_limit" => "tell the connector's author; `gloveport execution show ID` has the record",

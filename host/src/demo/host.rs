@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::DemoError;
 use crate::app::App;
-use crate::config::{Config, ConfigFile, Environment};
+use crate::config::{Config, ConfigFile, Database, Environment};
 use crate::model::{Clock, Random};
 use crate::server::{self, ServerError};
 
@@ -21,6 +21,7 @@ pub(super) struct DemoHost {
     /// The first admin key, in clear: it is what the demo's curl lines carry.
     pub(super) key: String,
     data: TempDir,
+    database: Database,
     stop: oneshot::Sender<()>,
     server: JoinHandle<Result<(), ServerError>>,
 }
@@ -38,13 +39,14 @@ impl DemoHost {
             ..ConfigFile::default()
         };
         let config = Config::resolve(file, Environment::default())?;
+        let database = config.database.clone();
         let app = App::open(config, Clock::system(), Random::system()).await?;
         let key = app.first_key.clone().ok_or(DemoError::NoKey)?;
         let (stop, stopped) = oneshot::channel();
         // A dropped sender is a demo that failed: the host stops then too.
         let shutdown = async move { stopped.await.unwrap_or(()) };
         let server = tokio::spawn(server::run(listener, app, shutdown));
-        Ok(Self { address, key, data, stop, server })
+        Ok(Self { address, key, data, database, stop, server })
     }
 
     /// Its URL.
@@ -55,6 +57,11 @@ impl DemoHost {
     /// Its data folder.
     pub(super) fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    /// Where its rows are.
+    pub(super) fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Every file of its folder, with its path: database, write-ahead log, master key, compiled connectors.

@@ -11,6 +11,7 @@ use super::DemoError;
 use super::canary::Canary;
 use super::host::DemoHost;
 use super::imitation::{GitHub, Reply, Stripe, User};
+use super::ledger;
 use super::log::Log;
 use super::places::{CONNECTORS, component};
 use super::provider::Provider;
@@ -19,6 +20,12 @@ use crate::cli::client::{Answer, Body, Client};
 
 /// The user for whom the tools run.
 const USER: &str = "ada";
+
+/// The connection in demo mode.
+const TRIAL: &str = "trial";
+
+/// The user of it, who has no credential.
+const NEWCOMER: &str = "grace";
 
 /// The connector that looks for the credential in its own memory.
 const PROBE: &str = "probe";
@@ -47,6 +54,8 @@ pub(super) struct Stage<'a> {
     agent: Option<Client>,
     /// In the order of [`CONNECTORS`].
     providers: [Provider; 2],
+    /// The execution that a person approved.
+    approved: String,
     /// What the caller got: what it asked for, and all of the answer.
     answers: Vec<(String, Vec<u8>)>,
     /// What a guest found in its own memory; `None` as long as none has looked.
@@ -67,8 +76,8 @@ impl<'a> Stage<'a> {
         writeln!(out, "the host listens on {}, with its data in {}\n", host.url(), host.data().display())?;
         let url = Url::parse(&host.url()).map_err(|error| DemoError::Unexpected(error.to_string()))?;
         let client = Client::new(url, Some(&host.key))?;
-        let (answers, guest_memory) = (Vec::new(), None);
-        Ok(Self { out, folder, log, canary, host, client, agent: None, providers, answers, guest_memory })
+        let (approved, answers, guest_memory) = (String::new(), Vec::new(), None);
+        Ok(Self { out, folder, log, canary, host, client, agent: None, providers, approved, answers, guest_memory })
     }
 
     /// Everything in order, up to the table of who held the credential.
@@ -83,6 +92,7 @@ impl<'a> Stage<'a> {
             let provider = CONNECTORS.iter().position(|name| *name == connector).unwrap_or_default();
             self.show(provider, tool, &input).await?;
         }
+        self.try_out().await?;
         if component(&self.folder, PROBE).is_file() {
             self.search_guest_memory().await?;
         }
@@ -93,7 +103,13 @@ impl<'a> Stage<'a> {
             writeln!(self.out, "guest memory was not searched: {PROBE}.wasm, which does it, is not in {folder}\n")?;
         }
         self.out.flush()?;
-        if verdict.sealed { Ok(()) } else { Err(DemoError::NotSealed) }
+        if !verdict.sealed {
+            return Err(DemoError::NotSealed);
+        }
+        let rows = ledger::verified(self.host.database(), &self.approved).await?;
+        writeln!(self.out, "the audit chain, read from the database itself, and the rows of the call that waited:\n")?;
+        writeln!(self.out, "{rows}")?;
+        Ok(self.out.flush()?)
     }
 
     /// Says how to go on by hand.
@@ -184,7 +200,30 @@ impl<'a> Stage<'a> {
             return Err(DemoError::Unexpected(what));
         }
         writeln!(self.out, "approved: it left once")?;
+        self.approved = execution;
         Ok(ended)
+    }
+
+    /// Calls a tool through a connection in demo mode, as a user who never gave a credential.
+    async fn try_out(&mut self) -> Result<(), DemoError> {
+        let [_, (connector, tool, input), ..] = calls();
+        let connection = json!({ "name": TRIAL, "connector": connector, "demo": true });
+        self.send(Method::POST, &["v1", "connections"], &connection).await?;
+        self.send(Method::PUT, &["v1", "connections", TRIAL, "accounts", NEWCOMER], &json!({})).await?;
+        let sent = self.providers[0].requests().len();
+        let body = json!({ "identifier": NEWCOMER, "connection": TRIAL, "input": input });
+        let caller = self.agent.as_ref().unwrap_or(&self.client);
+        let answer = caller.send(Method::POST, &["v1", "tools", tool, "execute"], &[], &body).await?;
+        let answer = self.keep("the call in demo mode", answer);
+        let arrived = self.providers[0].requests().len() - sent;
+        if answer["simulated"] != true || arrived > 0 {
+            let what = format!("{tool} was to be simulated, and {arrived} requests arrived: {answer}");
+            return Err(DemoError::Unexpected(what));
+        }
+        writeln!(self.out, "\n== {tool} {input}: the same in demo mode, as a user without a credential")?;
+        writeln!(self.out, "\nsimulated from the output schema ({arrived} requests arrived anywhere):")?;
+        writeln!(self.out, "{:#}\n", answer["data"])?;
+        Ok(self.out.flush()?)
     }
 
     fn client_of(&self, key: &Value) -> Result<Client, DemoError> {

@@ -23,6 +23,8 @@ pub struct Connection {
     pub presets: String,
     /// Calls are refused while set.
     pub disabled: bool,
+    /// Nothing leaves for calls while set: each is answered with what could have been the answer.
+    pub demo: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.

@@ -11,16 +11,12 @@ pub struct Execution {
     pub project: ProjectId,
     /// Who asked.
     pub key: KeyId,
-    /// The tool's full name.
+    /// The tool's full name, or the action type that no tool has.
     pub tool: String,
-    /// Digest of the component that ran.
-    pub component: String,
-    /// Through which connection.
-    pub connection: ConnectionId,
-    /// As whom.
-    pub account: AccountId,
-    /// The account's user.
-    pub identifier: String,
+    /// Where it goes; `None` of an action type that no tool has, which goes nowhere.
+    pub through: Option<Through>,
+    /// The user it is for; an action type that no tool has may be for none.
+    pub identifier: Option<String>,
     /// The caller's own id of the call.
     pub tool_call_id: Option<String>,
     /// The execution that this one was made for.
@@ -31,6 +27,8 @@ pub struct Execution {
     pub trigger_type: Option<String>,
     /// SHA-256 of the input, in hex: bodies are not recorded.
     pub input_digest: String,
+    /// Whether nothing leaves for it, because its connection is in demo mode.
+    pub simulated: bool,
     /// How it stands.
     pub status: ExecutionStatus,
     /// Why it failed.
@@ -51,6 +49,24 @@ pub struct Execution {
     pub bytes: (u64, u64),
     /// How often the credential was removed from what came back.
     pub scrubbed: u32,
+}
+
+/// What a call goes through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// Digest of the component.
+    pub component: String,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// As whom.
+    pub account: AccountId,
+}
+
+impl Execution {
+    /// Digest of the component that runs, if one does.
+    pub fn component(&self) -> Option<&str> {
+        self.through.as_ref().map(|through| through.component.as_str())
+    }
 }
 
 /// Where the time of a call went, in microseconds.
@@ -83,13 +99,15 @@ pub enum ExecutionStatus {
     Expired,
     /// Somebody stopped it before it came to its end.
     Cancelled,
+    /// It may be done, and no tool does it. Nothing was sent.
+    NotDispatched,
     /// It ended while a write was under way: whether that reached the provider is not known.
     UnknownOutcome,
 }
 
 impl ExecutionStatus {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Started,
         Self::Succeeded,
         Self::Failed,
@@ -98,6 +116,7 @@ impl ExecutionStatus {
         Self::Rejected,
         Self::Expired,
         Self::Cancelled,
+        Self::NotDispatched,
         Self::UnknownOutcome,
     ];
 
@@ -112,6 +131,7 @@ impl ExecutionStatus {
             Self::Rejected => "rejected",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::NotDispatched => "not_dispatched",
             Self::UnknownOutcome => "unknown_outcome",
         }
     }

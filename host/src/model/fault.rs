@@ -146,6 +146,8 @@ codes! {
     Diverged = "diverged", 409;
     /// Somebody cancelled the call.
     Cancelled = "cancelled", 409;
+    /// The action was allowed and recorded, and no tool carries it out. Nothing was sent.
+    NotDispatched = "not_dispatched", 409;
     /// Too many requests; see `retry_after_ms`.
     RateLimited = "rate_limited", 429;
     /// The user has to answer a question of the tool's.

@@ -21,7 +21,7 @@ mod executions;
 mod read;
 
 pub use detail::Detail;
-pub(super) use executions::{ended, lost, started};
+pub(super) use executions::{asked, ended, lost, started};
 pub use read::{AuditFilter, AuditWalkError};
 
 const COLUMNS: usize = 12;
@@ -66,9 +66,9 @@ impl Act {
         &self.project
     }
 
-    /// With the digest of the component that was concerned.
+    /// With the digest of the component that was concerned; an empty one if none was.
     pub fn component(self, digest: &str) -> Self {
-        Self { component: Some(digest.into()), ..self }
+        Self { component: Some(digest.to_owned()).filter(|digest| !digest.is_empty()), ..self }
     }
 
     /// With the rule that decided.

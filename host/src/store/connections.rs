@@ -19,7 +19,7 @@ const NO_PRESETS: &str = "{}";
 macro_rules! columns {
     () => {
         "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.disabled, \
-         c.created_at, c.updated_at"
+         c.demo, c.created_at, c.updated_at"
     };
 }
 pub(super) use columns as connection_columns;
@@ -30,7 +30,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, presets, \
-             disabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             disabled, demo, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(connection.id.as_str())
         .bind(connection.project.as_str())
@@ -41,6 +41,7 @@ impl Store {
         .bind(connection.settings.as_str())
         .bind(stored_presets(connection))
         .bind(i64::from(connection.disabled))
+        .bind(i64::from(connection.demo))
         .bind(connection.created_at.0)
         .bind(connection.updated_at.0)
         .execute(&mut *transaction)
@@ -91,7 +92,7 @@ impl Store {
             .await
     }
 
-    /// Writes what can change of a connection (auth pattern, base URL, settings, presets, the flag) if nobody else has since
+    /// Writes what can change of a connection (auth pattern, base URL, settings, presets, the flags) if nobody else has since
     /// `expected_updated_at`. `false` if somebody has, or the project has none such. The name, the connector and the
     /// time of its making stay.
     pub async fn update_connection(
@@ -106,13 +107,14 @@ impl Store {
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, presets = $4, disabled = $5, \
-             updated_at = $6 WHERE project = $7 AND id = $8 AND updated_at = $9",
+             demo = $6, updated_at = $7 WHERE project = $8 AND id = $9 AND updated_at = $10",
         )
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
         .bind(stored_presets(connection))
         .bind(i64::from(connection.disabled))
+        .bind(i64::from(connection.demo))
         .bind(updated_at)
         .bind(connection.project.as_str())
         .bind(connection.id.as_str())
@@ -154,7 +156,8 @@ fn detail(connection: &Connection) -> Detail {
         .with("connector", &connection.connector)
         .with("auth_pattern", &connection.auth_pattern)
         .digest("settings", &connection.settings)
-        .flag("disabled", connection.disabled);
+        .flag("disabled", connection.disabled)
+        .flag("demo", connection.demo);
     match &connection.base_url {
         Some(base_url) => detail.digest("base_url", base_url),
         None => detail,
@@ -177,6 +180,7 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         settings: columns.text()?,
         presets: columns.maybe_text()?.unwrap_or_else(|| NO_PRESETS.to_owned()),
         disabled: columns.flag()?,
+        demo: columns.newer_flag()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
     })

@@ -3,6 +3,7 @@
 use sqlx::AnyConnection;
 
 use super::approvals::{Bodies, Decided, Edited, Wait};
+use super::audit::asked;
 use super::row::Columns;
 use super::{Act, Detail, Store, StoreError, group_commit, idempotency, outbox, pauses};
 use crate::model::{
@@ -22,7 +23,7 @@ impl Store {
         kept_until: Timestamp,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        match wait {
+        let detail = match wait {
             Wait::Before { execution, host, once } => {
                 if let Some(once) = once
                     && !idempotency::reserve(&mut transaction, execution, once).await?
@@ -30,6 +31,7 @@ impl Store {
                     return Err(idempotency::taken());
                 }
                 group_commit::insert_in(&mut transaction, execution, host).await?;
+                asked(execution)
             }
             Wait::AtWrite { execution, timeline } => {
                 change_status(&mut transaction, execution, "started", ExecutionStatus::Waiting, None).await?;
@@ -38,6 +40,7 @@ impl Store {
                     .bind(timeline)
                     .execute(&mut *transaction)
                     .await?;
+                Detail::default()
             }
         };
         sqlx::query(
@@ -54,9 +57,8 @@ impl Store {
         insert_approval(&mut transaction, approval, shown).await?;
         let told = outbox::waiting(&mut transaction, &approval.id).await?;
         let by = By { actor: Actor::Key(approval.asked_by.clone()), at: approval.created_at };
-        let act = act_of(approval, &by, ExecutionStatus::Waiting).detail(
-            Detail::default().with("approval", approval.id.as_str()).with_some("request", approval.request.as_deref()),
-        );
+        let detail = detail.with("approval", approval.id.as_str()).with_some("request", approval.request.as_deref());
+        let act = act_of(approval, &by, ExecutionStatus::Waiting).detail(detail);
         self.append(&mut transaction, act).await?;
         self.commit_telling(transaction, told).await
     }

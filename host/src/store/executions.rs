@@ -7,7 +7,7 @@ use super::row::Columns;
 use super::{Page, PageRequest, Store, StoreError, outbox};
 use crate::model::{
     AccountId, Code, ConnectionId, Culprit, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId,
-    Timestamp,
+    Through, Timestamp,
 };
 
 /// How an execution ended.
@@ -61,7 +61,7 @@ pub struct ExecutionFilter {
 macro_rules! columns {
     () => {
         "id, project, api_key, tool, component, connection, account, identifier, tool_call_id, parent, chat_id, \
-         trigger_type, input_digest, status, code, culprit, detail, started_at, finished_at, total_us, guest_us, \
+         trigger_type, input_digest, simulated, status, code, culprit, detail, started_at, finished_at, total_us, guest_us, \
          upstream_us, requests, bytes_sent, bytes_received, scrubbed"
     };
 }
@@ -169,21 +169,31 @@ impl Store {
     }
 }
 
+/// The columns were made NOT NULL when every execution went somewhere: empty texts stand for nothing there.
+fn read_through(columns: &mut Columns<'_>) -> Result<Option<Through>, StoreError> {
+    let component = columns.text()?;
+    if component.is_empty() {
+        let _nothing = (columns.text()?, columns.text()?);
+        return Ok(None);
+    }
+    let (connection, account) = (columns.parsed(ConnectionId::parse)?, columns.parsed(AccountId::parse)?);
+    Ok(Some(Through { component, connection, account }))
+}
+
 fn read_execution(columns: &mut Columns<'_>) -> Result<Execution, StoreError> {
     Ok(Execution {
         id: columns.parsed(ExecutionId::parse)?,
         project: columns.parsed(ProjectId::parse)?,
         key: columns.parsed(KeyId::parse)?,
         tool: columns.text()?,
-        component: columns.text()?,
-        connection: columns.parsed(ConnectionId::parse)?,
-        account: columns.parsed(AccountId::parse)?,
-        identifier: columns.text()?,
+        through: read_through(columns)?,
+        identifier: Some(columns.text()?).filter(|identifier| !identifier.is_empty()),
         tool_call_id: columns.maybe_text()?,
         parent: columns.maybe_parsed(ExecutionId::parse)?,
         chat_id: columns.maybe_text()?,
         trigger_type: columns.maybe_text()?,
         input_digest: columns.text()?,
+        simulated: columns.newer_flag()?,
         status: columns.parsed(ExecutionStatus::parse)?,
         code: columns.maybe_parsed(Code::parse)?,
         culprit: columns.maybe_parsed(Culprit::parse)?,

@@ -34,7 +34,7 @@ pub const MAX_BATCH: usize = 256;
 /// them prepared: two times 32 leaves room for the others.
 const MAX_ROWS: usize = 32;
 
-const INSERT_COLUMNS: usize = 20;
+const INSERT_COLUMNS: usize = 21;
 const OUTCOME_COLUMNS: usize = 13;
 
 /// The way into the queue. The task behind it ends when all of these are gone.
@@ -266,7 +266,8 @@ impl Job {
     }
 }
 
-/// Executions whose outcome was written, each with its project and the digest of its component.
+/// Executions whose outcome was written, each with its project and the digest of its component, which is empty if it
+/// has none.
 type Updated = HashMap<String, (ProjectId, String)>;
 
 /// What the chain will say of a batch, in its order.
@@ -306,15 +307,16 @@ fn bind_start(query: Query, execution: &Execution, host: &str) -> Query {
         .bind(host)
         .bind(execution.key.as_str())
         .bind(execution.tool.as_str())
-        .bind(execution.component.as_str())
-        .bind(execution.connection.as_str())
-        .bind(execution.account.as_str())
-        .bind(execution.identifier.as_str())
+        .bind(execution.component().unwrap_or_default())
+        .bind(execution.through.as_ref().map_or("", |through| through.connection.as_str()))
+        .bind(execution.through.as_ref().map_or("", |through| through.account.as_str()))
+        .bind(execution.identifier.as_deref().unwrap_or_default())
         .bind(execution.tool_call_id.as_deref())
         .bind(execution.parent.as_ref().map(ExecutionId::as_str))
         .bind(execution.chat_id.as_deref())
         .bind(execution.trigger_type.as_deref())
         .bind(execution.input_digest.as_str())
+        .bind(i64::from(execution.simulated))
         .bind(execution.status.as_str())
         .bind(execution.started_at.0)
         .bind(execution.code.map(|code| code.as_str()))
@@ -358,7 +360,7 @@ fn statements(of_rows: fn(usize) -> String) -> Vec<Arc<str>> {
 fn insert_sql(rows: usize) -> String {
     let mut sql = String::from(
         "INSERT INTO executions (id, project, host, api_key, tool, component, connection, account, identifier, \
-         tool_call_id, parent, chat_id, trigger_type, input_digest, status, started_at, code, culprit, detail, \
+         tool_call_id, parent, chat_id, trigger_type, input_digest, simulated, status, started_at, code, culprit, detail, \
          finished_at) VALUES ",
     );
     let mut types = [Type::Any; INSERT_COLUMNS];

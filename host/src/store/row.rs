@@ -58,6 +58,11 @@ impl<'r> Columns<'r> {
         Ok(self.number()? != 0)
     }
 
+    /// A flag that rows from before it was there do not have: then it is not set.
+    pub(super) fn newer_flag(&mut self) -> Result<bool, StoreError> {
+        Ok(self.maybe_number()?.is_some_and(|flag| flag != 0))
+    }
+
     pub(super) fn time(&mut self) -> Result<Timestamp, StoreError> {
         self.number().map(Timestamp)
     }

@@ -65,6 +65,7 @@ async fn an_account_is_named_either_way() {
       "requests": 1,
       "scrubbed": 0,
       "sent_bytes": 0,
+      "simulated": false,
       "started_at": "<started_at>",
       "status": "succeeded",
       "timeline": "<timeline>",

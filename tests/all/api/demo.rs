@@ -49,6 +49,18 @@ async fn the_demo_shows_who_held_the_credential() {
         assert_eq!(row[who.len()..].split_whitespace().next(), Some(held), "{who}:\n{out}");
     }
     assert!(!out.contains("<- wrong"), "{out}");
+    // KO-23: the same call in demo mode reaches nobody.
+    assert!(out.contains("in demo mode, as a user without a credential"), "{out}");
+    assert!(out.contains("simulated from the output schema (0 requests arrived anywhere)"), "{out}");
+    // The audit chain is verified last, and tells who approved what waited.
+    let (_, audit) = out.split_once("the audit chain, read from the database itself").unwrap_or_default();
+    let actions: Vec<_> = audit.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    let told = ["execution.started", "execution.waiting", "execution.started", "execution.succeeded"];
+    assert!(actions.windows(4).any(|rows| rows == told), "{out}");
+    let approved: Vec<_> = audit.lines().filter(|line| line.contains("execution.")).collect();
+    let approvers = approved.iter().filter(|line| line.trim_end().rsplit(' ').next() != Some("-")).count();
+    assert_eq!(approvers, 1, "{out}");
+    assert!(audit.contains("each hashed with the one before it: unbroken; head "), "{out}");
     nothing_is_left_in(&scratch);
 }
 

@@ -23,6 +23,7 @@ async fn an_execution_reads_back_as_it_was_recorded() {
         execution.parent = Some(ExecutionId::new(&f.clock, &f.random));
         execution.chat_id = Some("chat' OR 1=1 --".into());
         execution.trigger_type = Some("schedule".into());
+        execution.simulated = true;
         f.store.record_start(&execution, HOST).await.unwrap();
         let stored = f.store.find_execution(&f.project, &execution.id).await.unwrap();
         assert_eq!(stored.as_ref(), Some(&execution));
@@ -185,7 +186,7 @@ async fn each_filter_narrows() {
         special.tool = "acme_things_get".into();
         special.chat_id = Some("chat-1".into());
         special.trigger_type = Some("manual".into());
-        special.identifier = "bob".into();
+        special.identifier = Some("bob".into());
         special.parent = Some(parent.clone());
         special.started_at = Timestamp(f.clock.now().0 + 1_000);
         f.store.record_start(&special, HOST).await.unwrap();

@@ -6,7 +6,7 @@ use std::future::Future;
 use gloveport::config::Database;
 use gloveport::model::{
     Account, AccountId, AccountState, By, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus,
-    KeyId, Latency, ProjectId, Random, Role, Timestamp,
+    KeyId, Latency, ProjectId, Random, Role, Through, Timestamp,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
@@ -88,6 +88,7 @@ impl Fixture {
             settings: "{}".into(),
             presets: "{}".into(),
             disabled: false,
+            demo: false,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
@@ -125,15 +126,18 @@ impl Fixture {
             project: self.project.clone(),
             key: KeyId::new(&self.clock, &self.random),
             tool: "acme_things_list".into(),
-            component: "d1".into(),
-            connection: ConnectionId::new(&self.clock, &self.random),
-            account: AccountId::new(&self.clock, &self.random),
-            identifier: "ann".into(),
+            through: Some(Through {
+                component: "d1".into(),
+                connection: ConnectionId::new(&self.clock, &self.random),
+                account: AccountId::new(&self.clock, &self.random),
+            }),
+            identifier: Some("ann".into()),
             tool_call_id: None,
             parent: None,
             chat_id: None,
             trigger_type: None,
             input_digest: "00".into(),
+            simulated: false,
             status: ExecutionStatus::Started,
             code: None,
             culprit: None,

@@ -42,6 +42,11 @@ impl Detail {
         self
     }
 
+    /// With the mark that nothing leaves for a call, if that is so.
+    pub(in crate::store) fn simulated(self, simulated: bool) -> Self {
+        if simulated { self.flag("simulated", true) } else { self }
+    }
+
     /// With the SHA-256 of something that is secret, long, or somebody's content; hex.
     pub fn digest(self, name: &str, content: &str) -> Self {
         self.with(name, &hex::encode(Sha256::digest(content.as_bytes())))

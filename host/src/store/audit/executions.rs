@@ -7,15 +7,19 @@ use crate::store::Outcome;
 /// A key had a tool run; its input is there as a digest.
 pub(in crate::store) fn started(execution: &Execution, host: &str) -> Act {
     let by = By { actor: Actor::Key(execution.key.clone()), at: execution.started_at };
-    let detail = Detail::default()
-        .with("tool", &execution.tool)
-        .with("account", execution.account.as_str())
-        .with("input", &execution.input_digest)
-        .with_some("parent", execution.parent.as_ref().map(ExecutionId::as_str))
-        .with("host", host);
     Act::new(&execution.project, &by, Action::Execution(execution.status), execution.id.as_str())
-        .component(&execution.component)
-        .detail(detail)
+        .component(execution.component().unwrap_or_default())
+        .detail(asked(execution).with("host", host))
+}
+
+/// What an execution was asked for as.
+pub(in crate::store) fn asked(execution: &Execution) -> Detail {
+    Detail::default()
+        .with("tool", &execution.tool)
+        .with_some("account", execution.through.as_ref().map(|through| through.account.as_str()))
+        .with("input", &execution.input_digest)
+        .simulated(execution.simulated)
+        .with_some("parent", execution.parent.as_ref().map(ExecutionId::as_str))
 }
 
 /// A host saw how it ended.

@@ -74,7 +74,8 @@ impl Small {
                     if running.len() >= MAX_RUNNING {
                         running.clear();
                     }
-                    running.insert(execution.id.clone(), (execution.project.clone(), execution.component.clone()));
+                    let component = execution.component().unwrap_or_default().to_owned();
+                    running.insert(execution.id.clone(), (execution.project.clone(), component));
                 }
                 Job::Outcome { execution, .. } => drop(running.remove(execution)),
                 Job::Start { .. } | Job::Act { .. } => {}
