@@ -13,6 +13,7 @@ mod execution;
 mod fault;
 mod host_pattern;
 mod id;
+mod modifier;
 mod path_template;
 mod secret;
 mod template;
@@ -31,7 +32,10 @@ pub use connector::{Connector, Import, TestCall};
 pub use execution::{Execution, ExecutionStatus, Latency};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
-pub use id::{AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, PolicyId, ProfileId, ProjectId, RequestId};
+pub use id::{
+    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, ModifierId, PolicyId, ProfileId, ProjectId, RequestId,
+};
+pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
 pub use template::{Preset, PresetError, RenderError, Variable};

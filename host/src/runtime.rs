@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod journal;
 pub mod limits;
+mod modifier;
 mod recorder;
 mod state;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use call::{AccountView, Call, Report};
 pub use component::{Compiled, Plugin};
 pub use error::{CallError, Failure, Phase, RuntimeError};
 pub use journal::{Entry, Journal, JournalError, Reply};
+pub use modifier::ModifierPlugin;
 pub use recorder::{Gate, Waiting};
 pub use state::{LogLevel, LogLine, Progress};
 

@@ -55,6 +55,8 @@ ids! {
     PolicyId = "pol_";
     /// Of a profile.
     ProfileId = "prof_";
+    /// Of a modifier.
+    ModifierId = "mod_";
     /// Of an approval.
     ApprovalId = "appr_";
     /// Of one HTTP request to this host.

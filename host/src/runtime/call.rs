@@ -10,9 +10,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
-use super::bindings::{self, Connector, ConnectorPre};
+use super::bindings;
 use super::error::bounded;
 use super::journal::Journal;
+use super::modifier::Instances;
 use super::recorder::{Gate, Recorder, Stop};
 use super::state::{LogLine, OutOfTime, Outside, Progress, State, Tally};
 use super::wasi::Stopped;
@@ -144,13 +145,13 @@ impl Runtime {
     }
 
     /// Runs `function` on a fresh instance under all limits.
-    pub(super) async fn run<R>(
+    pub(super) async fn run<P: Instances, R>(
         &self,
-        pre: &ConnectorPre<State>,
+        pre: &P,
         outside: Option<(Outside, Recorder)>,
         ticks: u32,
         timeout: Duration,
-        function: impl AsyncFnOnce(&Connector, &mut Store<State>) -> wasmtime::Result<R>,
+        function: impl AsyncFnOnce(&P::World, &mut Store<State>) -> wasmtime::Result<R>,
     ) -> Run<R> {
         let begun = Instant::now();
         let deadline = begun + timeout;
@@ -170,9 +171,9 @@ impl Runtime {
         let mut store = State::store(&self.0, outside, recorder, ticks);
         let mut instantiated = None;
         let result = timeout_at(deadline, async {
-            let connector = pre.instantiate_async(&mut store).await?;
+            let world = pre.instance(&mut store).await?;
             instantiated = Some(Instant::now());
-            function(&connector, &mut store).await
+            function(&world, &mut store).await
         });
         let result = stop.run_until_cancelled(result).await;
         let ended = Instant::now();
@@ -305,7 +306,7 @@ fn describe_trap(error: &wasmtime::Error) -> String {
     bounded(&text, limits::FAILURE_TEXT_BYTES)
 }
 
-fn check_output(output: String) -> Result<String, CallError> {
+pub(super) fn check_output(output: String) -> Result<String, CallError> {
     if output.len() > limits::OUTPUT_BYTES {
         return Err(limit("output_bytes", limits::OUTPUT_BYTES, format!("the output has {} bytes", output.len())));
     }
@@ -316,7 +317,7 @@ fn check_output(output: String) -> Result<String, CallError> {
 }
 
 /// Bounds every text: they are the guest's, and go on to logs, callers and models.
-fn failure_from_guest(failure: bindings::Failure) -> Failure {
+pub(super) fn failure_from_guest(failure: bindings::Failure) -> Failure {
     let text = |text: String| bounded(&text, limits::FAILURE_TEXT_BYTES);
     let code = |code: String| bounded(&code, limits::FAILURE_CODE_BYTES);
     match failure {
