@@ -131,6 +131,12 @@ actions! {
     ProfileChanged = "profile.changed";
     /// A profile was removed.
     ProfileDeleted = "profile.deleted";
+    /// A modifier was made.
+    ModifierCreated = "modifier.created";
+    /// A modifier was changed.
+    ModifierChanged = "modifier.changed";
+    /// A modifier was removed.
+    ModifierDeleted = "modifier.deleted";
 }
 
 impl Action {
