@@ -19,6 +19,7 @@ mod host;
 mod kept;
 mod limits;
 mod measure;
+mod modifiers;
 mod once;
 mod outcome;
 mod pace;
@@ -43,6 +44,7 @@ pub use host::{Host, Shared};
 pub use kept::output;
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
+pub use modifiers::{CheckedModifier, CompiledModifiers, NewModifier, NewWork, check_modifier, has_room};
 pub use pace::Pace;
 pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
@@ -66,7 +68,7 @@ pub struct CallRequest {
     pub connection: Option<String>,
     /// JSON text, passed on byte for byte.
     pub input: String,
-    /// What the caller gave, where presets were put into `input`: what tells whether two requests are the same.
+    /// What the caller gave, where presets or modifiers changed `input`: what tells whether two requests are the same.
     pub given_input: Option<String>,
     /// The caller's own id of the call.
     pub tool_call_id: Option<String>,
@@ -148,7 +150,7 @@ pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Res
                 resolve::resolve(&host, &caller, &mut request).instrument(tracing::debug_span!("resolve")).await;
             host.figures.resolve.took(started.elapsed());
             FaultPoint::Resolved.pass();
-            let result = governed(&host, &caller, &request, resolved?, started).await;
+            let result = governed(&host, &caller, &mut request, resolved?, started).await;
             match result {
                 // Two came with the same key at once, and the other one was first.
                 Err(failed) if failed.execution.is_none() && failed.fault.code == Code::Conflict => {
@@ -163,16 +165,17 @@ pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Res
     result
 }
 
-/// Policies decide; then the call runs, waits or ends here.
+/// Modifiers change the input and policies decide on it; then the call runs, waits or ends here.
 async fn governed(
     host: &Host,
     caller: &Caller,
-    request: &CallRequest,
+    request: &mut CallRequest,
     resolved: resolve::Resolved,
     started: Instant,
 ) -> Result<Reply, Failed> {
     let timeout = run::timeout(request)?;
     host.pace.count(caller, &resolved)?;
+    modifiers::before(host, caller, request, &resolved).await?;
     let span = tracing::debug_span!("policy");
     let verdict = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;
     FaultPoint::Decided.pass();

@@ -11,7 +11,8 @@ use super::pace::Places;
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
-    Answer, CallRequest, Failed, Host, Reply, credential, faults, kept, once, outcome, record, timeline, wait,
+    Answer, CallRequest, Failed, Host, Reply, credential, faults, kept, modifiers, once, outcome, record, timeline,
+    wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
@@ -119,7 +120,10 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         };
     }
     let (result, report) = match guest {
-        Ok(report) => (checked(resolved, outcome::of(&report)), Some(report)),
+        Ok(report) => {
+            let result = checked(resolved, outcome::of(&report));
+            (modifiers::after(host, request, resolved, execution, result).await, Some(report))
+        }
         Err(fault) => (Err(fault), None),
     };
     if let (true, Ok(data)) = (nobody_waits, &result) {
