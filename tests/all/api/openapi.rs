@@ -44,6 +44,7 @@ async fn the_document_is_complete() {
     DELETE /v1/connections/{name}/accounts/{identifier}
     DELETE /v1/connectors/{name}
     DELETE /v1/keys/{id}
+    DELETE /v1/modifiers/{name}
     DELETE /v1/policies/{id}
     DELETE /v1/profiles/{name}
     GET /healthz
@@ -61,6 +62,8 @@ async fn the_document_is_complete() {
     GET /v1/executions
     GET /v1/executions/{id}
     GET /v1/keys
+    GET /v1/modifiers
+    GET /v1/modifiers/{name}
     GET /v1/policies
     GET /v1/policies/defaults
     GET /v1/policies/{id}
@@ -78,11 +81,13 @@ async fn the_document_is_complete() {
     POST /v1/connectors
     POST /v1/executions/{id}/cancel
     POST /v1/keys
+    POST /v1/modifiers
     POST /v1/policies
     POST /v1/policies/evaluate
     POST /v1/profiles
     POST /v1/tools/{name}/execute
     PUT /v1/connections/{name}/accounts/{identifier}
+    PUT /v1/modifiers/{name}
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}
     PUT /v1/profiles/{name}
