@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
-use gloveport::model::{AccountState, Action, By, Entry, PolicyId, ProfileId, Role, Timestamp};
-use gloveport::store::{PolicyRow, ProfileRow};
+use gloveport::model::{AccountState, Action, By, Entry, ModifierId, PolicyId, ProfileId, Role, Timestamp, When};
+use gloveport::store::{ModifierRow, PolicyRow, ProfileRow};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -51,6 +51,7 @@ async fn each_change_leaves_its_row() {
 
         keys(&f, &by, &mut seen).await;
         rules(&f, &by, &mut seen).await;
+        modifiers(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
         f.store.delete_connection(&by, &f.project, "main").await.unwrap_err();
@@ -138,6 +139,39 @@ async fn rules(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     f.store.update_profile(by, &profile).await.unwrap();
     f.store.delete_profile(by, &f.project, "support").await.unwrap();
     seen.none("a profile that is gone").await;
+}
+
+async fn modifiers(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
+    let digest = |text: &str| hex::encode(Sha256::digest(text));
+    let modifier = ModifierRow {
+        id: ModifierId::new(&f.clock, &f.random),
+        project: f.project.clone(),
+        name: "short".into(),
+        tools: vec!["canary_*".into()],
+        connections: Some(vec!["main".into()]),
+        when: When::After,
+        position: 7,
+        steps: None,
+        component: Some("d7".into()),
+        created_at: f.clock.now(),
+        updated_at: f.clock.now(),
+    };
+    let detail = json!({ "id": modifier.id.as_str(), "when": "after", "position": 7,
+        "tools": digest(r#"["canary_*"]"#), "connections": digest(r#"["main"]"#) });
+    f.store.insert_modifier(by, &modifier, Some(b"wasm")).await.unwrap();
+    let row = seen.one(&rows(f).await, by, Action::ModifierCreated, "short", &detail);
+    assert_eq!(row.component.as_deref(), Some("d7"));
+    f.store.insert_modifier(by, &modifier, Some(b"wasm")).await.unwrap_err();
+    seen.none("a modifier that is there").await;
+    let steps = ModifierRow { steps: Some("canary".into()), component: None, ..modifier };
+    assert!(f.store.update_modifier(by, &steps, None).await.unwrap());
+    let detail = merged(detail, &json!({ "steps": digest("canary") }));
+    seen.one(&rows(f).await, by, Action::ModifierChanged, "short", &detail);
+    assert!(f.store.delete_modifier(by, &f.project, "short").await.unwrap());
+    seen.one(&rows(f).await, by, Action::ModifierDeleted, "short", &json!({}));
+    f.store.update_modifier(by, &steps, None).await.unwrap();
+    f.store.delete_modifier(by, &f.project, "short").await.unwrap();
+    seen.none("a modifier that is gone").await;
 }
 
 async fn connectors(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
