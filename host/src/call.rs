@@ -82,6 +82,8 @@ pub struct CallRequest {
     pub timeout_ms: Option<u64>,
     /// What makes it happen once: the same key of the same caller is the same call.
     pub idempotency_key: Option<String>,
+    /// Whether no modifier has a part in it: an operator tries an account, or calls at a low level. Policies have (X24).
+    pub unmodified: bool,
     /// Whether its caller waits only until it has begun. Where nothing is recorded, nobody could come back for the answer:
     /// then the caller waits to the end.
     pub respond_async: bool,

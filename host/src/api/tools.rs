@@ -190,6 +190,7 @@ pub(super) async fn execute(
         timeout_ms: body.timeout_ms,
         idempotency_key,
         respond_async,
+        unmodified: false,
     };
     let answer = match call::call(&state.host, &caller, request).await? {
         Reply::Done(answer) => answer,

@@ -24,6 +24,8 @@ pub(super) struct KeptRequest {
     pub(super) timeout_ms: Option<u64>,
     #[serde(default)]
     pub(super) idempotency_key: Option<String>,
+    #[serde(default)]
+    pub(super) unmodified: bool,
 }
 
 impl KeptRequest {
@@ -33,6 +35,7 @@ impl KeptRequest {
             input: request.input.clone(),
             timeout_ms: request.timeout_ms,
             idempotency_key: request.idempotency_key.clone(),
+            unmodified: request.unmodified,
         }
     }
 }

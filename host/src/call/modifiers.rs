@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use self::component::Component;
@@ -76,6 +77,9 @@ pub(super) async fn before(
     request: &mut CallRequest,
     resolved: &Resolved,
 ) -> Result<(), Fault> {
+    if request.unmodified {
+        return Ok(());
+    }
     let all = compiled(host, &caller.project).await?;
     let fitting = fitting(&all, When::Before, resolved);
     if fitting.is_empty() {
@@ -106,6 +110,9 @@ pub(super) async fn after(
     result: Result<String, Fault>,
 ) -> Result<String, Fault> {
     let data = result?;
+    if request.unmodified {
+        return Ok(data);
+    }
     let side = Side { when: When::After, most: limits::OUTPUT_BYTES };
     let all = compiled(host, &execution.project).await.map_err(|fault| side.told(fault))?;
     let fitting = fitting(&all, When::After, resolved);
@@ -128,8 +135,9 @@ async fn apply(
     side: Side,
     mut text: String,
 ) -> Result<String, Fault> {
+    let deadline = Instant::now() + limits::COMPONENTS_TIMEOUT;
     for modifier in modifiers {
-        let changed = one(host, modifier, call, side, &text).await;
+        let changed = one(host, modifier, call, side, deadline, &text).await;
         text = changed.map_err(|fault| {
             let (modifier, detail) = (modifier.name.as_str(), fault.detail.as_str());
             tracing::warn!(modifier, when = side.when.as_str(), detail, "a modifier gave no result");
@@ -139,7 +147,14 @@ async fn apply(
     Ok(text)
 }
 
-async fn one(host: &Host, modifier: &Modifier, call: &Subjected<'_>, side: Side, text: &str) -> Result<String, Fault> {
+async fn one(
+    host: &Host,
+    modifier: &Modifier,
+    call: &Subjected<'_>,
+    side: Side,
+    deadline: Instant,
+    text: &str,
+) -> Result<String, Fault> {
     let Subjected { request, resolved, execution } = call;
     let tool = &resolved.tool().tool.name;
     match &modifier.work {
@@ -156,7 +171,8 @@ async fn one(host: &Host, modifier: &Modifier, call: &Subjected<'_>, side: Side,
         }
         Work::Component(component) => {
             let plugin = component.plugin(host, &modifier.name).await?;
-            let changed = host.runtime.modify(plugin, side.when, tool, text, limits::COMPONENT_TIMEOUT).await;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let changed = host.runtime.modify(plugin, side.when, tool, text, left).await;
             let changed = changed.map_err(|error| of_component(side, &modifier.name, &error))?;
             side.bounded(&modifier.name, changed)
         }

@@ -202,6 +202,7 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
         trigger_type: execution.trigger_type.clone(),
         timeout_ms: kept.timeout_ms,
         idempotency_key: kept.idempotency_key,
+        unmodified: kept.unmodified,
         respond_async: false,
     };
     let resolved = resolve_again(host, &caller, &request).await?;

@@ -147,6 +147,20 @@ async fn a_failure_after_the_tool_is_kept_with_the_key() {
     assert_eq!(written(&bed), ["/write"]);
 }
 
+/// An operator tries an account as it is: no modifier has a part in that, and none keeps an account from being connected.
+#[tokio::test]
+async fn an_account_is_tried_without_modifiers() {
+    let bed = Bed::start().await;
+    let through = json!([{ "set": { "path": "/ok/deep", "value": 1 } }]);
+    modifier(bed.client(), "late", "after", &json!("probe_whoami"), &through).await;
+    let wrong = json!([{ "set": { "path": "", "value": 7 } }]);
+    modifier(bed.client(), "wrong", "before", &json!("probe_whoami"), &wrong).await;
+    bed.connect("ada").await;
+    let tried = bed.client().post("/v1/connections/probe/test", &json!({ "identifier": "ada" })).await;
+    assert_eq!(tried.status, 200, "{tried:?}");
+    assert_eq!(bed.host.execute("probe_whoami", "ada", &json!({})).await.problem(502), "modifier_failed");
+}
+
 /// AK-602 for a call that nobody waited for: what is kept is what was changed.
 #[tokio::test]
 async fn what_is_kept_of_a_call_is_what_was_changed() {

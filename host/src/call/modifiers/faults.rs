@@ -1,6 +1,7 @@
 //! What a modifier's failure means for the caller: before a tool nothing was sent, after it the call has run.
 
 use super::document::Stuck;
+use super::limits;
 use super::steps::{StepError, Why};
 use crate::model::{Code, Culprit, Fault, InputError, RenderError, When};
 use crate::runtime::{CallError, Failure, Phase};
@@ -71,8 +72,9 @@ pub(super) fn of_component(side: Side, modifier: &str, error: &CallError) -> Fau
             let detail = format!("modifier `{modifier}` found no free slot on this host: try again in a moment");
             Fault::new(Code::Unavailable, Culprit::Host, detail)
         }
-        (CallError::Timeout { after_ms, .. }, _) => {
-            failed(Culprit::Limit, modifier, &format!("it gave no result within {after_ms} ms"))
+        (CallError::Timeout { .. }, _) => {
+            let most = limits::COMPONENTS_TIMEOUT.as_secs();
+            failed(Culprit::Limit, modifier, &format!("with those before it, it took more than {most} s"))
         }
         (error, _) => failed(Culprit::Limit, modifier, &error.to_string()),
     }

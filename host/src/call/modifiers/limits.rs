@@ -40,5 +40,6 @@ pub(super) const MAX_POSITION: i64 = 1_000_000_000;
 /// The position of a modifier that says none: there is room on both sides.
 pub(super) const USUAL_POSITION: i64 = 1_000;
 
-/// How long a component may take, waiting for a slot of the pool included: it computes, and waits for nobody.
-pub(super) const COMPONENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the components on one side of a call may take together, waiting for slots of the pool included: they compute,
+/// and wait for nobody.
+pub(super) const COMPONENTS_TIMEOUT: Duration = Duration::from_secs(10);
