@@ -44,7 +44,7 @@ pub use host::{Host, Shared};
 pub use kept::output;
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
-pub use modifiers::{CheckedModifier, CompiledModifiers, NewModifier, NewWork, check_modifier, has_room};
+pub use modifiers::{CheckedModifier, CompiledModifiers, NewModifier, NewWork, check_modifier, room_for_modifier};
 pub use pace::Pace;
 pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};

@@ -231,7 +231,7 @@ fn work(steps: Option<Box<RawValue>>, component: Option<String>) -> Result<NewWo
 
 async fn insert(state: &ApiState, caller: &Caller, row: &ModifierRow, wasm: Option<&[u8]>) -> Result<(), Problem> {
     let store = &state.host.store;
-    call::has_room(store.modifiers(&caller.project).await?.modifiers.len())?;
+    call::room_for_modifier(store.modifiers(&caller.project).await?.modifiers.len())?;
     store.insert_modifier(&caller.by(row.created_at), row, wasm).await.map_err(|error| match error {
         StoreError::Conflict(_) => Problem::conflict("there is a modifier of this name"),
         error => error.into(),

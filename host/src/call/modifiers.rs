@@ -27,11 +27,14 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub use check::{CheckedModifier, NewModifier, NewWork, check_modifier, has_room};
+pub use check::{CheckedModifier, NewModifier, NewWork, check_modifier, room_for_modifier};
 
-/// The compiled modifiers of each project, with the revision that they were compiled from.
+/// The compiled modifiers of each project.
 #[derive(Debug, Default)]
-pub struct CompiledModifiers(Mutex<HashMap<ProjectId, (i64, Arc<[Modifier]>)>>);
+pub struct CompiledModifiers(Mutex<HashMap<ProjectId, Revised>>);
+
+/// Modifiers in their order, with the revision that they were compiled from.
+type Revised = (i64, Arc<[Modifier]>);
 
 /// A modifier, ready to run.
 #[derive(Debug)]
@@ -114,7 +117,9 @@ pub(super) async fn after(
         return Ok(data);
     }
     let side = Side { when: When::After, most: limits::OUTPUT_BYTES };
-    let all = compiled(host, &execution.project).await.map_err(|fault| side.told(fault))?;
+    let all = compiled(host, &execution.project)
+        .await
+        .map_err(|fault| side.told(Fault { detail: "the project's modifiers cannot be read now".into(), ..fault }))?;
     let fitting = fitting(&all, When::After, resolved);
     if fitting.is_empty() {
         return Ok(data);

@@ -52,7 +52,7 @@ pub struct CheckedModifier {
 }
 
 /// Whether a project may have one more modifier than so many.
-pub fn has_room(modifiers: usize) -> Result<(), Fault> {
+pub fn room_for_modifier(modifiers: usize) -> Result<(), Fault> {
     if modifiers < limits::MODIFIERS {
         return Ok(());
     }

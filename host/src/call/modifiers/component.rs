@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
-use super::super::{Host, faults};
+use super::super::Host;
 use crate::model::{Code, Culprit, Fault};
 use crate::runtime::ModifierPlugin;
 
@@ -40,7 +40,10 @@ impl Component {
             return cached.map_err(|error| unusable(&error.to_string()));
         }
         // Megabytes, and for nothing as long as the compiled artifact is there.
-        let wasm = host.store.component(&self.digest).await.map_err(faults::store)?;
+        let wasm = host.store.component(&self.digest).await.map_err(|error| {
+            tracing::error!(%error, "the database failed");
+            unusable("the host cannot reach its database")
+        })?;
         let wasm = wasm.ok_or_else(|| unusable("its component is missing from the database"))?;
         let (runtime, digest) = (host.runtime.clone(), self.digest.clone());
         let compile = move || {

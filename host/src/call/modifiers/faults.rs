@@ -18,11 +18,14 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// After a tool, says that the call has run; then nobody but the operator can act.
+    /// After a tool, says that the call has run, and never with a code that invites to call again.
     pub(super) fn told(self, fault: Fault) -> Fault {
         match self.when {
             When::Before => fault,
-            When::After => Fault { detail: format!("{}. {HAS_RUN}", fault.detail), ..fault },
+            When::After => {
+                let detail = format!("{}. {HAS_RUN}", fault.detail);
+                Fault { code: Code::ModifierFailed, detail, ..fault }
+            }
         }
     }
 
@@ -69,7 +72,7 @@ pub(super) fn of_component(side: Side, modifier: &str, error: &CallError) -> Fau
             failed(Culprit::Policy, modifier, &format!("what it gave is not JSON: {detail}"))
         }
         (CallError::Timeout { phase: Phase::Queued, .. }, _) => {
-            let detail = format!("modifier `{modifier}` found no free slot on this host: try again in a moment");
+            let detail = format!("modifier `{modifier}` found no free slot on this host in time");
             Fault::new(Code::Unavailable, Culprit::Host, detail)
         }
         (CallError::Timeout { .. }, _) => {
@@ -92,4 +95,59 @@ pub(super) fn of_input<'n>(errors: Vec<InputError>, modifiers: impl Iterator<Ite
 
 fn failed(culprit: Culprit, modifier: &str, why: &str) -> Fault {
     Fault::new(Code::ModifierFailed, culprit, format!("modifier `{modifier}` failed: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: Side = Side { when: When::Before, most: 4 };
+    const AFTER: Side = Side { when: When::After, most: 4 };
+
+    fn step(why: Why) -> StepError {
+        StepError { step: 3, verb: "set", why }
+    }
+
+    fn missing(name: &str) -> Why {
+        Why::Unfilled(RenderError::Missing { name: name.into() })
+    }
+
+    /// Each failure names its modifier and its culprit; only before a tool can the caller be one.
+    #[test]
+    fn each_failure_names_its_modifier_and_its_culprit() {
+        let failed = Code::ModifierFailed;
+        for (why, before, after) in [
+            (Why::Stuck(Stuck::NoMembers), (failed, Culprit::Policy), Culprit::Policy),
+            (Why::Stuck(Stuck::TooMuchWork), (failed, Culprit::Limit), Culprit::Limit),
+            (Why::Unfilled(RenderError::TooLong), (failed, Culprit::Limit), Culprit::Limit),
+            (missing("account.site"), (failed, Culprit::Policy), Culprit::Policy),
+            (missing("call.chat_id"), (Code::InvalidInput, Culprit::Caller), Culprit::Policy),
+        ] {
+            let fault = BEFORE.told(of_steps(BEFORE, "m", &step(why.clone())));
+            assert_eq!((fault.code, fault.culprit), before, "{fault:?}");
+            assert!(fault.detail.contains("`m`") && fault.detail.contains("step 3 (`set`)"), "{fault:?}");
+            let fault = AFTER.told(of_steps(AFTER, "m", &step(why)));
+            assert_eq!((fault.code, fault.culprit), (failed, after), "{fault:?}");
+            assert!(fault.detail.contains(HAS_RUN), "{fault:?}");
+        }
+        let timeout = |phase| CallError::Timeout { after_ms: 7, phase };
+        for (error, before, after) in [
+            (CallError::Trap { message: "x".into() }, (failed, Culprit::Policy), Culprit::Policy),
+            (CallError::InvalidOutput { detail: "x".into() }, (failed, Culprit::Policy), Culprit::Policy),
+            (timeout(Phase::Guest), (failed, Culprit::Limit), Culprit::Limit),
+            (timeout(Phase::Queued), (Code::Unavailable, Culprit::Host), Culprit::Host),
+            (Failure::Denied("x".into()).into(), (Code::DeniedByPolicy, Culprit::Policy), Culprit::Policy),
+            (Failure::InvalidInput(Vec::new()).into(), (Code::InvalidInput, Culprit::Caller), Culprit::Policy),
+            (Failure::NotFound("x".into()).into(), (failed, Culprit::Policy), Culprit::Policy),
+        ] {
+            let fault = BEFORE.told(of_component(BEFORE, "m", &error));
+            assert_eq!((fault.code, fault.culprit), before, "{fault:?}");
+            assert!(fault.detail.contains("`m`") && !fault.detail.contains(HAS_RUN), "{fault:?}");
+            let fault = AFTER.told(of_component(AFTER, "m", &error));
+            assert_eq!((fault.code, fault.culprit), (failed, after), "{fault:?}");
+            assert!(fault.detail.contains("`m`") && fault.detail.contains(HAS_RUN), "{fault:?}");
+        }
+        assert_eq!(AFTER.bounded("m", "four".into()), Ok("four".into()));
+        assert_eq!(AFTER.bounded("m", "five!".into()).unwrap_err().culprit, Culprit::Limit);
+    }
 }
