@@ -19,6 +19,7 @@ mod executions;
 mod extract;
 mod health;
 mod keys;
+mod modifiers;
 mod openapi;
 mod page;
 mod policies;
@@ -40,6 +41,9 @@ const MAX_BODY: usize = 5 * 1024 * 1024;
 
 /// Bytes of a component: Python's and JavaScript's, which carry their interpreters, have 12 to 20 MB.
 const MAX_COMPONENT: usize = 64 * 1024 * 1024;
+
+/// Bytes of a modifier: a component of 20 MiB as base64, and its envelope.
+const MAX_MODIFIER: usize = 28 * 1024 * 1024;
 
 /// All routes, grouped by who calls them.
 pub fn router(state: ApiState) -> Router {
@@ -102,6 +106,12 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(approvals::reject))
         .routes(routes!(profiles::create, profiles::list))
         .routes(routes!(profiles::show, profiles::put, profiles::remove))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(modifiers::create, modifiers::list))
+                .routes(routes!(modifiers::show, modifiers::put, modifiers::remove))
+                .layer(DefaultBodyLimit::max(MAX_MODIFIER)),
+        )
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
         .routes(routes!(webhooks::create, webhooks::list))

@@ -126,6 +126,7 @@ impl App {
             pace,
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),
+            modifiers: call::CompiledModifiers::default(),
             figures: call::Figures::register(),
             running: Default::default(),
             stoppable: Default::default(),

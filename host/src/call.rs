@@ -20,6 +20,7 @@ mod host;
 mod kept;
 mod limits;
 mod measure;
+mod modifiers;
 mod nested;
 mod once;
 mod outcome;
@@ -47,6 +48,7 @@ pub use host::{Host, Shared};
 pub use kept::output;
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
+pub use modifiers::{CheckedModifier, CompiledModifiers, NewModifier, NewWork, check_modifier, room_for_modifier};
 pub use nested::Nesting;
 pub use pace::Pace;
 pub use pause::{InputAsked, answer, waits_for};
@@ -72,7 +74,7 @@ pub struct CallRequest {
     pub connection: Option<String>,
     /// JSON text, passed on byte for byte.
     pub input: String,
-    /// What the caller gave, where presets were put into `input`: what tells whether two requests are the same.
+    /// What the caller gave, where presets or modifiers changed `input`: what tells whether two requests are the same.
     pub given_input: Option<String>,
     /// The caller's own id of the call.
     pub tool_call_id: Option<String>,
@@ -86,11 +88,20 @@ pub struct CallRequest {
     pub timeout_ms: Option<u64>,
     /// What makes it happen once: the same key of the same caller is the same call.
     pub idempotency_key: Option<String>,
+    /// Whether no modifier has a part in it: an operator tries an account, or calls at a low level. Policies have (X24).
+    pub unmodified: bool,
     /// Whether its caller waits only until it has begun. Where nothing is recorded, nobody could come back for the answer:
     /// then the caller waits to the end.
     pub respond_async: bool,
     /// The call that it is made for, if a guest makes it.
     pub nesting: Option<Nesting>,
+}
+
+impl CallRequest {
+    /// How many calls it is made for, one in another.
+    fn depth(&self) -> usize {
+        self.nesting.as_ref().map_or(0, |nesting| nesting.depth)
+    }
 }
 
 /// A call that has a result.
@@ -175,7 +186,7 @@ pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Res
                     resolve::resolve(&host, &caller, &mut request).instrument(tracing::debug_span!("resolve")).await;
                 host.figures.resolve.took(started.elapsed());
                 FaultPoint::Resolved.pass();
-                governed(&host, &caller, &request, resolved?, started).await
+                governed(&host, &caller, &mut request, resolved?, started).await
             };
             match result {
                 // Two came with the same key at once, and the other one was first.
@@ -191,17 +202,18 @@ pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Res
     result
 }
 
-/// Policies decide; then the call runs, waits or ends here.
+/// Modifiers change the input and policies decide on it; then the call runs, waits or ends here.
 async fn governed(
     host: &Host,
     caller: &Caller,
-    request: &CallRequest,
+    request: &mut CallRequest,
     resolved: resolve::Resolved,
     started: Instant,
 ) -> Result<Reply, Failed> {
     let timeout = run::timeout(request)?;
     let context = &resolved.context;
     host.pace.count(caller, Some(&context.account.identifier), Some(&context.connection.id))?;
+    modifiers::before(host, caller, request, &resolved).await?;
     let span = tracing::debug_span!("policy");
     let verdict = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;
     FaultPoint::Decided.pass();

@@ -13,6 +13,7 @@ mod error;
 mod execution;
 mod key;
 mod list;
+mod modifier;
 mod policy;
 mod problem;
 mod profile;
@@ -85,6 +86,8 @@ enum Command {
     Policy(policy::Args),
     /// Say what an agent may use.
     Profile(profile::Args),
+    /// Change inputs and outputs of tools.
+    Modifier(modifier::Args),
     /// Let programs hear of what happens.
     Webhook(webhook::Args),
     /// Manage API keys and the master key.
@@ -139,6 +142,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Approval(args) => approval::run(args, session).await,
         Command::Policy(args) => policy::run(args, session).await,
         Command::Profile(args) => profile::run(args, session).await,
+        Command::Modifier(args) => modifier::run(args, session).await,
         Command::Webhook(args) => webhook::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
         Command::Audit(args) => audit::run(args, session).await,

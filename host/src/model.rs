@@ -13,6 +13,7 @@ mod execution;
 mod fault;
 mod host_pattern;
 mod id;
+mod modifier;
 mod path_template;
 mod secret;
 mod template;
@@ -33,9 +34,10 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, PolicyId, ProfileId, ProjectId, RequestId,
-    WebhookId,
+    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, PolicyId, ProfileId, ProjectId,
+    RequestId, WebhookId,
 };
+pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
 pub use template::{Preset, PresetError, RenderError, Variable};

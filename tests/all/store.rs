@@ -7,6 +7,7 @@ mod executions;
 mod fixture;
 mod idempotency;
 mod limits;
+mod modifiers;
 mod outbox;
 mod profiles;
 mod rows;

@@ -12,7 +12,7 @@ const SECTION: &[u8] = b"gloveport:manifest";
 /// A connector of this name without imports, auth pattern `none`, and one tool, `NAME_run`: what `call` does with the
 /// locals `$input` and `$input_len`. `items` are more functions, tables or globals of the module.
 pub fn connector(name: &str, items: &str, call: &str) -> Vec<u8> {
-    let mut component = component(&module(&format!("{name}_run"), items, call));
+    let mut component = component("connector", &module(&format!("{name}_run"), items, call));
     let manifest = json!({
         "manifest": 1, "name": name, "version": "1.0.0", "title": name, "description": "Written by hand.",
         "publisher": "tests", "wit": "0.1.0", "imports": [], "hosts": ["api.invalid"],
@@ -25,21 +25,37 @@ pub fn connector(name: &str, items: &str, call: &str) -> Vec<u8> {
 /// Answers the input.
 pub const ECHO: &str = "(call $ok (local.get $input) (local.get $input_len))";
 
-fn component(module: &str) -> Vec<u8> {
-    let mut resolve = Resolve::default();
-    let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
-    let (package, _) = resolve.push_path(contract).expect("the contract parses");
-    let world = resolve.select_world(&[package], Some("connector")).expect("the world is there");
-    let mut core = wat::parse_str(module).expect("the text is a module");
-    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).expect("the world is encoded");
-    let encoder = ComponentEncoder::default().module(&core).expect("the module fits the world");
-    encoder.validate(true).encode().expect("a component")
+/// A modifier of which `before` and `after` have these bodies, with the locals `$text` and `$text_len`. `data` lies at
+/// 2,048; `$ok` and `$fail` answer a text, `$fail` with the number of the failure's variant before it.
+pub fn modifier(data: &str, before: &str, after: &str) -> Vec<u8> {
+    let function = |name: &str, body: &str| {
+        format!(
+            r#"(func (export "{name}") (param $tool i32) (param $tool_len i32)
+                (param $text i32) (param $text_len i32) (result i32) {body})"#
+        )
+    };
+    let module = format!(
+        r#"(module {ANSWERS}
+        (func $fail (param $variant i32) (param $text i32) (param $length i32) (result i32)
+            (i32.store8 (i32.const 1024) (i32.const 1))
+            (i32.store8 (i32.const 1032) (local.get $variant))
+            (i32.store (i32.const 1040) (local.get $text))
+            (i32.store (i32.const 1044) (local.get $length))
+            (i32.const 1024))
+        {} {}
+        (data (i32.const 2048) "{}"))"#,
+        function("before", before),
+        function("after", after),
+        data.bytes().map(|byte| format!("\\{byte:02x}")).collect::<String>()
+    );
+    component("modifier", &module)
 }
 
-fn module(tool: &str, items: &str, call: &str) -> String {
-    let descriptor: String = descriptor(tool).iter().map(|byte| format!("\\{byte:02x}")).collect();
-    format!(
-        r#"(module
+/// A modifier's body that gives its text as it is.
+pub const SAME: &str = "(call $ok (local.get $text) (local.get $text_len))";
+
+/// Memory, its allocator, and the answer of a text.
+const ANSWERS: &str = r#"
         (memory (export "memory") 2)
         (global $heap (mut i32) (i32.const 16384))
         (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
@@ -50,7 +66,23 @@ fn module(tool: &str, items: &str, call: &str) -> String {
             (i32.store8 (i32.const 1024) (i32.const 0))
             (i32.store (i32.const 1032) (local.get $text))
             (i32.store (i32.const 1036) (local.get $length))
-            (i32.const 1024))
+            (i32.const 1024))"#;
+
+fn component(world: &str, module: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
+    let (package, _) = resolve.push_path(contract).expect("the contract parses");
+    let world = resolve.select_world(&[package], Some(world)).expect("the world is there");
+    let mut core = wat::parse_str(module).expect("the text is a module");
+    embed_component_metadata(&mut core, &resolve, world, StringEncoding::UTF8).expect("the world is encoded");
+    let encoder = ComponentEncoder::default().module(&core).expect("the module fits the world");
+    encoder.validate(true).encode().expect("a component")
+}
+
+fn module(tool: &str, items: &str, call: &str) -> String {
+    let descriptor: String = descriptor(tool).iter().map(|byte| format!("\\{byte:02x}")).collect();
+    format!(
+        r#"(module {ANSWERS}
         {items}
         (func (export "describe") (result i32) (i32.const 4096))
         (func (export "call")

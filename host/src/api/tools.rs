@@ -196,6 +196,7 @@ pub(super) async fn execute(
         idempotency_key,
         respond_async,
         nesting: None,
+        unmodified: false,
     };
     let answer = match call::call(&state.host, &caller, request).await? {
         Reply::Done(answer) => answer,

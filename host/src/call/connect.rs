@@ -117,10 +117,11 @@ async fn probe(
         tool: test.tool,
         input: test.input,
         trigger_type: Some(TRIGGER.into()),
+        unmodified: true,
         ..CallRequest::default()
     };
     let (task_host, caller) = (host.clone(), caller.clone());
-    // An operator tries the account as it is: neither a profile nor a preset has a part in it.
+    // An operator tries the account as it is: neither a profile, a preset nor a modifier has a part in it.
     let resolved = Resolved::plain(host, installed, tool, context);
     host.refuse_while_draining()?;
     let answer = host

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable};
+use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable};
 use crate::catalog::Catalog;
 use crate::config::Records;
 use crate::egress::Egress;
@@ -51,6 +51,8 @@ pub struct Shared {
     pub pace: Pace,
     /// What agents may use, and the presets of it.
     pub profiles: CompiledProfiles,
+    /// What stands before and after tools.
+    pub modifiers: CompiledModifiers,
     /// Figures of calls.
     pub figures: Figures,
     /// Calls that run.

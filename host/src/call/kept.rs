@@ -32,6 +32,8 @@ pub(super) struct KeptRequest {
     /// How many calls it was made for.
     #[serde(default)]
     pub(super) depth: usize,
+    #[serde(default)]
+    pub(super) unmodified: bool,
 }
 
 impl KeptRequest {
@@ -42,7 +44,8 @@ impl KeptRequest {
             timeout_ms: request.timeout_ms,
             idempotency_key: request.idempotency_key.clone(),
             asks: false,
-            depth: request.nesting.as_ref().map_or(0, |nesting| nesting.depth),
+            depth: request.depth(),
+            unmodified: request.unmodified,
         }
     }
 }

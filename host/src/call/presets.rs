@@ -54,7 +54,8 @@ impl ToolPresets {
 }
 
 impl<'a> PresetFacts<'a> {
-    fn value(&self, variable: &Variable) -> Option<&'a str> {
+    /// What stands for a variable.
+    pub(super) fn value(&self, variable: &Variable) -> Option<&'a str> {
         match variable {
             Variable::Account(field) => self.account.fields.get(field).map(String::as_str),
             Variable::Identifier => Some(&self.account.identifier),
@@ -120,6 +121,23 @@ pub(super) fn merge(input: &str, presets: &[Arc<ToolPresets>], facts: &PresetFac
     }
     serde_json::to_string(&members)
         .map_err(|error| Fault::new(Code::Internal, Culprit::Host, format!("the input cannot be written: {error}")))
+}
+
+/// Puts back what was preset in `merged`, whatever was made of it since. A preset speaks of fewer calls than a modifier,
+/// so it is the preset that holds.
+pub(super) fn restored(changed: String, merged: &str, presets: &[Arc<ToolPresets>]) -> String {
+    if presets.is_empty() {
+        return changed;
+    }
+    let read = |text: &str| serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text);
+    // What is no object has no parameters, and satisfies no tool's schema.
+    let (Ok(mut members), Ok(preset)) = (read(&changed), read(merged)) else { return changed };
+    for name in presets.iter().flat_map(|presets| presets.names()) {
+        if let Some(value) = preset.get(name) {
+            members.insert(name.to_owned(), value.clone());
+        }
+    }
+    serde_json::to_string(&members).unwrap_or(changed)
 }
 
 /// An input that does not satisfy the schema with its presets: whose mistake that is.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::limits::{MAX_INPUT, MAX_NAMED};
-use super::presets::{self, PresetFacts};
+use super::presets::{self, PresetFacts, ToolPresets};
 use super::profiles::{self, Offer, Profile};
 use super::{CallRequest, Host, faults};
 use crate::catalog::{Installed, InstalledTool};
@@ -23,13 +23,15 @@ pub(super) struct Resolved {
     pub(super) execution: ExecutionId,
     /// The profile that wants a person to look at each call of this tool.
     pub(super) asking_profile: Option<String>,
+    /// What was put into the input of a new call, and stays as it is.
+    pub(super) presets: Vec<Arc<ToolPresets>>,
 }
 
 impl Resolved {
     /// A call that no profile has a part in.
     pub(super) fn plain(host: &Host, installed: Arc<Installed>, tool: usize, context: Arc<CallContext>) -> Self {
         let execution = ExecutionId::new(&host.clock, &host.random);
-        Self { installed, tool, context, execution, asking_profile: None }
+        Self { installed, tool, context, execution, asking_profile: None, presets: Vec::new() }
     }
 
     pub(super) fn tool(&self) -> &InstalledTool {
@@ -65,8 +67,9 @@ pub(super) async fn resolve(host: &Host, caller: &Caller, request: &mut CallRequ
         (Err(fault), Ok(())) => return Err(fault),
     };
     let Found { installed, tool, .. } = found;
-    let resolved = Resolved { asking_profile: offer.asking_profile, ..Resolved::plain(host, installed, tool, context) };
-    if offer.presets.is_empty() {
+    let Offer { presets, asking_profile, .. } = offer;
+    let resolved = Resolved { asking_profile, presets, ..Resolved::plain(host, installed, tool, context) };
+    if resolved.presets.is_empty() {
         checked.map_err(faults::invalid_input)?;
         return Ok(resolved);
     }
@@ -77,9 +80,9 @@ pub(super) async fn resolve(host: &Host, caller: &Caller, request: &mut CallRequ
         execution: &resolved.execution,
         request,
     };
-    let merged = presets::merge(&request.input, &offer.presets, &facts)?;
+    let merged = presets::merge(&request.input, &resolved.presets, &facts)?;
     let tool = resolved.tool();
-    tool.check_input(&merged).map_err(|errors| presets::invalid(errors, &tool.tool.input_schema, &offer.presets))?;
+    tool.check_input(&merged).map_err(|errors| presets::invalid(errors, &tool.tool.input_schema, &resolved.presets))?;
     request.given_input = Some(std::mem::replace(&mut request.input, merged));
     Ok(resolved)
 }

@@ -232,6 +232,7 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
         trigger_type: execution.trigger_type.clone(),
         timeout_ms: kept.timeout_ms,
         idempotency_key: kept.idempotency_key,
+        unmodified: kept.unmodified,
         respond_async: false,
         nesting: Nesting::alone(kept.depth),
     };

@@ -12,8 +12,8 @@ use super::pace::Places;
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
-    Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, once, outcome, pause, record,
-    simulated, timeline, wait,
+    Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, modifiers, once, outcome,
+    pause, record, simulated, timeline, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
@@ -136,14 +136,15 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
     told(host, request, &running, result, (report.as_ref(), timeline)).await
 }
 
-/// Keeps the answer if nobody waits for it, and records how the call ended.
+/// Changes the result as operators want it, keeps it if nobody waits for it, and records how the call ended.
 async fn told(
     host: &Host,
     request: &CallRequest,
-    Running { execution, started, nobody_waits, .. }: &Running,
+    Running { execution, resolved, started, nobody_waits, .. }: &Running,
     result: Result<String, Fault>,
     told: (Option<&Report>, Option<String>),
 ) -> Result<Reply, Failed> {
+    let result = modifiers::after(host, request, resolved, execution, result).await;
     if let (true, Ok(data)) = (nobody_waits, &result) {
         kept::keep_output(host, request, execution, data).await;
     }
@@ -236,7 +237,7 @@ async fn guest(
         gate,
         records: false,
         tools: plugin.may_pause().then(tools),
-        depth: request.nesting.as_ref().map_or(0, |nesting| nesting.depth),
+        depth: request.depth(),
         egress: Arc::clone(&host.egress),
         grant: Arc::new(grant),
         timeout,

@@ -95,6 +95,7 @@ fn advice(code: &str) -> &'static str {
         "not_dispatched" => "do it by other means now, or install a connector that has a tool for it",
         "rate_limited" => "wait, then try again",
         "upstream_error" | "upstream_timeout" => "the provider failed; `gloveport execution show ID` has the record",
+        "modifier_failed" => "look at the modifier it names: `gloveport modifier show NAME`",
         "guest_error" | "guest_limit" => "tell the connector's author; `gloveport execution show ID` has the record",
         "cancelled" => "somebody stopped it; `gloveport execution show ID` tells how far it came",
         "unavailable" => "try again in a moment; `gloveport doctor` says what is wrong if it lasts",

@@ -141,6 +141,12 @@ actions! {
     WebhookResealed = "webhook.resealed";
     /// A webhook was removed, and what waited for it.
     WebhookDeleted = "webhook.deleted";
+    /// A modifier was made.
+    ModifierCreated = "modifier.created";
+    /// A modifier was changed.
+    ModifierChanged = "modifier.changed";
+    /// A modifier was removed.
+    ModifierDeleted = "modifier.deleted";
 }
 
 impl Action {

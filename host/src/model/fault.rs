@@ -160,6 +160,8 @@ codes! {
     GuestError = "guest_error", 502;
     /// The connector was stopped at a limit.
     GuestLimit = "guest_limit", 502;
+    /// A modifier, which the operator put before or after the tool, failed.
+    ModifierFailed = "modifier_failed", 502;
     /// The body is too large.
     PayloadTooLarge = "payload_too_large", 413;
     /// This host failed.

@@ -56,6 +56,8 @@ ids! {
     PolicyId = "pol_";
     /// Of a profile.
     ProfileId = "prof_";
+    /// Of a modifier.
+    ModifierId = "mod_";
     /// Of an approval.
     ApprovalId = "appr_";
     /// Of a webhook.

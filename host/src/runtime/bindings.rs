@@ -10,3 +10,13 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async },
 });
+
+/// The world of modifiers, with the words of the other one.
+pub(super) mod modifier {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "modifier",
+        with: { "gloveport:connector/types": super::gloveport::connector::types },
+        exports: { default: async },
+    });
+}

@@ -10,9 +10,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, WasmBacktrace};
 
-use super::bindings::{self, Connector, ConnectorPre};
+use super::bindings;
 use super::error::bounded;
 use super::journal::Journal;
+use super::modifier::Instances;
 use super::recorder::{Gate, Recorder, Stop};
 use super::state::{LogLine, OutOfTime, Outside, Progress, State, Tally};
 use super::tools::{NestedFault, Tools};
@@ -143,30 +144,29 @@ impl Runtime {
         let kept = records || plugin.may_pause() || gate != Gate::Open || !journal.entries.is_empty();
         let recorder = Recorder::new(kept.then_some(journal), gate);
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);
-        let run =
-            self.run(&plugin.pre, Some((outside, recorder)), limits::GUEST_TICKS, timeout, async |connector, store| {
-                connector.call_call(store, tool, input, binding).await
-            });
+        let (outside, bounds) = (Some((outside, recorder)), (limits::GUEST_TICKS, timeout));
+        let run = self.run(&plugin.pre, outside, depth, bounds, async |connector, store| {
+            connector.call_call(store, tool, input, binding).await
+        });
         let run: Run<_> = run.await;
         let report =
             run.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()).and_then(check_output));
         report.into_report(&sent.state)
     }
 
-    /// Runs `function` on a fresh instance under all limits.
-    pub(super) async fn run<R>(
+    /// Runs `function` on a fresh instance under all limits, in a slot for calls of this depth.
+    pub(super) async fn run<P: Instances, R>(
         &self,
-        pre: &ConnectorPre<State>,
+        pre: &P,
         outside: Option<(Outside, Recorder)>,
-        ticks: u32,
-        timeout: Duration,
-        function: impl AsyncFnOnce(&Connector, &mut Store<State>) -> wasmtime::Result<R>,
+        depth: usize,
+        (ticks, timeout): (u32, Duration),
+        function: impl AsyncFnOnce(&P::World, &mut Store<State>) -> wasmtime::Result<R>,
     ) -> Run<R> {
         let begun = Instant::now();
         let deadline = begun + timeout;
         let out_of_time = |phase| CallError::Timeout { after_ms: timeout.as_millis() as u64, phase };
         let stop = outside.as_ref().map(|(outside, _)| outside.stop.clone()).unwrap_or_default();
-        let depth = outside.as_ref().map_or(0, |(outside, _)| outside.depth);
         // The permit outlives the store: a slot is free when it has been wiped.
         let slot = stop.run_until_cancelled(timeout_at(deadline, self.0.slots.of(depth).acquire())).await;
         let Some(Ok(Ok(_permit))) = slot else {
@@ -181,9 +181,9 @@ impl Runtime {
         let mut store = State::store(&self.0, outside, recorder, ticks);
         let mut instantiated = None;
         let result = timeout_at(deadline, async {
-            let connector = pre.instantiate_async(&mut store).await?;
+            let world = pre.instance(&mut store).await?;
             instantiated = Some(Instant::now());
-            function(&connector, &mut store).await
+            function(&world, &mut store).await
         });
         let result = stop.run_until_cancelled(result).await;
         let ended = Instant::now();
@@ -321,7 +321,7 @@ fn describe_trap(error: &wasmtime::Error) -> String {
     bounded(&text, limits::FAILURE_TEXT_BYTES)
 }
 
-fn check_output(output: String) -> Result<String, CallError> {
+pub(super) fn check_output(output: String) -> Result<String, CallError> {
     if output.len() > limits::OUTPUT_BYTES {
         return Err(limit("output_bytes", limits::OUTPUT_BYTES, format!("the output has {} bytes", output.len())));
     }
@@ -332,7 +332,7 @@ fn check_output(output: String) -> Result<String, CallError> {
 }
 
 /// Bounds every text: they are the guest's, and go on to logs, callers and models.
-fn failure_from_guest(failure: bindings::Failure) -> Failure {
+pub(super) fn failure_from_guest(failure: bindings::Failure) -> Failure {
     let text = |text: String| bounded(&text, limits::FAILURE_TEXT_BYTES);
     let code = |code: String| bounded(&code, limits::FAILURE_CODE_BYTES);
     match failure {
@@ -393,7 +393,7 @@ mod tests {
 
     /// A call takes `guest_ticks` of its own time instead of what the constant says, so that the test is short.
     async fn run(runtime: &Runtime, plugin: &Plugin, guest_ticks: u32, timeout: Duration) -> Run<String> {
-        let run = runtime.run(&plugin.pre, None, guest_ticks, timeout, async |connector, store| {
+        let run = runtime.run(&plugin.pre, None, 0, (guest_ticks, timeout), async |connector, store| {
             connector.call_call(store, "t", "{}", None).await
         });
         run.await.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()))
@@ -502,7 +502,7 @@ mod tests {
             Outside { account, egress, grant, now, seed, stop, tools: None, depth: 0 },
             Recorder::new(None, Gate::Open),
         );
-        let run = runtime.run(&plugin.pre, Some(outside), 3, Duration::from_secs(60), async |connector, store| {
+        let run = runtime.run(&plugin.pre, Some(outside), 0, (3, Duration::from_secs(60)), async |connector, store| {
             connector.call_call(store, "t", "{}", None).await
         });
         let stopped = run.await.outcome.map(drop);

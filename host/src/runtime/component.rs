@@ -15,13 +15,13 @@ use super::{Runtime, RuntimeError, limits, wasi};
 use crate::model::Import;
 
 /// The package of the contract.
-const PACKAGE: &str = "gloveport:connector";
+pub(super) const PACKAGE: &str = "gloveport:connector";
 
 /// The version of it that this host serves.
-const SERVED: &str = "0.1.0";
+pub(super) const SERVED: &str = "0.1.0";
 
 /// Bytes of what the validator or the linker says: it quotes names from the component.
-const DETAIL_BYTES: usize = 1 << 10;
+pub(super) const DETAIL_BYTES: usize = 1 << 10;
 
 /// A compiled component of the right world, not yet granted anything.
 #[derive(Clone)]
@@ -53,30 +53,36 @@ impl Runtime {
     ///
     /// `digest` is the SHA-256 of `wasm` in hexadecimal, as the caller computed it.
     pub fn compile(&self, wasm: &[u8], digest: &str) -> Result<Compiled, RuntimeError> {
-        check_shape(wasm)?;
-        if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(RuntimeError::Digest { digest: bounded(digest, 80) });
-        }
-        if let Some(compiled) = self.cached(digest) {
-            return compiled;
-        }
-        let engine = &self.0.engine;
-        let component = Component::new(engine, wasm).map_err(|error| refusal(wasm, &error))?;
-        let compiled = check_world(engine, component)?;
-        // A full disk makes the next start slower, and nothing else.
-        if let Some(cache) = &self.0.cache
-            && let Err(error) = cache.store(&compiled.component, digest)
-        {
-            tracing::warn!(digest, %error, "a compiled component was not kept");
-        }
-        Ok(compiled)
+        check_world(&self.0.engine, self.component(wasm, digest)?)
     }
 
     /// Takes a component from the cache by the digest alone, without its bytes; `None` if it is not there as this host
     /// wrote it. Blocks for as long as reading it takes: some milliseconds.
     pub fn cached(&self, digest: &str) -> Option<Result<Compiled, RuntimeError>> {
-        let component = self.0.cache.as_ref()?.load(&self.0.engine, digest)?;
-        Some(check_world(&self.0.engine, component))
+        Some(check_world(&self.0.engine, self.cached_component(digest)?))
+    }
+
+    /// Compiles a component of any world, or takes it from the cache.
+    pub(super) fn component(&self, wasm: &[u8], digest: &str) -> Result<Component, RuntimeError> {
+        check_shape(wasm)?;
+        if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(RuntimeError::Digest { digest: bounded(digest, 80) });
+        }
+        if let Some(component) = self.cached_component(digest) {
+            return Ok(component);
+        }
+        let component = Component::new(&self.0.engine, wasm).map_err(|error| refusal(wasm, &error))?;
+        // A full disk makes the next start slower, and nothing else.
+        if let Some(cache) = &self.0.cache
+            && let Err(error) = cache.store(&component, digest)
+        {
+            tracing::warn!(digest, %error, "a compiled component was not kept");
+        }
+        Ok(component)
+    }
+
+    pub(super) fn cached_component(&self, digest: &str) -> Option<Component> {
+        self.0.cache.as_ref()?.load(&self.0.engine, digest)
     }
 
     /// The interfaces that it imports.

@@ -15,13 +15,9 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "D
 impl Runtime {
     /// Asks a component for its tools. Done once, when it is installed: no import answers.
     pub async fn describe(&self, compiled: &Compiled) -> Result<Vec<Tool>, RuntimeError> {
-        let run = self.run(
-            &compiled.describe,
-            None,
-            limits::DESCRIBE_TICKS,
-            limits::DESCRIBE_TIMEOUT,
-            async |connector, store| connector.call_describe(store).await,
-        );
+        let bounds = (limits::DESCRIBE_TICKS, limits::DESCRIBE_TIMEOUT);
+        let run = self
+            .run(&compiled.describe, None, 0, bounds, async |connector, store| connector.call_describe(store).await);
         let run = run.await;
         let last_words = run.last_words();
         let descriptor = run.outcome.map_err(|error| RuntimeError::Describe(with_last_words(error, &last_words)))?;

@@ -64,6 +64,18 @@ pub enum RuntimeError {
         /// The first difference.
         detail: String,
     },
+    /// Imports or exports of another shape than `gloveport:connector/modifier`.
+    #[error("not a component of the world `gloveport:connector/modifier`: {detail}")]
+    WrongModifier {
+        /// The first difference.
+        detail: String,
+    },
+    /// A modifier that asks for something.
+    #[error("imports `{name}`: a modifier imports nothing")]
+    ModifierImports {
+        /// As the component names it.
+        name: String,
+    },
     /// Built for a version of the contract that this host does not serve.
     #[error("built for gloveport:connector@{found}; this host serves {served}")]
     WrongVersion {

@@ -77,6 +77,9 @@ pub const GUEST_TICKS: u32 = 500;
 /// Ticks for `describe`, which builds a list: 2 s leave an interpreter time to start.
 pub const DESCRIBE_TICKS: u32 = 200;
 
+/// Ticks of a modifier's own time: 1 s. It changes one text, and each call that it is bound to waits for it.
+pub const MODIFIER_TICKS: u32 = 100;
+
 /// Wall-clock time for `describe`, on a machine that is busy with other things.
 pub const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 

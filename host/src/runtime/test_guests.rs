@@ -14,7 +14,7 @@ use crate::egress::{Egress, EgressConfig, Grant, GrantState, Injection};
 use crate::model::{Random, Timestamp};
 
 /// The files of the contract.
-const WIT: [&str; 10] = [
+const WIT: [&str; 11] = [
     include_str!("../../../wit/connector.wit"),
     include_str!("../../../wit/types.wit"),
     include_str!("../../../wit/http.wit"),
@@ -25,6 +25,7 @@ const WIT: [&str; 10] = [
     include_str!("../../../wit/progress.wit"),
     include_str!("../../../wit/tools.wit"),
     include_str!("../../../wit/input.wit"),
+    include_str!("../../../wit/modifier.wit"),
 ];
 
 /// Imports that a test guest can name, with the signatures of the canonical ABI.

@@ -150,11 +150,12 @@ impl Store {
         Ok(true)
     }
 
-    /// Removes bytes that no version points to.
-    async fn sweep_components(&self) -> Result<(), StoreError> {
+    /// Removes bytes that nothing points to.
+    pub(super) async fn sweep_components(&self) -> Result<(), StoreError> {
         let swept = sqlx::query(
             "DELETE FROM components WHERE NOT EXISTS \
-             (SELECT 1 FROM connector_versions v WHERE v.digest = components.digest)",
+             (SELECT 1 FROM connector_versions v WHERE v.digest = components.digest) AND NOT EXISTS \
+             (SELECT 1 FROM modifiers m WHERE m.component = components.digest)",
         )
         .execute(self.write())
         .await
@@ -176,7 +177,11 @@ async fn count_change(connection: &mut AnyConnection) -> Result<(), StoreError> 
 }
 
 /// The update that changes nothing takes the row's lock, so that no sweep takes the bytes away before the commit.
-async fn insert_component(connection: &mut AnyConnection, digest: &str, wasm: &[u8]) -> Result<(), StoreError> {
+pub(super) async fn insert_component(
+    connection: &mut AnyConnection,
+    digest: &str,
+    wasm: &[u8],
+) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO components (digest, wasm, size) VALUES ($1, $2, $3) \
          ON CONFLICT (digest) DO UPDATE SET size = excluded.size",

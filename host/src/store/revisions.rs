@@ -13,6 +13,8 @@ pub enum Subject {
     Policies,
     /// Profiles.
     Profiles,
+    /// Modifiers.
+    Modifiers,
 }
 
 impl Subject {
@@ -20,6 +22,7 @@ impl Subject {
         match self {
             Self::Policies => "SELECT revision FROM policy_sets WHERE project = $1",
             Self::Profiles => "SELECT revision FROM profile_sets WHERE project = $1",
+            Self::Modifiers => "SELECT revision FROM modifier_sets WHERE project = $1",
         }
     }
 
@@ -32,6 +35,10 @@ impl Subject {
             Self::Profiles => {
                 "INSERT INTO profile_sets (project, revision) VALUES ($1, 1) \
                  ON CONFLICT (project) DO UPDATE SET revision = profile_sets.revision + 1"
+            }
+            Self::Modifiers => {
+                "INSERT INTO modifier_sets (project, revision) VALUES ($1, 1) \
+                 ON CONFLICT (project) DO UPDATE SET revision = modifier_sets.revision + 1"
             }
         }
     }

@@ -49,6 +49,7 @@ async fn the_document_is_complete() {
     DELETE /v1/connections/{name}/accounts/{identifier}
     DELETE /v1/connectors/{name}
     DELETE /v1/keys/{id}
+    DELETE /v1/modifiers/{name}
     DELETE /v1/policies/{id}
     DELETE /v1/profiles/{name}
     DELETE /v1/webhooks/{id}
@@ -67,6 +68,8 @@ async fn the_document_is_complete() {
     GET /v1/executions
     GET /v1/executions/{id}
     GET /v1/keys
+    GET /v1/modifiers
+    GET /v1/modifiers/{name}
     GET /v1/policies
     GET /v1/policies/defaults
     GET /v1/policies/{id}
@@ -89,6 +92,7 @@ async fn the_document_is_complete() {
     POST /v1/executions/{id}/cancel
     POST /v1/executions/{id}/continue
     POST /v1/keys
+    POST /v1/modifiers
     POST /v1/policies
     POST /v1/policies/evaluate
     POST /v1/profiles
@@ -98,6 +102,7 @@ async fn the_document_is_complete() {
     POST /v1/webhooks/{id}/rotate
     POST /v1/webhooks/{id}/test
     PUT /v1/connections/{name}/accounts/{identifier}
+    PUT /v1/modifiers/{name}
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}
     PUT /v1/profiles/{name}

@@ -565,7 +565,7 @@ mod tests {
         let plugin = linked(&guest(&answer, ""));
         let mut runs = Vec::new();
         for _ in 0..3 {
-            let run = runtime.run(&plugin.pre, None, 100, Duration::from_secs(60), async |connector, store| {
+            let run = runtime.run(&plugin.pre, None, 0, (100, Duration::from_secs(60)), async |connector, store| {
                 connector.call_call(store, "t", "{}", None).await
             });
             runs.push(run.await.outcome.expect("ran").expect("answered"));

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
 use gloveport::model::{
-    AccountState, Action, By, Entry, Event, PolicyId, ProfileId, Role, Timestamp, Webhook, WebhookId,
+    AccountState, Action, By, Entry, Event, ModifierId, PolicyId, ProfileId, Role, Timestamp, Webhook, WebhookId, When,
 };
-use gloveport::store::{PolicyRow, ProfileRow, Secrets, WebhookRow};
+use gloveport::store::{ModifierRow, PolicyRow, ProfileRow, Secrets, WebhookRow};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -53,6 +53,7 @@ async fn each_change_leaves_its_row() {
 
         keys(&f, &by, &mut seen).await;
         rules(&f, &by, &mut seen).await;
+        modifiers(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
         webhooks(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
@@ -189,6 +190,39 @@ async fn webhooks(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     seen.one(&rows(f).await, by, Action::WebhookDeleted, id, &json!({}));
     assert!(!f.store.delete_webhook(by, &f.project, &webhook.id).await.unwrap());
     seen.none("a webhook that is gone").await;
+}
+
+async fn modifiers(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
+    let digest = |text: &str| hex::encode(Sha256::digest(text));
+    let modifier = ModifierRow {
+        id: ModifierId::new(&f.clock, &f.random),
+        project: f.project.clone(),
+        name: "short".into(),
+        tools: vec!["canary_*".into()],
+        connections: Some(vec!["main".into()]),
+        when: When::After,
+        position: 7,
+        steps: None,
+        component: Some("d7".into()),
+        created_at: f.clock.now(),
+        updated_at: f.clock.now(),
+    };
+    let detail = json!({ "id": modifier.id.as_str(), "when": "after", "position": 7,
+        "tools": digest(r#"["canary_*"]"#), "connections": digest(r#"["main"]"#) });
+    f.store.insert_modifier(by, &modifier, Some(b"wasm")).await.unwrap();
+    let row = seen.one(&rows(f).await, by, Action::ModifierCreated, "short", &detail);
+    assert_eq!(row.component.as_deref(), Some("d7"));
+    f.store.insert_modifier(by, &modifier, Some(b"wasm")).await.unwrap_err();
+    seen.none("a modifier that is there").await;
+    let steps = ModifierRow { steps: Some("canary".into()), component: None, ..modifier };
+    assert!(f.store.update_modifier(by, &steps, None).await.unwrap());
+    let detail = merged(detail, &json!({ "steps": digest("canary") }));
+    seen.one(&rows(f).await, by, Action::ModifierChanged, "short", &detail);
+    assert!(f.store.delete_modifier(by, &f.project, "short").await.unwrap());
+    seen.one(&rows(f).await, by, Action::ModifierDeleted, "short", &json!({}));
+    f.store.update_modifier(by, &steps, None).await.unwrap();
+    f.store.delete_modifier(by, &f.project, "short").await.unwrap();
+    seen.none("a modifier that is gone").await;
 }
 
 async fn connectors(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
