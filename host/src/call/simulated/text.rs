@@ -125,9 +125,7 @@ fn named(name: &str, draw: &mut Draw) -> String {
         "usd".into()
     } else if ends(&["login", "username", "user", "owner"]) {
         "ada".into()
-    } else if ends(&["name"]) {
-        format!("Example {}", draw.below(100) + 1)
-    } else if lower.is_empty() {
+    } else if lower.is_empty() || ends(&["name"]) {
         format!("Example {}", draw.below(100) + 1)
     } else {
         format!("Example {} {}", lower.replace(['_', '-'], " "), draw.below(100) + 1)
