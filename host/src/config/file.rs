@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, NeighbourLimits};
+use super::{ConfigError, NeighbourLimits, WrittenRetention};
 
 /// What an operator wrote. Unknown keys are errors: a misspelt limit must not pass for a set one.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct ConfigFile {
     pub max_concurrent_calls: Option<u32>,
     /// What one caller may take from its neighbours; only in the file.
     pub limits: Option<NeighbourLimits>,
+    /// What is kept of calls, and for how long; only in the file.
+    pub records: Option<WrittenRetention>,
 }
 
 impl ConfigFile {
@@ -49,6 +51,7 @@ impl ConfigFile {
             extra_ca: over.extra_ca.or(self.extra_ca),
             max_concurrent_calls: over.max_concurrent_calls.or(self.max_concurrent_calls),
             limits: over.limits.or(self.limits),
+            records: over.records.or(self.records),
         }
     }
 }
