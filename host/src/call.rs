@@ -18,6 +18,7 @@ mod faults;
 mod host;
 mod kept;
 mod limits;
+mod marks;
 mod measure;
 mod once;
 mod outcome;
@@ -29,6 +30,7 @@ mod resolve;
 mod resume;
 mod rules;
 mod run;
+mod seen;
 mod sweep;
 mod timeline;
 mod to_end;
@@ -40,7 +42,7 @@ mod written;
 pub use cancel::{Stoppable, cancel};
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
-pub use kept::output;
+pub use kept::{SeenBodies, bodies};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
 pub use pace::Pace;
@@ -172,6 +174,9 @@ async fn governed(
     started: Instant,
 ) -> Result<Reply, Failed> {
     let timeout = run::timeout(request)?;
+    if request.respond_async {
+        wait::can_go_on_alone(host)?;
+    }
     host.pace.count(caller, &resolved)?;
     let span = tracing::debug_span!("policy");
     let verdict = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;

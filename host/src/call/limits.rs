@@ -16,10 +16,6 @@ pub const MAX_INPUT: usize = 4 * 1024 * 1024;
 /// Candidates that an error message names before it says "and more".
 pub(super) const MAX_NAMED: usize = 5;
 
-/// How long the input and the answer of a call that waited are kept after its approval's time: until whoever asked has
-/// surely come for the answer.
-pub(super) const BODIES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
 /// How long an idempotency key is taken after its call has ended: whoever lost an answer asks again within minutes, or
 /// when a job runs anew the next day.
 pub(super) const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);

@@ -2,21 +2,29 @@
 
 use sha2::{Digest, Sha256};
 
+use super::kept::Keeping;
 use super::resolve::Resolved;
 use super::{CallRequest, Host, faults, once, outcome};
 use crate::config::Records;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency};
 use crate::runtime::Report;
-use crate::store::{KeptAnswer, Outcome, StoreError};
+use crate::store::{KeptAnswer, KeptEnd, KeptStart, Outcome, StoreError};
 
 /// Writes the execution down as started. No row, no call.
-pub(super) async fn start(host: &Host, request: &CallRequest, execution: &Execution) -> Result<(), Fault> {
+pub(super) async fn start(
+    host: &Host,
+    request: &CallRequest,
+    execution: &Execution,
+    kept: Option<KeptStart>,
+) -> Result<(), Fault> {
     if host.records == Records::Off {
         return Ok(());
     }
-    let recorded = match once::reservation(host, request) {
-        None => host.store.record_start(execution, &host.host_id).await,
-        Some(once) => host.store.record_start_once(execution, &host.host_id, &once).await,
+    let (store, once) = (&host.store, once::reservation(host, request));
+    let recorded = match (once, kept) {
+        (once, Some(kept)) => store.record_start_kept(execution, &host.host_id, once.as_ref(), &kept).await,
+        (None, None) => store.record_start(execution, &host.host_id).await,
+        (Some(once), None) => store.record_start_once(execution, &host.host_id, &once).await,
     };
     recorded.map_err(|error| not_started(request, error))
 }
@@ -49,7 +57,14 @@ pub(super) async fn deny(
         finished_at: Some(execution.started_at),
         ..execution
     };
-    host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
+    let keeping = Keeping::of(host, resolved, false);
+    let kept = keeping.and_then(|keeping| keeping.start(host, request, (&execution, &resolved.tool().tool), None));
+    // It never begins to run: whoever comes with the same idempotency key may try again.
+    let recorded = match kept {
+        Some(kept) => host.store.record_start_kept(&execution, &host.host_id, None, &kept).await,
+        None => host.store.record_start(&execution, &host.host_id).await,
+    };
+    recorded.map_err(faults::store)?;
     Ok(Some(execution.id))
 }
 
@@ -90,6 +105,8 @@ pub(super) struct Kept {
     pub(super) timeline: Option<String>,
     /// For who asks again with the same idempotency key.
     pub(super) answer: Option<KeptAnswer>,
+    /// What it was told and what it answered.
+    pub(super) bodies: Option<KeptEnd>,
 }
 
 /// Writes the outcome down. If that cannot be done, the caller is told so: the call has happened.
@@ -118,6 +135,7 @@ pub(super) async fn finish(
         scrubbed: report.map_or(0, |report| report.scrubbed),
         timeline: kept.timeline,
         answer: kept.answer,
+        kept: kept.bodies,
     };
     host.store.record_outcome(execution, &outcome).await.map_err(|error| {
         tracing::error!(%execution, %error, status = outcome.status.as_str(), "an outcome could not be recorded");

@@ -129,7 +129,8 @@ async fn go_on(host: &Host, approval: &Approval, starts_over: bool) {
         Err(Failed { execution: None, fault }) => {
             let latency = Latency::default();
             // Whether it took a key is not known here; where it did not, there is no place for the answer.
-            let kept = record::Kept { timeline: None, answer: once::kept(host, &execution, Err(&fault), latency) };
+            let answer = once::kept(host, &execution, Err(&fault), latency, false);
+            let kept = record::Kept { timeline: None, answer, bodies: None };
             let recorded = record::finish(host, &execution.id, Err(&fault), None, latency, kept).await;
             Err(Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
         }
@@ -152,7 +153,7 @@ async fn on(
     let attempt = match verdict {
         Verdict::Deny(fault) => return Err(fault.into()),
         Verdict::Ask(asked) if starts_over && asked.ask.at == At::Before => {
-            return Ok(Reply::Waiting(wait::again(host, &request, execution, &asked).await?));
+            return Ok(Reply::Waiting(wait::again(host, &request, (execution, &resolved), &asked).await?));
         }
         Verdict::Ask(asked) if starts_over => Attempt { resumed, ..Attempt::asking(asked) },
         Verdict::Run if starts_over => Attempt { resumed, ..Attempt::free() },
@@ -195,7 +196,7 @@ async fn revived(host: &Host, execution: &Execution) -> Result<Revived, Fault> {
         account: Some(execution.account.clone()),
         connection: None,
         input: kept.input,
-        given_input: None,
+        given_input: kept.given_input,
         tool_call_id: execution.tool_call_id.clone(),
         parent: execution.parent.clone(),
         chat_id: execution.chat_id.clone(),

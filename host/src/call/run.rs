@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use tracing::Instrument;
 
 use super::cancel::Entered;
+use super::kept::{Came, Keeping};
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::pace::Places;
 use super::resolve::Resolved;
 use super::verdict::Asked;
-use super::{
-    Answer, CallRequest, Failed, Host, Reply, credential, faults, kept, once, outcome, record, timeline, wait,
-};
+use super::{Answer, CallRequest, Failed, Host, Reply, credential, faults, once, outcome, record, timeline, wait};
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report};
+use crate::store::KeptEnd;
 
 /// How a call is run: for the first time, or on from where it stopped.
 pub(super) struct Attempt {
@@ -58,15 +58,20 @@ pub(super) async fn run(
         Some(execution) => execution.clone(),
         None => record::execution(host, caller, request, &resolved),
     };
+    let detached = request.respond_async && !goes_on && host.records == Records::Durable;
+    let nobody_waits = goes_on || detached;
+    let keeping = Keeping::of(host, &resolved, nobody_waits);
     // On the list before it is on record: whoever sees it can stop it.
     let entered = Entered::new(host, &execution.id);
     if !goes_on {
-        record::start(host, request, &execution).instrument(tracing::debug_span!("record_start")).await?;
+        let asked = attempt.asked.as_ref().map(|asked| asked.ask.at);
+        let tool = &resolved.tool().tool;
+        let kept = keeping.as_ref().and_then(|keeping| keeping.start(host, request, (&execution, tool), asked));
+        record::start(host, request, &execution, kept).instrument(tracing::debug_span!("record_start")).await?;
     }
     host.figures.record.took(recording.elapsed());
     FaultPoint::Recorded.pass();
-    let detached = request.respond_async && !goes_on && host.records == Records::Durable;
-    let running = Running { execution, entered, resolved, timeout, started, nobody_waits: goes_on || detached };
+    let running = Running { execution, entered, resolved, timeout, started, keeping };
     if !detached {
         return to_outcome(host, request, attempt, running).await;
     }
@@ -88,12 +93,12 @@ struct Running {
     resolved: Resolved,
     timeout: Duration,
     started: Instant,
-    /// For its answer, which therefore is kept.
-    nobody_waits: bool,
+    /// What is kept of it.
+    keeping: Option<Keeping>,
 }
 
 async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, running: Running) -> Result<Reply, Failed> {
-    let Running { execution, resolved, started, nobody_waits, .. } = &running;
+    let Running { execution, resolved, started, keeping, .. } = &running;
     let before = match &attempt.resumed {
         Some(execution) => requests_before(host, execution).await,
         None => None,
@@ -112,20 +117,23 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
     {
         FaultPoint::Stopped.pass();
         let stop = (journal, &**waiting, timeline.as_deref());
-        let held = wait::at_write(host, request, execution, asked, stop).await;
+        let held = wait::at_write(host, request, (execution, resolved), asked, stop).await;
         return match held {
             Ok(held) => Ok(Reply::Waiting(held)),
-            Err(fault) => ended(host, request, execution, Err(fault), (Some(report), timeline), *started).await,
+            Err(fault) => ended(host, request, execution, Err(fault), (Some(report), timeline, None), *started).await,
         };
     }
     let (result, report) = match guest {
         Ok(report) => (checked(resolved, outcome::of(&report)), Some(report)),
         Err(fault) => (Err(fault), None),
     };
-    if let (true, Ok(data)) = (nobody_waits, &result) {
-        kept::keep_output(host, request, execution, data).await;
-    }
-    ended(host, request, execution, result, (report.as_ref(), timeline), *started).await
+    let came = Came {
+        journal: report.as_ref().and_then(|report| report.journal.as_ref()),
+        data: result.as_ref().ok().map(String::as_str),
+    };
+    let bodies =
+        keeping.as_ref().and_then(|keeping| keeping.end(host, request, (execution, &resolved.tool().tool), came));
+    ended(host, request, execution, result, (report.as_ref(), timeline, bodies), *started).await
 }
 
 /// What the runs before this one sent. Without it the record tells less, and the call is no less done.
@@ -145,7 +153,7 @@ async fn ended(
     request: &CallRequest,
     execution: &Execution,
     result: Result<String, Fault>,
-    (report, timeline): (Option<&Report>, Option<String>),
+    (report, timeline, bodies): (Option<&Report>, Option<String>, Option<KeptEnd>),
     started: Instant,
 ) -> Result<Reply, Failed> {
     FaultPoint::Ended.pass();
@@ -153,9 +161,11 @@ async fn ended(
     // What is told now is what is kept: whoever asks again gets the same answer to the last digit.
     let latency = latency(started, report);
     let keyed = request.idempotency_key.is_some();
-    let answer = keyed.then(|| once::kept(host, execution, result.as_ref().map(String::as_str), latency)).flatten();
+    let in_output = bodies.as_ref().is_some_and(|bodies| bodies.output.is_some());
+    let told = result.as_ref().map(String::as_str);
+    let answer = keyed.then(|| once::kept(host, execution, told, latency, in_output)).flatten();
     let span = tracing::debug_span!("record_outcome");
-    let kept = record::Kept { timeline, answer };
+    let kept = record::Kept { timeline, answer, bodies };
     let recorded = record::finish(host, &execution.id, result.as_ref().map(|_| ()), report, latency, kept);
     let recorded = recorded.instrument(span).await;
     FaultPoint::OutcomeKept.pass();
@@ -175,7 +185,7 @@ async fn guest(
     journal: Option<Journal>,
     gate: Gate,
 ) -> Result<(Report, Timestamp), Fault> {
-    let Running { execution, entered, resolved, timeout, .. } = running;
+    let Running { execution, entered, resolved, timeout, keeping, .. } = running;
     let (execution, timeout) = (&execution.id, *timeout);
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let began = host.clock.now();
@@ -189,7 +199,7 @@ async fn guest(
         binding: tool.binding.as_deref(),
         journal: journal.unwrap_or_else(|| Journal::begin(account(resolved), host.clock.now(), &host.random)),
         gate,
-        records: false,
+        records: keeping.is_some(),
         egress: Arc::clone(&host.egress),
         grant: Arc::new(grant),
         timeout,

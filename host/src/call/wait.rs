@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::kept::{self, KeptRequest, part};
-use super::limits::BODIES_KEPT;
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{CallRequest, Held, Host, faults, once, record};
-use crate::config::{FaultPoint, Records};
+use crate::config::{FaultPoint, KeepBodies, Records};
 use crate::model::{Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionStatus, Fault};
 use crate::policy::At;
 use crate::runtime::{Journal, Reply, Waiting};
@@ -59,30 +58,31 @@ pub(super) async fn before(
     resolved: &Resolved,
     asked: &Asked,
 ) -> Result<Held, Fault> {
-    can_wait(host)?;
     let mut execution = record::execution(host, caller, request, resolved);
     execution.status = ExecutionStatus::Waiting;
     let once = once::reservation(host, request);
     let wait = Wait::Before { execution: &execution, host: &host.host_id, once: once.as_ref() };
-    hold(host, request, &execution, asked, wait, None, (nothing_yet(request), None)).await
+    let seen = kept::seen(host, request, resolved, &execution);
+    hold(host, request, &execution, asked, wait, None, (nothing_yet(request), None, seen)).await
 }
 
 /// Lets a call that was to start over wait before anything of it runs.
 pub(super) async fn again(
     host: &Host,
     request: &CallRequest,
-    execution: &Execution,
+    (execution, resolved): (&Execution, &Resolved),
     asked: &Asked,
 ) -> Result<Held, Fault> {
     let wait = Wait::AtWrite { execution: &execution.id, timeline: None };
-    hold(host, request, execution, asked, wait, None, (nothing_yet(request), None)).await
+    let seen = kept::seen(host, request, resolved, execution);
+    hold(host, request, execution, asked, wait, None, (nothing_yet(request), None, seen)).await
 }
 
 /// Lets a call wait at a write that it has come to.
 pub(super) async fn at_write(
     host: &Host,
     request: &CallRequest,
-    execution: &Execution,
+    (execution, resolved): (&Execution, &Resolved),
     asked: &Asked,
     (journal, waiting, timeline): (&Journal, &Waiting, Option<&str>),
 ) -> Result<Held, Fault> {
@@ -106,17 +106,35 @@ pub(super) async fn at_write(
     };
     let digest = Some(hex::encode(waiting.request));
     let wait = Wait::AtWrite { execution: &execution.id, timeline };
-    hold(host, request, execution, asked, wait, Some(journal), (shown, digest)).await
+    let seen = kept::seen(host, request, resolved, execution);
+    hold(host, request, execution, asked, wait, Some(journal), (shown, digest, seen)).await
 }
 
-/// A call can only wait where it can be written down.
+/// A call can only wait where all that going on takes can be written down.
 pub(super) fn can_wait(host: &Host) -> Result<(), Fault> {
-    if host.records == Records::Off {
-        let detail = "a person would have to approve this call, and this host keeps no records: a call cannot wait";
-        return Err(Fault::new(Code::ApprovalRequired, Culprit::Policy, detail));
-    }
-    Ok(())
+    let why = match (host.records, host.retention.bodies) {
+        (Records::Off, _) => "this host keeps no records",
+        (_, KeepBodies::None) => NO_BODIES,
+        (_, KeepBodies::All | KeepBodies::Waiting) => return Ok(()),
+    };
+    let detail = format!("a person would have to approve this call, and {why}: a call cannot wait");
+    Err(Fault::new(Code::ApprovalRequired, Culprit::Policy, detail))
 }
+
+/// A call can only go on by itself where its answer is kept until somebody comes for it. Where nothing is recorded at all
+/// whoever asked waits.
+pub(super) fn can_go_on_alone(host: &Host) -> Result<(), Fault> {
+    match (host.records, host.retention.bodies) {
+        (Records::Durable, KeepBodies::None) => {
+            let detail = format!("nobody could come for the answer of this call, as {NO_BODIES}: call it and wait");
+            Err(Fault::new(Code::InvalidRequest, Culprit::Policy, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Which setting of the operator's is in the way.
+const NO_BODIES: &str = "this host keeps nothing of calls but their records (`[records] bodies = \"none\"`)";
 
 async fn hold(
     host: &Host,
@@ -125,8 +143,9 @@ async fn hold(
     asked: &Asked,
     wait: Wait<'_>,
     journal: Option<&Journal>,
-    (shown, digest): (ShownCall, Option<String>),
+    (shown, digest, input_seen): (ShownCall, Option<String>, Option<String>),
 ) -> Result<Held, Fault> {
+    can_wait(host)?;
     let now = host.clock.now();
     let approval = Approval {
         id: ApprovalId::new(&host.clock, &host.random),
@@ -148,12 +167,15 @@ async fn hold(
     };
     let of_execution = |part, bytes: &[u8]| kept::seal(host, &approval.project, execution.id.as_str(), part, bytes);
     let bodies = Bodies {
-        request: of_execution(part::REQUEST, &kept::written(&KeptRequest::of(request)))?,
+        request: of_execution(part::REQUEST, &kept::written(&KeptRequest::of(request, Some(asked.ask.at))))?,
         journal: journal.map(|journal| of_execution(part::JOURNAL, &journal.to_bytes())).transpose()?,
         output: None,
+        input_seen,
+        output_seen: None,
+        to_collect: true,
     };
     let sealed = kept::seal(host, &approval.project, approval.id.as_str(), part::SHOWN, &kept::written(&shown))?;
-    let kept_until = approval.expires_at.plus(BODIES_KEPT);
+    let kept_until = approval.expires_at.plus(host.retention.bodies_for);
     let begins = matches!(wait, Wait::Before { .. });
     let recorded = host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await;
     recorded.map_err(|error| if begins { record::not_started(request, error) } else { faults::store(error) })?;

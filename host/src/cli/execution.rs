@@ -76,6 +76,8 @@ const LINES: &[Column] = &[
     ("Culprit", "/culprit"),
     ("Detail", "/detail"),
     ("Approval", "/approval_id"),
+    ("Input", "/input"),
+    ("Output", "/output"),
     ("Answer", "/data"),
     ("Started", "/started_at"),
     ("Finished", "/finished_at"),

@@ -160,6 +160,7 @@ impl Fixture {
             scrubbed: 1,
             timeline: None,
             answer: None,
+            kept: None,
         }
     }
 }
