@@ -26,6 +26,7 @@ mod postgres;
 mod presets;
 mod profiles;
 mod projects;
+mod records;
 mod refusals;
 mod steps;
 mod stripe;

@@ -142,10 +142,13 @@ impl Keeping {
 }
 
 /// What people may see of a call's input, as it is stored.
-pub(super) fn seen(host: &Host, request: &CallRequest, resolved: &Resolved, execution: &Execution) -> Option<String> {
-    let eyes = Eyes::of(host, resolved);
-    let sealed =
-        sealing(host, execution).and_then(|seal| input_seen(eyes.as_ref(), &resolved.tool().tool, request, &seal));
+pub(super) fn seen(
+    host: &Host,
+    request: &CallRequest,
+    (execution, tool): (&Execution, &Tool),
+    eyes: Option<&Eyes>,
+) -> Option<String> {
+    let sealed = sealing(host, execution).and_then(|seal| input_seen(eyes, tool, request, &seal));
     kept_or_told(execution, sealed).flatten()
 }
 

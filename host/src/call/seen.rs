@@ -43,6 +43,11 @@ impl Eyes {
         Some(SeenInput { input, given: seen_given.or_else(|| given.map(str::to_owned)) })
     }
 
+    /// The input for who decides on it: all but the credential, because a decision is on all of the rest.
+    pub(super) fn to_decide(&self, request: &CallRequest) -> Option<String> {
+        self.secrets.without(&request.input).map(still_json)
+    }
+
     /// `None` if the output may be seen as it is.
     pub(super) fn output(&self, tool: &Tool, data: &str) -> Option<String> {
         self.text(tool.output_schema.as_deref(), data)

@@ -7,12 +7,13 @@ use serde_json::value::RawValue;
 
 use super::kept::{self, KeptRequest, part};
 use super::resolve::Resolved;
+use super::seen::Eyes;
 use super::verdict::Asked;
 use super::{CallRequest, Held, Host, faults, once, record};
 use crate::config::{FaultPoint, KeepBodies, Records};
 use crate::model::{Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionStatus, Fault};
 use crate::policy::At;
-use crate::runtime::{Journal, Reply, Waiting};
+use crate::runtime::{Entry, Journal, Reply, Waiting};
 use crate::store::{Bodies, Wait};
 
 /// What people see of a call that waits.
@@ -62,52 +63,30 @@ pub(super) async fn before(
     execution.status = ExecutionStatus::Waiting;
     let once = once::reservation(host, request);
     let wait = Wait::Before { execution: &execution, host: &host.host_id, once: once.as_ref() };
-    let seen = kept::seen(host, request, resolved, &execution);
-    hold(host, request, &execution, asked, wait, None, (nothing_yet(request), None, seen)).await
+    hold(host, request, (&execution, resolved), asked, wait, None).await
 }
 
 /// Lets a call that was to start over wait before anything of it runs.
 pub(super) async fn again(
     host: &Host,
     request: &CallRequest,
-    (execution, resolved): (&Execution, &Resolved),
+    of: (&Execution, &Resolved),
     asked: &Asked,
 ) -> Result<Held, Fault> {
-    let wait = Wait::AtWrite { execution: &execution.id, timeline: None };
-    let seen = kept::seen(host, request, resolved, execution);
-    hold(host, request, execution, asked, wait, None, (nothing_yet(request), None, seen)).await
+    let wait = Wait::AtWrite { execution: &of.0.id, timeline: None };
+    hold(host, request, of, asked, wait, None).await
 }
 
 /// Lets a call wait at a write that it has come to.
 pub(super) async fn at_write(
     host: &Host,
     request: &CallRequest,
-    (execution, resolved): (&Execution, &Resolved),
+    of: (&Execution, &Resolved),
     asked: &Asked,
     (journal, waiting, timeline): (&Journal, &Waiting, Option<&str>),
 ) -> Result<Held, Fault> {
-    let before = journal.entries.iter().map(|entry| ShownLine {
-        method: entry.method.clone(),
-        url: entry.url.clone(),
-        status: match &entry.reply {
-            Reply::Response { status, .. } => Some(*status),
-            Reply::Error(_) => None,
-        },
-    });
-    let shown = ShownCall {
-        input: input(request),
-        request: Some(ShownRequest {
-            method: waiting.shown.method.clone(),
-            url: waiting.shown.url.clone(),
-            headers: waiting.shown.headers.clone(),
-            body: waiting.shown.body.as_ref().map(|body| STANDARD.encode(body)),
-        }),
-        before: before.collect(),
-    };
-    let digest = Some(hex::encode(waiting.request));
-    let wait = Wait::AtWrite { execution: &execution.id, timeline };
-    let seen = kept::seen(host, request, resolved, execution);
-    hold(host, request, execution, asked, wait, Some(journal), (shown, digest, seen)).await
+    let wait = Wait::AtWrite { execution: &of.0.id, timeline };
+    hold(host, request, of, asked, wait, Some((journal, waiting))).await
 }
 
 /// A call can only wait where all that going on takes can be written down.
@@ -139,13 +118,14 @@ const NO_BODIES: &str = "this host keeps nothing of calls but their records (`[r
 async fn hold(
     host: &Host,
     request: &CallRequest,
-    execution: &Execution,
+    (execution, resolved): (&Execution, &Resolved),
     asked: &Asked,
     wait: Wait<'_>,
-    journal: Option<&Journal>,
-    (shown, digest, input_seen): (ShownCall, Option<String>, Option<String>),
+    stop: Option<(&Journal, &Waiting)>,
 ) -> Result<Held, Fault> {
     can_wait(host)?;
+    let eyes = Eyes::of(host, resolved);
+    let digest = stop.map(|(_, waiting)| hex::encode(waiting.request));
     let now = host.clock.now();
     let approval = Approval {
         id: ApprovalId::new(&host.clock, &host.random),
@@ -168,13 +148,19 @@ async fn hold(
     let of_execution = |part, bytes: &[u8]| kept::seal(host, &approval.project, execution.id.as_str(), part, bytes);
     let bodies = Bodies {
         request: of_execution(part::REQUEST, &kept::written(&KeptRequest::of(request, Some(asked.ask.at))))?,
-        journal: journal.map(|journal| of_execution(part::JOURNAL, &journal.to_bytes())).transpose()?,
+        journal: stop.map(|(journal, _)| of_execution(part::JOURNAL, &journal.to_bytes())).transpose()?,
         output: None,
-        input_seen,
+        input_seen: kept::seen(host, request, (execution, &resolved.tool().tool), eyes.as_ref()),
         output_seen: None,
         to_collect: true,
     };
-    let sealed = kept::seal(host, &approval.project, approval.id.as_str(), part::SHOWN, &kept::written(&shown))?;
+    let sealed = kept::seal(
+        host,
+        &approval.project,
+        approval.id.as_str(),
+        part::SHOWN,
+        &kept::written(&shown(request, eyes.as_ref(), stop)),
+    )?;
     let kept_until = approval.expires_at.plus(host.retention.bodies_for);
     let begins = matches!(wait, Wait::Before { .. });
     let recorded = host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await;
@@ -184,11 +170,29 @@ async fn hold(
     Ok(Held { execution: execution.id.clone(), approval: approval.id })
 }
 
-/// Of a call that nothing of has run.
-fn nothing_yet(request: &CallRequest) -> ShownCall {
-    ShownCall { input: input(request), request: None, before: Vec::new() }
+/// What whoever decides will see.
+fn shown(request: &CallRequest, eyes: Option<&Eyes>, stop: Option<(&Journal, &Waiting)>) -> ShownCall {
+    let input = eyes.and_then(|eyes| eyes.to_decide(request)).unwrap_or_else(|| request.input.clone());
+    let entries = stop.iter().flat_map(|(journal, _)| &journal.entries);
+    ShownCall {
+        input: RawValue::from_string(input).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+        request: stop.map(|(_, Waiting { shown, .. })| ShownRequest {
+            method: shown.method.clone(),
+            url: shown.url.clone(),
+            headers: shown.headers.clone(),
+            body: shown.body.as_ref().map(|body| STANDARD.encode(body)),
+        }),
+        before: entries.map(line).collect(),
+    }
 }
 
-fn input(request: &CallRequest) -> Box<RawValue> {
-    RawValue::from_string(request.input.clone()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+fn line(entry: &Entry) -> ShownLine {
+    ShownLine {
+        method: entry.method.clone(),
+        url: entry.url.clone(),
+        status: match &entry.reply {
+            Reply::Response { status, .. } => Some(*status),
+            Reply::Error(_) => None,
+        },
+    }
 }
