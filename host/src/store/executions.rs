@@ -148,13 +148,14 @@ impl Store {
             .await
     }
 
-    /// How the database would answer [`Store::list_executions`], in its own words: for who wonders why a list is slow.
+    /// How the database would count and read for [`Store::list_executions`], in its own words: for who wonders why a list
+    /// is slow.
     pub async fn plan_of_list(
         &self,
         project: &ProjectId,
         filter: &ExecutionFilter,
         request: &PageRequest,
-    ) -> Result<Vec<String>, StoreError> {
+    ) -> Result<(Vec<String>, Vec<String>), StoreError> {
         let is_key = |text: &str| ExecutionId::parse(text).is_some();
         listing(project, filter).plans(self.inner.kind, self.read(), request, is_key).await
     }

@@ -159,14 +159,14 @@ impl Listing {
         rows.iter().map(|row| read(&mut Columns::of(row))).collect()
     }
 
-    /// How the database would answer [`Listing::page`]: its own words for it.
+    /// How the database would count and read for [`Listing::page`]: its own words for each.
     pub(super) async fn plans(
         self,
         kind: Kind,
         pool: &AnyPool,
         request: &PageRequest,
         is_key: fn(&str) -> bool,
-    ) -> Result<Vec<String>, StoreError> {
+    ) -> Result<(Vec<String>, Vec<String>), StoreError> {
         let after = request.cursor.as_deref().map(|cursor| open_cursor(cursor, is_key)).transpose()?;
         let (explain, column) = match kind {
             Kind::Sqlite => ("EXPLAIN QUERY PLAN ", 3),
@@ -175,12 +175,15 @@ impl Listing {
         let count = bind(format!("{explain}{}", self.count()), self.values.clone()).fetch_all(pool).await?;
         let (sql, values) = self.sql(after, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1);
         let rows = bind(format!("{explain}{sql}"), values).fetch_all(pool).await?;
-        let lines = count.iter().chain(&rows).map(|row| Ok(row.try_get::<String, _>(column)?));
-        lines.collect()
+        let lines =
+            |rows: &[AnyRow]| rows.iter().map(|row| Ok(row.try_get(column)?)).collect::<Result<_, StoreError>>();
+        Ok((lines(&count)?, lines(&rows)?))
     }
 
+    /// In the order of the list, so that the count goes by the same index and ends where it is enough.
     fn count(&self) -> String {
-        format!("SELECT COUNT(*) FROM (SELECT 1 FROM {}{} LIMIT {MAX_COUNTED}) counted", self.from, self.filter)
+        let Self { from, filter, key, .. } = self;
+        format!("SELECT COUNT(*) FROM (SELECT 1 FROM {from}{filter} ORDER BY {key} LIMIT {MAX_COUNTED}) counted")
     }
 
     fn rows(self, after: Option<String>, limit: i64) -> Query {
