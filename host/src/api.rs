@@ -13,6 +13,7 @@ mod approvals;
 mod audit;
 mod connections;
 mod connectors;
+mod evaluate;
 mod executions;
 mod extract;
 mod health;
@@ -90,7 +91,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::list))
         .routes(routes!(policies::create, policies::list))
         .routes(routes!(policies::defaults, policies::set_defaults))
-        .routes(routes!(policies::evaluate))
+        .routes(routes!(evaluate::evaluate))
         .routes(routes!(policies::show, policies::replace, policies::remove))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::show))

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::resolve::Resolved;
 use super::{CallRequest, Host, faults};
-use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId, Route};
-use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
+use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId, Route, Timestamp};
+use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, Why, decide};
 use crate::store::{PolicySet, Subject};
 
 /// The compiled rules of each project, with the revision that they were compiled from.
@@ -38,7 +38,27 @@ pub(super) async fn verdict(
     resolved: &Resolved,
 ) -> Result<Verdict, Fault> {
     let rules = rules(host, &caller.project).await?;
-    let Decision { outcome, rule, why } = decision(host, &rules, caller, request, resolved)?;
+    Ok(judge(&rules, caller, request, resolved, host.clock.now())?.verdict)
+}
+
+/// What is said of a call, and by what.
+pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    /// `None` if it was the fallback, or a profile.
+    pub(super) rule: Option<PolicyId>,
+    pub(super) why: Why,
+}
+
+/// What rules, and the profile that a call is made under, say of it at a moment.
+pub(super) fn judge(
+    rules: &Rules,
+    caller: &Caller,
+    request: &CallRequest,
+    resolved: &Resolved,
+    at: Timestamp,
+) -> Result<Judged, Fault> {
+    let Decision { outcome, rule, why } = decision(rules, caller, request, resolved, at)?;
+    let by = rule.clone();
     let verdict = match outcome {
         Outcome::Allow => Verdict::Run,
         Outcome::Deny { reason } => {
@@ -47,10 +67,11 @@ pub(super) async fn verdict(
         }
         Outcome::Ask(ask) => Verdict::Ask(Asked { ask, rule, why: why.to_string() }),
     };
-    Ok(match &resolved.asking_profile {
+    let verdict = match &resolved.asking_profile {
         Some(profile) => asked_anyway(verdict, profile, resolved),
         None => verdict,
-    })
+    };
+    Ok(Judged { verdict, rule: by, why })
 }
 
 /// A profile wants a person to look at the call: a policy may forbid it, or say who that is, and no less.
@@ -68,11 +89,11 @@ fn asked_anyway(verdict: Verdict, profile: &str, resolved: &Resolved) -> Verdict
 }
 
 fn decision(
-    host: &Host,
     rules: &Rules,
     caller: &Caller,
     request: &CallRequest,
     resolved: &Resolved,
+    time: Timestamp,
 ) -> Result<Decision, Fault> {
     let tool = &resolved.tool().tool;
     let context = &resolved.context;
@@ -95,7 +116,7 @@ fn decision(
         payload: &payload,
         chat_id: request.chat_id.as_deref(),
         trigger_type: request.trigger_type.as_deref(),
-        time: host.clock.now(),
+        time,
     };
     Ok(decide(rules, &facts))
 }
@@ -124,7 +145,7 @@ pub(super) async fn rules(host: &Host, project: &ProjectId) -> Result<Arc<Rules>
 ///
 /// # Errors
 /// One sentence, naming the rule.
-fn compile(set: PolicySet) -> Result<Rules, String> {
+pub(super) fn compile(set: PolicySet) -> Result<Rules, String> {
     let mut rules = Vec::with_capacity(set.rules.len());
     for row in set.rules {
         let outcome = Outcome::from_json(&row.outcome).map_err(|error| format!("{}: {error}", row.id))?;
