@@ -21,6 +21,7 @@ mod metrics;
 mod neighbours;
 mod once;
 mod openapi;
+mod past;
 mod policies;
 mod postgres;
 mod presets;
