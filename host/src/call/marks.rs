@@ -218,7 +218,7 @@ mod tests {
             assert_eq!(hidden(schema, text), None, "{schema}");
         }
         let one = hidden(r#"{"properties":{"password":{"format":"password"}}}"#, text).unwrap();
-        assert!(one.contains("1.0000000000000000000001") && one.contains("1e400"), "{one}");
+        assert!(one.contains("1.0000000000000000000001") && one.contains("[1e+400]"), "{one}");
     }
 
     /// A schema that branches into itself is given up, and so is what it speaks of.

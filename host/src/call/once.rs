@@ -107,6 +107,9 @@ async fn told(host: &Host, caller: &Caller, reserved: Reserved) -> Result<Result
         let mut kept: Kept = serde_json::from_slice(&bytes).map_err(|_| kept::unreadable(&id))?;
         if kept.in_output {
             kept.data = kept::output(host, &caller.project, &id).await?;
+            if kept.data.is_none() {
+                return Err(conflict(&id, "the call with this key has succeeded, but its answer is gone".into()));
+            }
         }
         return kept.told(id).map_err(Failed::from);
     }

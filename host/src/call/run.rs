@@ -60,13 +60,15 @@ pub(super) async fn run(
     };
     let detached = request.respond_async && !goes_on && host.records == Records::Durable;
     let nobody_waits = goes_on || detached;
-    let keeping = Keeping::of(host, &resolved, nobody_waits);
+    let mut keeping = Keeping::of(host, &resolved, nobody_waits);
     // On the list before it is on record: whoever sees it can stop it.
     let entered = Entered::new(host, &execution.id);
     if !goes_on {
         let asked = attempt.asked.as_ref().map(|asked| asked.ask.at);
         let tool = &resolved.tool().tool;
         let kept = keeping.as_ref().and_then(|keeping| keeping.start(host, request, (&execution, tool), asked));
+        // What was not kept as it begins has no place for what comes later.
+        keeping = keeping.filter(|_| kept.is_some());
         record::start(host, request, &execution, kept).instrument(tracing::debug_span!("record_start")).await?;
     }
     host.figures.record.took(recording.elapsed());

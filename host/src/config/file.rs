@@ -70,6 +70,26 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gloveport.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            ConfigFile::read(&path).map_err(|error| error.to_string())
+        };
+        let records = read("[records]\nbodies = \"waiting\"\nbodies_kept_days = 3\n").unwrap().records.unwrap();
+        assert_eq!((records.bodies, records.bodies_kept_days), (Some(super::super::KeepBodies::Waiting), Some(3)));
+        for (text, said) in [
+            ("[records]\nbodies = \"some\"\n", "some"),
+            ("[records]\nkeep = \"all\"\n", "keep"),
+            ("records = \"all\"\n", "records"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(said) && error.contains("line"), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn the_command_line_wins() {
         let file = ConfigFile { data: Some("/a".into()), listen: Some("1".into()), ..ConfigFile::default() };
         let line = ConfigFile { data: Some("/b".into()), ..ConfigFile::default() };

@@ -25,8 +25,9 @@ mod statements;
 
 use statements::{Begins, Ends, MAX_ROWS, Row, Texts, bind_all};
 
-/// Jobs that wait. Each is about a kilobyte, and each belongs to a call that waits too: beyond this, callers wait for
-/// room, which slows them down to what the disk can take.
+/// Jobs that wait. Each is about a kilobyte, with what is kept of its call some more, and each belongs to a call that
+/// waits too and has the same in memory: beyond this, callers wait for room, which slows them down to what the disk can
+/// take.
 pub const MAX_QUEUE: usize = 4_096;
 
 /// Jobs in one transaction: enough that the wait for the disk is a small part of each, few enough that a batch takes
