@@ -101,7 +101,7 @@ impl Decided {
 
 /// What is said of one call.
 enum Said {
-    Judged(Decided, Judged),
+    Judged(Decided, Box<Judged>),
     NotKept,
     NotKnown,
     Exempt,
@@ -124,7 +124,8 @@ pub async fn judge_past(host: &Host, caller: &Caller, past: &Past, draft: &Draft
             Said::NotKept => opinion.input_not_kept += 1,
             Said::NotKnown => opinion.not_known += 1,
             Said::Exempt => opinion.exempt += 1,
-            Said::Judged(then, Judged { verdict, rule, why }) => {
+            Said::Judged(then, judged) => {
+                let Judged { verdict, rule, why } = *judged;
                 let now = match &verdict {
                     Verdict::Run => Decided::Allow,
                     Verdict::Ask(asked) => Decided::of(asked.ask.at),
@@ -176,7 +177,7 @@ async fn said(host: &Host, rules: &Rules, keys: &mut Keys, execution: &Execution
     if matches!(&judged.verdict, Verdict::Ask(asked) if asked.ask.at == At::AtWrite) && only_reads(&resolved) {
         judged.verdict = Verdict::Run;
     }
-    Ok(Said::Judged(then, judged))
+    Ok(Said::Judged(then, Box::new(judged)))
 }
 
 /// What was decided on a call when it was made.
