@@ -15,6 +15,7 @@ mod connections;
 mod connectors;
 mod continuing;
 mod deliveries;
+mod evaluate;
 mod executions;
 mod extract;
 mod health;
@@ -98,7 +99,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::list))
         .routes(routes!(policies::create, policies::list))
         .routes(routes!(policies::defaults, policies::set_defaults))
-        .routes(routes!(policies::evaluate))
+        .routes(routes!(evaluate::evaluate))
         .routes(routes!(policies::show, policies::replace, policies::remove))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::show))

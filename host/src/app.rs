@@ -122,6 +122,7 @@ impl App {
             random,
             host_id,
             records: config.records,
+            retention: config.retention,
             public_url: config.public_url,
             pace,
             policies: call::CompiledPolicies::default(),

@@ -19,12 +19,14 @@ mod faults;
 mod host;
 mod kept;
 mod limits;
+mod marks;
 mod measure;
 mod modifiers;
 mod nested;
 mod once;
 mod outcome;
 mod pace;
+mod past;
 mod pause;
 mod presets;
 mod profiles;
@@ -33,6 +35,7 @@ mod resolve;
 mod resume;
 mod rules;
 mod run;
+mod seen;
 mod simulated;
 mod sweep;
 mod timeline;
@@ -45,16 +48,17 @@ mod written;
 pub use cancel::{Stoppable, cancel};
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};
-pub use kept::output;
+pub use kept::{SeenBodies, bodies};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
 pub use measure::{Figures, describe_metrics};
 pub use modifiers::{CheckedModifier, CompiledModifiers, NewModifier, NewWork, check_modifier, room_for_modifier};
 pub use nested::Nesting;
 pub use pace::Pace;
+pub use past::{Decided, Differing, Past, PastOpinion, judge_past};
 pub use pause::{InputAsked, answer, waits_for};
 pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
-pub use rules::{Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
+pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
 pub use timeline::{Event, Sent, timeline};
 pub use verdict::CompiledPolicies;
 pub use visible::{Visible, Wanted, visible_tools};
@@ -211,6 +215,9 @@ async fn governed(
     started: Instant,
 ) -> Result<Reply, Failed> {
     let timeout = run::timeout(request)?;
+    if request.respond_async {
+        wait::can_go_on_alone(host)?;
+    }
     let context = &resolved.context;
     host.pace.count(caller, Some(&context.account.identifier), Some(&context.connection.id))?;
     modifiers::before(host, caller, request, &resolved).await?;
@@ -221,16 +228,16 @@ async fn governed(
         Verdict::Run => Attempt::free(),
         Verdict::Ask(asked) if asked.ask.at == At::AtWrite && verdict::only_reads(&resolved) => Attempt::free(),
         Verdict::Ask(asked) if asked.ask.at == At::AtWrite => {
-            wait::can_wait(host)?;
+            wait::can_wait(host, wait::APPROVAL)?;
             Attempt::asking(asked)
         }
         Verdict::Ask(asked) => {
             let execution = record::execution(host, caller, request, &resolved);
-            return Ok(Reply::Waiting(wait::before(host, request, execution, &asked).await?));
+            return Ok(Reply::Waiting(wait::before(host, request, (execution, Some(&resolved)), &asked).await?));
         }
         Verdict::Deny(fault) => {
             let execution = record::execution(host, caller, request, &resolved);
-            let execution = record::deny(host, execution, &fault).await?;
+            let execution = record::deny(host, request, (execution, Some(&resolved)), &fault).await?;
             return Err(Failed { execution, fault });
         }
     };

@@ -14,11 +14,13 @@ mod environment;
 pub mod fault;
 mod file;
 mod limits;
+mod retention;
 
 pub use environment::Environment;
 pub use fault::FaultPoint;
 pub use file::ConfigFile;
 pub use limits::NeighbourLimits;
+pub use retention::{KeepBodies, Retention, WrittenRetention};
 
 /// How long calls that run may go on after the host was asked to stop: longer than the longest call
 /// ([`crate::call::MAX_TIMEOUT`] is 120 s), so that a stop never makes an outcome unknown.
@@ -45,6 +47,8 @@ pub struct Config {
     pub master_key: Option<Secret>,
     /// Whether executions are recorded.
     pub records: Records,
+    /// What is kept of them besides, and for how long.
+    pub retention: Retention,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: u32,
     /// What one caller may take from its neighbours.
@@ -157,6 +161,7 @@ impl Config {
             admin_key: environment.admin_key,
             master_key: environment.master_key,
             records: Records::Durable,
+            retention: Retention::resolve(file.records.unwrap_or_default())?,
             limits: file.limits.unwrap_or(NeighbourLimits::NONE),
             max_concurrent_calls: file.max_concurrent_calls.unwrap_or(DEFAULT_MAX_CONCURRENT_CALLS).max(1),
             stop_grace: STOP_GRACE,

@@ -171,6 +171,22 @@ impl Egress {
     }
 }
 
+/// A credential to look for in texts that do not come in by [`Egress::send`].
+#[derive(Debug)]
+pub struct Secrets(Scrubber);
+
+impl Secrets {
+    /// Of one credential, in all encodings that are looked for in answers.
+    pub fn of(injection: &Injection) -> Self {
+        Self(Scrubber::new(injection))
+    }
+
+    /// The text with marks in place of the credential; `None` if it is not in there.
+    pub fn without(&self, text: &str) -> Option<String> {
+        self.0.finds(text.as_bytes()).then(|| self.0.text(text))
+    }
+}
+
 fn scrubber(grant: &Grant) -> &Scrubber {
     grant.state.scrubber.get_or_init(|| Scrubber::new(&grant.injection))
 }

@@ -74,6 +74,19 @@ pub struct Vault {
     ring: ArcSwap<Keyring>,
 }
 
+/// The key of one moment. Not to be kept: the key may be dropped once nothing is sealed with it.
+pub struct Sealing {
+    random: Random,
+    ring: Arc<Keyring>,
+}
+
+impl Sealing {
+    /// Seals bytes that are no credential, as text.
+    pub fn seal(&self, whose: &Body<'_>, bytes: &[u8]) -> Result<String, VaultError> {
+        seal::seal_body(self.ring.current(), &self.random, whose, bytes)
+    }
+}
+
 impl Vault {
     /// Reads the master keys; makes the first one if they are to be in a file that does not exist.
     pub fn load(source: KeySource, random: Random) -> Result<Self, VaultError> {
@@ -109,8 +122,13 @@ impl Vault {
 
     /// Seals bytes that are no credential with the current key, as text.
     pub fn seal_body(&self, whose: &Body<'_>, bytes: &[u8]) -> Result<String, VaultError> {
+        self.sealing()?.seal(whose, bytes)
+    }
+
+    /// Looks once for the current key, to seal several bodies of one moment with it.
+    pub fn sealing(&self) -> Result<Sealing, VaultError> {
         self.reload()?;
-        seal::seal_body(self.ring.load().current(), &self.random, whose, bytes)
+        Ok(Sealing { random: self.random, ring: self.ring.load_full() })
     }
 
     /// Opens what [`Vault::seal_body`] sealed for the same.

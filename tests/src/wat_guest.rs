@@ -12,7 +12,12 @@ const SECTION: &[u8] = b"gloveport:manifest";
 /// A connector of this name without imports, auth pattern `none`, and one tool, `NAME_run`: what `call` does with the
 /// locals `$input` and `$input_len`. `items` are more functions, tables or globals of the module.
 pub fn connector(name: &str, items: &str, call: &str) -> Vec<u8> {
-    let mut component = component("connector", &module(&format!("{name}_run"), items, call));
+    connector_of(name, (r#"{"type":"object"}"#, None), items, call)
+}
+
+/// The same with the tool's schemas, of its input and of its output.
+pub fn connector_of(name: &str, schemas: (&str, Option<&str>), items: &str, call: &str) -> Vec<u8> {
+    let mut component = component("connector", &module(&format!("{name}_run"), schemas, items, call));
     let manifest = json!({
         "manifest": 1, "name": name, "version": "1.0.0", "title": name, "description": "Written by hand.",
         "publisher": "tests", "wit": "0.1.0", "imports": [], "hosts": ["api.invalid"],
@@ -79,8 +84,8 @@ fn component(world: &str, module: &str) -> Vec<u8> {
     encoder.validate(true).encode().expect("a component")
 }
 
-fn module(tool: &str, items: &str, call: &str) -> String {
-    let descriptor: String = descriptor(tool).iter().map(|byte| format!("\\{byte:02x}")).collect();
+fn module(tool: &str, schemas: (&str, Option<&str>), items: &str, call: &str) -> String {
+    let descriptor: String = descriptor(tool, schemas).iter().map(|byte| format!("\\{byte:02x}")).collect();
     format!(
         r#"(module {ANSWERS}
         {items}
@@ -94,12 +99,16 @@ fn module(tool: &str, items: &str, call: &str) -> String {
 }
 
 /// A list with one tool as it lies in memory at 4,096: the list, the tool, its texts.
-fn descriptor(name: &str) -> Vec<u8> {
+fn descriptor(name: &str, (input, output): (&str, Option<&str>)) -> Vec<u8> {
     const TOOL: usize = 4096 + 8;
     const TEXTS: usize = TOOL + 96;
     let mut tool = [0; 96];
     let mut texts = Vec::new();
-    for (offset, text) in [(0, name), (8, "Run"), (16, "Runs."), (24, r#"{"type":"object"}"#)] {
+    let output = output.map(|schema| {
+        tool[32] = 1;
+        (36, schema)
+    });
+    for (offset, text) in [(0, name), (8, "Run"), (16, "Runs."), (24, input)].into_iter().chain(output) {
         tool[offset..offset + 4].copy_from_slice(&((TEXTS + texts.len()) as u32).to_le_bytes());
         tool[offset + 4..offset + 8].copy_from_slice(&(text.len() as u32).to_le_bytes());
         texts.extend_from_slice(text.as_bytes());

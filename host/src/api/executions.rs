@@ -13,7 +13,7 @@ use super::page::{List, page};
 use super::tools::{Timing, raw};
 use super::{ApiState, Problem, time};
 use crate::call;
-use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus, Role};
+use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus, Role, Timestamp};
 use crate::store::ExecutionFilter;
 
 /// The record of a call.
@@ -56,7 +56,17 @@ pub(super) struct ExecutionBody {
     scrubbed: u32,
     #[serde(flatten)]
     waits_for: WaitsForBody,
-    /// What it answered, if it had waited or went on by itself: whoever asked got only its id then.
+    /// What it was given, if that is still kept: without what the tool's schema marks as secret, and without the account's
+    /// credential. An agent sees what it gave, an administrator what the tool got. Lists leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Value>)]
+    input: Option<Box<RawValue>>,
+    /// What it answered, if that is still kept: as `input`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<serde_json::Value>)]
+    output: Option<Box<RawValue>>,
+    /// What it answered, as it is, if it had waited or went on by itself: whoever asked got only its id then. For the key
+    /// that asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
     data: Option<Box<RawValue>>,
@@ -101,6 +111,8 @@ pub(super) struct WaitQuery {
     /// Answer only when the call neither runs nor waits for a person any more, or after this many milliseconds: at most
     /// 60,000.
     wait_ms: Option<u64>,
+    /// The same with a unit, such as `500ms`, `30s` or `1m`. Give one of the two.
+    wait: Option<String>,
 }
 
 /// Longest that a request for an execution is held: what proxies allow an idle connection.
@@ -151,6 +163,7 @@ pub(super) async fn list(
         identifier: query.identifier,
         parent: query.parent.as_deref().map(parent).transpose()?,
         since: query.since.as_deref().map(since).transpose()?,
+        until: None,
         key: own_only(&caller),
     };
     let found = state.host.store.list_executions(&caller.project, &filter, &page).await?;
@@ -167,24 +180,72 @@ pub(super) async fn show(
     Path(id): Path<String>,
     Query(query): Query<WaitQuery>,
 ) -> Result<axum::Json<ExecutionBody>, Problem> {
-    let wait = Duration::from_millis(query.wait_ms.unwrap_or_default());
-    if wait > MAX_WAIT {
-        return Err(Problem::bad_request(format!("`wait_ms` may be at most {}", MAX_WAIT.as_millis())));
-    }
-    let deadline = tokio::time::Instant::now() + wait;
-    loop {
-        let execution = find(&state, &caller, &id).await?;
-        let open = matches!(execution.status, ExecutionStatus::Started | ExecutionStatus::Waiting);
-        if !open || state.host.is_draining() || tokio::time::Instant::now() >= deadline {
-            let mut body = body(&execution);
-            let waits_for = call::waits_for(&state.host, &execution).await?;
-            body.waits_for = waits_for.map(WaitsForBody::of).unwrap_or_default();
-            body.data = call::output(&state.host, &execution).await?.map(raw);
-            body.timeline = Some(call::timeline(&state.host, &execution).await?.into_iter().map(event).collect());
-            return Ok(axum::Json(body));
-        }
+    let deadline = tokio::time::Instant::now() + waits(&query)?;
+    let host = &state.host;
+    let mut execution = find(&state, &caller, &id).await?;
+    let mut due = None;
+    while matches!(execution.status, ExecutionStatus::Started | ExecutionStatus::Waiting)
+        && !host.is_draining()
+        && tokio::time::Instant::now() < deadline
+    {
         tokio::time::sleep(LOOK_AGAIN).await;
+        due = match execution.status {
+            ExecutionStatus::Waiting => expire_when_due(host, &execution.id, due).await?,
+            _ => None,
+        };
+        let found = host.store.find_execution(&caller.project, &execution.id).await?;
+        execution = found.ok_or_else(missing)?;
     }
+    let mut body = body(&execution);
+    body.waits_for = call::waits_for(host, &execution).await?.map(WaitsForBody::of).unwrap_or_default();
+    let kept = call::bodies(host, &caller, &execution).await?;
+    (body.input, body.output, body.data) = (kept.input.map(raw), kept.output.map(raw), kept.data.map(raw));
+    body.timeline = Some(call::timeline(host, &execution).await?.into_iter().map(event).collect());
+    Ok(axum::Json(body))
+}
+
+/// Ends what waits in vain at the moment when that is so, and not at each look; gives when to look for it next.
+async fn expire_when_due(
+    host: &call::Host,
+    execution: &ExecutionId,
+    due: Option<Timestamp>,
+) -> Result<Option<Timestamp>, Problem> {
+    let due = match due {
+        Some(due) => Some(due),
+        None => host.store.pending_approval(execution).await?.map(|(_, expires_at)| expires_at),
+    };
+    if due.is_some_and(|due| due <= host.clock.now()) {
+        host.store.expire_approvals(host.clock.now()).await?;
+        return Ok(None);
+    }
+    Ok(due)
+}
+
+fn waits(query: &WaitQuery) -> Result<Duration, Problem> {
+    let wait = match (query.wait_ms, &query.wait) {
+        (Some(_), Some(_)) => return Err(Problem::bad_request("give one of `wait` and `wait_ms`")),
+        (Some(millis), None) => Duration::from_millis(millis),
+        (None, Some(text)) => duration(text)
+            .ok_or_else(|| Problem::bad_request("`wait` is a number and its unit, such as `500ms`, `30s` or `1m`"))?,
+        (None, None) => Duration::ZERO,
+    };
+    if wait > MAX_WAIT {
+        return Err(Problem::bad_request(format!("an execution is waited for at most {} s", MAX_WAIT.as_secs())));
+    }
+    Ok(wait)
+}
+
+/// Reads whole milliseconds, seconds or minutes.
+fn duration(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let number: u64 = digits.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return None,
+    };
+    number.checked_mul(millis).map(Duration::from_millis)
 }
 
 /// Stops a call: one that waits for a person ends, one that runs on this host is stopped where it stands. If a write was
@@ -203,7 +264,6 @@ pub(super) async fn cancel(
 }
 
 pub(super) async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
-    let missing = || Problem::not_found("there is no such execution");
     let id = ExecutionId::parse(id).ok_or_else(missing)?;
     let host = &state.host;
     host.store.expire_approvals(host.clock.now()).await?;
@@ -212,6 +272,10 @@ pub(super) async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<
         Some(key) if key != execution.key => Err(missing()),
         _ => Ok(execution),
     }
+}
+
+fn missing() -> Problem {
+    Problem::not_found("there is no such execution")
 }
 
 fn own_only(caller: &Caller) -> Option<crate::model::KeyId> {
@@ -232,7 +296,7 @@ fn parent(text: &str) -> Result<ExecutionId, Problem> {
     ExecutionId::parse(text).ok_or_else(|| Problem::bad_request("`parent` is not an execution id"))
 }
 
-fn since(text: &str) -> Result<crate::model::Timestamp, Problem> {
+fn since(text: &str) -> Result<Timestamp, Problem> {
     time::parse(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
 }
 
@@ -267,6 +331,8 @@ pub(super) fn body(execution: &Execution) -> ExecutionBody {
         received_bytes: execution.bytes.1,
         scrubbed: execution.scrubbed,
         waits_for: WaitsForBody::default(),
+        input: None,
+        output: None,
         data: None,
         timeline: None,
     }
@@ -281,4 +347,20 @@ fn event(event: call::Event) -> EventBody {
         again_after_ms: sent.again_after_ms,
     });
     EventBody { at: time::text(event.at), step: event.step, detail: event.detail, request }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_number_and_its_unit() {
+        for (text, millis) in [("0s", 0), ("500ms", 500), ("30s", 30_000), ("1m", 60_000), ("007ms", 7)] {
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        let too_long = format!("{}m", u64::MAX);
+        for text in ["", "s", "30", "-1s", "+1s", "1.5s", " 1s", "1 s", "1S", "1h", "1sm", "1ms ", "٣s", &too_long] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub(super) struct List<T> {
     pub(super) items: Vec<T>,
     /// Give this as `cursor` for the next page; null at the end.
     pub(super) next_cursor: Option<String>,
-    /// How many there are in all.
+    /// How many there are in all; of lists in the database 10,000 where there are more.
     pub(super) total_size: u64,
 }
 

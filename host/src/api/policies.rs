@@ -1,4 +1,4 @@
-//! Policies: ordered rules, what holds where none does, and a trial without a call.
+//! Policies: ordered rules, and what holds where none does.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, PageQuery, page};
 use super::tools::raw;
 use super::{ApiState, Problem, time};
-use crate::call::{self, Supposed, check_fallback, check_rule};
+use crate::call::{check_fallback, check_rule};
 use crate::model::{Caller, PolicyId};
 use crate::store::PolicyRow;
 
@@ -59,45 +59,6 @@ pub(super) struct Defaults {
     destroy: Option<Box<RawValue>>,
 }
 
-/// A call that is only thought of.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SupposedBody {
-    /// Name or alias.
-    tool: String,
-    connection: Option<String>,
-    identifier: Option<String>,
-    organization: Option<String>,
-    #[schema(value_type = Option<Object>)]
-    input: Option<serde_json::Value>,
-    chat_id: Option<String>,
-    trigger_type: Option<String>,
-}
-
-/// What policies say of it.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OpinionBody {
-    /// As in a policy.
-    #[schema(value_type = Object)]
-    outcome: Box<RawValue>,
-    /// The rule that decided; null if it was the outcome for the tool's effect.
-    policy_id: Option<String>,
-    why: String,
-    /// Each rule up to the one that decided.
-    tried: Vec<TriedBody>,
-}
-
-/// What a rule said.
-#[derive(Debug, Serialize, ToSchema)]
-struct TriedBody {
-    policy_id: String,
-    /// Whether its condition holds; null if that cannot be said, which denies.
-    held: Option<bool>,
-    error: Option<String>,
-    /// Steps that it took.
-    cost: u64,
-}
-
 /// Positions that rules can have: room to put some between others.
 const MAX_POSITION: i64 = 1_000_000_000;
 
@@ -105,7 +66,7 @@ const MAX_POSITION: i64 = 1_000_000_000;
 const GAP: i64 = 1_000;
 
 /// Rules of one project.
-const MAX_RULES: usize = 1_000;
+pub(super) const MAX_RULES: usize = 1_000;
 
 /// All rules, in the order in which they are tried.
 #[utoipa::path(get, path = "/v1/policies", tag = "policies", params(PageQuery),
@@ -225,38 +186,6 @@ pub(super) async fn set_defaults(
     let by = caller.by(state.host.clock.now());
     state.host.store.put_policy_fallback(&by, &caller.project, &fallback).await?;
     Ok(axum::Json(raw(fallback)))
-}
-
-/// What policies would say of a call. Nothing runs and nothing is recorded.
-#[utoipa::path(post, path = "/v1/policies/evaluate", tag = "policies", request_body = SupposedBody,
-    responses((status = 200, body = OpinionBody), (status = 404, body = Problem), (status = "default", body = Problem)))]
-pub(super) async fn evaluate(
-    State(state): State<ApiState>,
-    Admin(caller): Admin,
-    Json(supposed): Json<SupposedBody>,
-) -> Result<axum::Json<OpinionBody>, Problem> {
-    let supposed = Supposed {
-        tool: supposed.tool,
-        connection: supposed.connection,
-        identifier: supposed.identifier,
-        organization: supposed.organization,
-        input: supposed.input.unwrap_or_else(|| serde_json::Value::Object(serde_json::Map::new())),
-        chat_id: supposed.chat_id,
-        trigger_type: supposed.trigger_type,
-    };
-    let opinion = call::suppose(&state.host, &caller, &supposed).await?;
-    let tried = opinion.tried.into_iter().map(|tried| TriedBody {
-        policy_id: tried.rule.to_string(),
-        held: tried.held,
-        error: tried.error,
-        cost: tried.cost,
-    });
-    Ok(axum::Json(OpinionBody {
-        outcome: raw(opinion.outcome),
-        policy_id: opinion.rule.map(|rule| rule.to_string()),
-        why: opinion.why,
-        tried: tried.collect(),
-    }))
 }
 
 /// Whether a text is a position and an identifier, as the list gives them out.

@@ -12,7 +12,7 @@ use crate::model::{Account, AccountId, AccountState, AuthPattern, Caller, Code, 
 use crate::store::{CallContext, StoreError};
 
 /// What marks the execution of a test call.
-const TRIGGER: &str = "connection_test";
+pub(super) const TRIGGER: &str = "connection_test";
 
 /// Whose account, and what they filled in.
 #[derive(Debug)]

@@ -39,7 +39,8 @@ pub(super) fn grant(
     })
 }
 
-fn injection(vault: &Vault, resolved: &Resolved) -> Result<Injection, Fault> {
+/// The account's credential, and where it goes in a request.
+pub(super) fn injection(vault: &Vault, resolved: &Resolved) -> Result<Injection, Fault> {
     let connection = &resolved.context.connection;
     let pattern =
         resolved.installed.connector.auth_pattern(&connection.auth_pattern).ok_or_else(|| {

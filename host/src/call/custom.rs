@@ -39,12 +39,15 @@ pub(super) async fn submit(host: &Host, caller: &Caller, request: &CallRequest) 
     host.pace.count(caller, identifier, None)?;
     let execution = record::action(host, caller, request, identifier);
     match on_action(host, caller, request, identifier).await? {
-        Verdict::Deny(fault) => Err(Failed { execution: record::deny(host, execution, &fault).await?, fault }),
-        Verdict::Ask(asked) => Ok(Reply::Waiting(wait::before(host, request, execution, &asked).await?)),
+        Verdict::Deny(fault) => {
+            Err(Failed { execution: record::deny(host, request, (execution, None), &fault).await?, fault })
+        }
+        Verdict::Ask(asked) => Ok(Reply::Waiting(wait::before(host, request, (execution, None), &asked).await?)),
         Verdict::Run => {
             let fault = not_dispatched(&execution.tool);
             let execution = record::ended_at_once(execution, ExecutionStatus::NotDispatched, &fault);
-            record::start(host, request, &execution).await?;
+            let kept = record::kept_at_once(host, request, &execution, None);
+            record::start(host, request, &execution, kept).await?;
             let recorded = (host.records != Records::Off).then_some(execution.id);
             Err(Failed { execution: recorded, fault })
         }
@@ -72,7 +75,9 @@ pub(super) async fn go_on(host: &Host, execution: &Execution, starts_over: bool)
     check(&request)?;
     match on_action(host, &caller, &request, execution.identifier.as_deref()).await? {
         Verdict::Deny(fault) => Err(fault.into()),
-        Verdict::Ask(asked) if starts_over => Ok(Reply::Waiting(wait::again(host, &request, execution, &asked).await?)),
+        Verdict::Ask(asked) if starts_over => {
+            Ok(Reply::Waiting(wait::again(host, &request, (execution, None), &asked).await?))
+        }
         Verdict::Ask(_) | Verdict::Run => Err(not_dispatched(&execution.tool).into()),
     }
 }

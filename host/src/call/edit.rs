@@ -35,6 +35,8 @@ pub(super) async fn edited(host: &Host, approval: &Approval, input: &str) -> Res
     Ok(Edited {
         request: kept::seal(host, &approval.project, record, part::REQUEST, &kept::written(&request))?,
         input_digest: hex::encode(Sha256::digest(input.as_bytes())),
+        // Of an action type that no tool has nothing is hidden. What a tool's call may show is known when it goes on.
+        input_seen: custom::is_action_type(&approval.tool).then(String::new),
     })
 }
 

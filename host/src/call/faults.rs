@@ -27,6 +27,10 @@ pub(super) fn invalid_output(errors: Vec<InputError>) -> Fault {
 
 /// The database failed. Its message is for the log: it may name tables, and nobody outside can act on it.
 pub(super) fn store(error: StoreError) -> Fault {
+    if error == StoreError::BadCursor {
+        let detail = "`cursor` is not one that this list gave out";
+        return Fault::new(Code::InvalidRequest, Culprit::Caller, detail);
+    }
     tracing::error!(%error, "the database failed");
     Fault::new(Code::Unavailable, Culprit::Host, "the host cannot reach its database: try again")
 }

@@ -11,7 +11,7 @@ use url::Url;
 use super::to_end::ToEnd;
 use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable};
 use crate::catalog::Catalog;
-use crate::config::Records;
+use crate::config::{Records, Retention};
 use crate::egress::Egress;
 use crate::model::{Clock, Code, Culprit, Fault, Random};
 use crate::runtime::Runtime;
@@ -43,6 +43,8 @@ pub struct Shared {
     pub host_id: String,
     /// Whether executions are recorded.
     pub records: Records,
+    /// What is kept of them besides, and for how long.
+    pub retention: Retention,
     /// What links to this host begin with.
     pub public_url: Url,
     /// What decides on calls.

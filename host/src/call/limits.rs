@@ -19,10 +19,6 @@ pub(super) const MAX_ACTION_TYPE: usize = 128;
 /// Candidates that an error message names before it says "and more".
 pub(super) const MAX_NAMED: usize = 5;
 
-/// How long the input and the answer of a call that waited are kept after its approval's time: until whoever asked has
-/// surely come for the answer.
-pub(super) const BODIES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
 /// How long a call waits for its user to answer: over a week-end and a day off.
 pub(super) const INPUT_PATIENCE: Duration = Duration::from_secs(5 * 24 * 60 * 60);
 

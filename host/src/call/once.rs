@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::kept::{self, part};
 use super::limits::ANSWERS_KEPT;
 use super::{Answer, CallRequest, Failed, Held, Host, Reply, custom, faults, pause};
-use crate::config::Records;
+use crate::config::{KeepBodies, Records};
 use crate::model::{
     AccountId, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, InputError, Latency,
 };
@@ -21,6 +21,9 @@ struct Kept {
     simulated: bool,
     data: Option<String>,
     fault: Option<KeptFault>,
+    /// It is the output that is kept of the call anyway.
+    #[serde(default)]
+    in_output: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,18 +73,24 @@ pub(super) fn taken() -> Fault {
     Fault::new(Code::Conflict, Culprit::Caller, "another call with this `Idempotency-Key` has just begun")
 }
 
-/// The answer, to be written with the outcome. Without it the call is no less done.
+/// The answer, to be written with the outcome; `in_output` if its data is kept with the call. Without it the call is no
+/// less done.
 pub(super) fn kept(
     host: &Host,
     execution: &Execution,
     result: Result<&str, &Fault>,
     latency: Latency,
+    in_output: bool,
 ) -> Option<KeptAnswer> {
+    if host.retention.bodies == KeepBodies::None && result.is_ok() {
+        return None;
+    }
     let answer = Kept {
         latency: (latency.total_us, latency.guest_us, latency.upstream_us),
         simulated: execution.simulated,
-        data: result.ok().map(str::to_owned),
+        data: result.ok().filter(|_| !in_output).map(str::to_owned),
         fault: result.err().map(KeptFault::of),
+        in_output,
     };
     match kept::seal(host, &execution.project, execution.id.as_str(), part::ANSWER, &kept::written(&answer)) {
         Ok(sealed) => Some(KeptAnswer { sealed, until: host.clock.now().plus(ANSWERS_KEPT) }),
@@ -98,7 +107,13 @@ async fn told(host: &Host, caller: &Caller, reserved: Reserved) -> Result<Result
     let id = reserved.execution;
     if let Some(sealed) = &reserved.answer {
         let bytes = kept::open(host, &caller.project, id.as_str(), part::ANSWER, sealed)?;
-        let kept: Kept = serde_json::from_slice(&bytes).map_err(|_| kept::unreadable(&id))?;
+        let mut kept: Kept = serde_json::from_slice(&bytes).map_err(|_| kept::unreadable(&id))?;
+        if kept.in_output {
+            kept.data = kept::output(host, &caller.project, &id).await?;
+            if kept.data.is_none() {
+                return Err(conflict(&id, "the call with this key has succeeded, but its answer is gone".into()));
+            }
+        }
         return kept.told(id).map_err(Failed::from);
     }
     host.store.expire_approvals(host.clock.now()).await.map_err(faults::store)?;

@@ -4,12 +4,15 @@ use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
 use super::kept::{self, KeptRequest, part};
-use super::limits::{BODIES_KEPT, INPUT_PATIENCE};
+use super::limits::INPUT_PATIENCE;
+use super::resolve::Resolved;
 use super::resume::{self, Goes};
+use super::seen::Eyes;
 use super::{CallRequest, Held, Host, WaitsFor, faults, nested, wait};
 use crate::catalog::check_against;
 use crate::config::FaultPoint;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, ProjectId, Timestamp};
+use crate::policy::At;
 use crate::runtime::{CallError, Entry, Journal, Reply, Report};
 use crate::store::{Bodies, Pause};
 
@@ -31,13 +34,17 @@ struct KeptQuestion {
     schema: String,
 }
 
-/// Lets a call wait that has stopped to do so; `None` if it has not.
+/// What such a call would wait for.
+const OTHERS: &str = "this call would have to wait for its user or for calls that it made";
+
+/// Lets a call wait that has stopped to do so; `None` if it has not. `asked` is when policies wanted a person to look at
+/// it.
 pub(super) async fn paused(
     host: &Host,
     request: &CallRequest,
-    execution: &Execution,
-    report: &Report,
-    timeline: Option<&str>,
+    (execution, resolved): (&Execution, &Resolved),
+    asked: Option<At>,
+    (report, timeline): (&Report, Option<&str>),
 ) -> Result<Option<Held>, Fault> {
     let (Err(error), Some(journal)) = (&report.outcome, &report.journal) else { return Ok(None) };
     let now = host.clock.now();
@@ -56,15 +63,23 @@ pub(super) async fn paused(
         }
         _ => return Ok(None),
     };
-    wait::can_wait(host)?;
+    wait::can_wait(host, OTHERS)?;
     FaultPoint::Stopped.pass();
-    let kept = KeptRequest { asks: report.asks, ..KeptRequest::of(request) };
+    let mut kept = KeptRequest { asks: report.asks, ..KeptRequest::of(request, asked) };
+    if let Some(earlier) = kept::request(host, execution).await? {
+        // What policies said when it was made is not what they said when it went on.
+        kept.asked = earlier.asked;
+    }
+    let eyes = Eyes::of(host, Some(resolved));
     let bodies = Bodies {
         request: seal(part::REQUEST, &kept::written(&kept))?,
         journal: Some(seal(part::JOURNAL, &journal.to_bytes())?),
         output: None,
+        input_seen: kept::seen(host, request, (execution, Some(&resolved.tool().tool)), eyes.as_ref()),
+        output_seen: None,
+        to_collect: true,
     };
-    let times = (now, expires_at.plus(BODIES_KEPT));
+    let times = (now, expires_at.plus(host.retention.bodies_for));
     host.store.record_pause(execution, timeline, pause, &bodies, times).await.map_err(faults::store)?;
     FaultPoint::Waiting.pass();
     tracing::info!(execution = %execution.id, tool = execution.tool, "a call waits for its user, or for its own calls");
@@ -84,7 +99,7 @@ pub async fn waits_for(host: &Host, execution: &Execution) -> Result<Option<Wait
     if execution.status != ExecutionStatus::Waiting {
         return Ok(None);
     }
-    if let Some(approval) = host.store.pending_approval(&execution.id).await.map_err(faults::store)? {
+    if let Some((approval, _)) = host.store.pending_approval(&execution.id).await.map_err(faults::store)? {
         return Ok(Some(WaitsFor::Approval(approval)));
     }
     if let Some(asked) = question(host, execution).await? {
@@ -183,7 +198,7 @@ async fn outcome(host: &Host, project: &ProjectId, child: &ExecutionId) -> Resul
         return Ok(gone());
     };
     if child.status == ExecutionStatus::Succeeded {
-        return Ok(kept::output(host, &child).await?.map_or_else(gone, Reply::Output));
+        return Ok(kept::output(host, project, &child.id).await?.map_or_else(gone, Reply::Output));
     }
     let code = child.code.unwrap_or(Code::Internal);
     let detail = format!("{}: {}", child.status.as_str(), child.detail.unwrap_or_default());

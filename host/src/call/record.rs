@@ -2,21 +2,29 @@
 
 use sha2::{Digest, Sha256};
 
+use super::kept::Keeping;
 use super::resolve::Resolved;
 use super::{CallRequest, Host, faults, once, outcome, pause};
 use crate::config::Records;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency, Through};
 use crate::runtime::Report;
-use crate::store::{KeptAnswer, Outcome, StoreError};
+use crate::store::{KeptAnswer, KeptEnd, KeptStart, Outcome, StoreError};
 
 /// Writes the execution down as started. No row, no call.
-pub(super) async fn start(host: &Host, request: &CallRequest, execution: &Execution) -> Result<(), Fault> {
+pub(super) async fn start(
+    host: &Host,
+    request: &CallRequest,
+    execution: &Execution,
+    kept: Option<KeptStart>,
+) -> Result<(), Fault> {
     if host.records == Records::Off {
         return Ok(());
     }
-    let recorded = match once::reservation(host, request) {
-        None => host.store.record_start(execution, &host.host_id).await,
-        Some(once) => host.store.record_start_once(execution, &host.host_id, &once).await,
+    let (store, once) = (&host.store, once::reservation(host, request));
+    let recorded = match (once, kept) {
+        (once, Some(kept)) => store.record_start_kept(execution, &host.host_id, once.as_ref(), &kept).await,
+        (None, None) => store.record_start(execution, &host.host_id).await,
+        (Some(once), None) => store.record_start_once(execution, &host.host_id, &once).await,
     };
     recorded.map_err(|error| not_started(request, error))
 }
@@ -30,13 +38,34 @@ pub(super) fn not_started(request: &CallRequest, error: StoreError) -> Fault {
 }
 
 /// Writes down a call that a policy stops: it never starts.
-pub(super) async fn deny(host: &Host, execution: Execution, fault: &Fault) -> Result<Option<ExecutionId>, Fault> {
+pub(super) async fn deny(
+    host: &Host,
+    request: &CallRequest,
+    (execution, resolved): (Execution, Option<&Resolved>),
+    fault: &Fault,
+) -> Result<Option<ExecutionId>, Fault> {
     if host.records == Records::Off {
         return Ok(None);
     }
     let execution = ended_at_once(execution, ExecutionStatus::Denied, fault);
-    host.store.record_start(&execution, &host.host_id).await.map_err(faults::store)?;
+    // It never begins to run: whoever comes with the same idempotency key may try again.
+    let recorded = match kept_at_once(host, request, &execution, resolved) {
+        Some(kept) => host.store.record_start_kept(&execution, &host.host_id, None, &kept).await,
+        None => host.store.record_start(&execution, &host.host_id).await,
+    };
+    recorded.map_err(faults::store)?;
     Ok(Some(execution.id))
+}
+
+/// What is kept of a call that ends as it begins.
+pub(super) fn kept_at_once(
+    host: &Host,
+    request: &CallRequest,
+    execution: &Execution,
+    resolved: Option<&Resolved>,
+) -> Option<KeptStart> {
+    let tool = resolved.map(|resolved| &resolved.tool().tool);
+    Keeping::of(host, resolved, false)?.start(host, request, (execution, tool), None)
 }
 
 /// One that ends as it begins.
@@ -103,6 +132,8 @@ pub(super) struct Kept {
     pub(super) timeline: Option<String>,
     /// For who asks again with the same idempotency key.
     pub(super) answer: Option<KeptAnswer>,
+    /// What it was told and what it answered.
+    pub(super) bodies: Option<KeptEnd>,
 }
 
 /// Writes the outcome down. If that cannot be done, the caller is told so: the call has happened.
@@ -131,6 +162,7 @@ pub(super) async fn finish(
         scrubbed: report.map_or(0, |report| report.scrubbed),
         timeline: kept.timeline,
         answer: kept.answer,
+        kept: kept.bodies,
     };
     let id = &execution.id;
     host.store.record_outcome(id, &outcome).await.map_err(|error| {

@@ -151,7 +151,8 @@ pub(super) async fn go_on(host: &Host, project: &ProjectId, execution: &Executio
         Err(Failed { execution: None, fault }) => {
             let latency = Latency::default();
             // Whether it took a key is not known here; where it did not, there is no place for the answer.
-            let kept = record::Kept { timeline: None, answer: once::kept(host, &execution, Err(&fault), latency) };
+            let answer = once::kept(host, &execution, Err(&fault), latency, false);
+            let kept = record::Kept { timeline: None, answer, bodies: None };
             let recorded = record::finish(host, &execution, Err(&fault), None, latency, kept).await;
             Err(Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })
         }
@@ -172,7 +173,7 @@ async fn on(host: &Host, execution: &Execution, goes: Goes<'_>, started: Instant
     let attempt = match (goes, verdict) {
         (_, Verdict::Deny(fault)) => return Err(fault.into()),
         (Goes::Approved { starts_over: true, .. }, Verdict::Ask(asked)) if asked.ask.at == At::Before => {
-            return Ok(Reply::Waiting(wait::again(host, &request, execution, &asked).await?));
+            return Ok(Reply::Waiting(wait::again(host, &request, (execution, Some(&resolved)), &asked).await?));
         }
         (Goes::Approved { starts_over: true, .. }, Verdict::Ask(asked)) => {
             Attempt { resumed, ..Attempt::asking(asked) }
@@ -225,7 +226,7 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
         account: Some(through.account.clone()),
         connection: None,
         input: kept.input,
-        given_input: None,
+        given_input: kept.given_input,
         tool_call_id: execution.tool_call_id.clone(),
         parent: execution.parent.clone(),
         chat_id: execution.chat_id.clone(),

@@ -6,18 +6,20 @@ use std::time::{Duration, Instant};
 use tracing::Instrument;
 
 use super::cancel::Entered;
+use super::kept::{Came, Keeping};
 use super::limits::{DEFAULT_TIMEOUT, MAX_TIMEOUT};
 use super::nested::Children;
 use super::pace::Places;
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
-    Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, modifiers, once, outcome,
-    pause, record, simulated, timeline, wait,
+    Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, modifiers, once, outcome, pause,
+    record, simulated, timeline, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report, Tools};
+use crate::store::KeptEnd;
 
 /// How a call is run: for the first time, or on from where it stopped.
 pub(super) struct Attempt {
@@ -60,23 +62,22 @@ pub(super) async fn run(
         Some(execution) => execution.clone(),
         None => record::execution(host, caller, request, &resolved),
     };
+    let detached = request.respond_async && !goes_on && host.records == Records::Durable;
+    let nobody_waits = goes_on || detached;
+    let mut keeping = Keeping::of(host, Some(&resolved), nobody_waits);
     // On the list before it is on record: whoever sees it can stop it.
     let entered = Entered::new(host, &execution.id, request.nesting.as_ref());
     if !goes_on {
-        record::start(host, request, &execution).instrument(tracing::debug_span!("record_start")).await?;
+        let asked = attempt.asked.as_ref().map(|asked| asked.ask.at);
+        let tool = Some(&resolved.tool().tool);
+        let kept = keeping.as_ref().and_then(|keeping| keeping.start(host, request, (&execution, tool), asked));
+        // What was not kept as it begins has no place for what comes later.
+        keeping = keeping.filter(|_| kept.is_some());
+        record::start(host, request, &execution, kept).instrument(tracing::debug_span!("record_start")).await?;
     }
     host.figures.record.took(recording.elapsed());
     FaultPoint::Recorded.pass();
-    let detached = request.respond_async && !goes_on && host.records == Records::Durable;
-    let running = Running {
-        caller: caller.clone(),
-        execution,
-        entered,
-        resolved,
-        timeout,
-        started,
-        nobody_waits: goes_on || detached,
-    };
+    let running = Running { caller: caller.clone(), execution, entered, resolved, timeout, started, keeping };
     if !detached {
         return to_outcome(host, request, attempt, running).await;
     }
@@ -99,8 +100,8 @@ struct Running {
     resolved: Resolved,
     timeout: Duration,
     started: Instant,
-    /// For its answer, which therefore is kept.
-    nobody_waits: bool,
+    /// What is kept of it.
+    keeping: Option<Keeping>,
 }
 
 async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, running: Running) -> Result<Reply, Failed> {
@@ -122,11 +123,12 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         Err(fault) => (Err(fault), None),
     };
     if let Ok(report) = &guest {
-        let stopped = held(host, request, execution, asked.as_ref(), (report, timeline.as_deref())).await;
-        match stopped {
+        match held(host, request, &running, asked.as_ref(), (report, timeline.as_deref())).await {
             Ok(None) => {}
             Ok(Some(held)) => return Ok(Reply::Waiting(held)),
-            Err(fault) => return ended(host, request, execution, Err(fault), (Some(report), timeline), *started).await,
+            Err(fault) => {
+                return ended(host, request, execution, Err(fault), (Some(report), timeline, None), *started).await;
+            }
         }
     }
     let (result, report) = match guest {
@@ -136,35 +138,39 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
     told(host, request, &running, result, (report.as_ref(), timeline)).await
 }
 
-/// Changes the result as operators want it, keeps it if nobody waits for it, and records how the call ended.
+/// Changes the result as operators want it, and records how the call ended, with what is kept of it.
 async fn told(
     host: &Host,
     request: &CallRequest,
-    Running { execution, resolved, started, nobody_waits, .. }: &Running,
+    Running { execution, resolved, started, keeping, .. }: &Running,
     result: Result<String, Fault>,
-    told: (Option<&Report>, Option<String>),
+    (report, timeline): (Option<&Report>, Option<String>),
 ) -> Result<Reply, Failed> {
     let result = modifiers::after(host, request, resolved, execution, result).await;
-    if let (true, Ok(data)) = (nobody_waits, &result) {
-        kept::keep_output(host, request, execution, data).await;
-    }
-    ended(host, request, execution, result, told, *started).await
+    let came = Came {
+        journal: report.and_then(|report| report.journal.as_ref()),
+        data: result.as_ref().ok().map(String::as_str),
+    };
+    let tool = Some(&resolved.tool().tool);
+    let bodies = keeping.as_ref().and_then(|keeping| keeping.end(host, request, (execution, tool), came));
+    ended(host, request, execution, result, (report, timeline, bodies), *started).await
 }
 
 /// Lets a call wait that has stopped to do so; `None` if it has come to its end.
 async fn held(
     host: &Host,
     request: &CallRequest,
-    execution: &Execution,
+    Running { execution, resolved, .. }: &Running,
     asked: Option<&Asked>,
     (report, timeline): (&Report, Option<&str>),
 ) -> Result<Option<Held>, Fault> {
     if let (Some(asked), Err(CallError::Waiting(waiting)), Some(journal)) = (asked, &report.outcome, &report.journal) {
         FaultPoint::Stopped.pass();
         let stop = (journal, &**waiting, timeline);
-        return wait::at_write(host, request, execution, asked, stop).await.map(Some);
+        return wait::at_write(host, request, (execution, resolved), asked, stop).await.map(Some);
     }
-    let held = pause::paused(host, request, execution, report, timeline).await?;
+    let at = asked.map(|asked| asked.ask.at);
+    let held = pause::paused(host, request, (execution, resolved), at, (report, timeline)).await?;
     if let Some(Held { waits_for: WaitsFor::Calls(_), .. }) = &held {
         // They may have ended before anybody could see that this one waits.
         pause::wake(host).await;
@@ -189,7 +195,7 @@ async fn ended(
     request: &CallRequest,
     execution: &Execution,
     result: Result<String, Fault>,
-    (report, timeline): (Option<&Report>, Option<String>),
+    (report, timeline, bodies): (Option<&Report>, Option<String>, Option<KeptEnd>),
     started: Instant,
 ) -> Result<Reply, Failed> {
     FaultPoint::Ended.pass();
@@ -197,9 +203,11 @@ async fn ended(
     // What is told now is what is kept: whoever asks again gets the same answer to the last digit.
     let latency = latency(started, report);
     let keyed = request.idempotency_key.is_some();
-    let answer = keyed.then(|| once::kept(host, execution, result.as_ref().map(String::as_str), latency)).flatten();
+    let in_output = bodies.as_ref().is_some_and(|bodies| bodies.output.is_some());
+    let told = result.as_ref().map(String::as_str);
+    let answer = keyed.then(|| once::kept(host, execution, told, latency, in_output)).flatten();
     let span = tracing::debug_span!("record_outcome");
-    let kept = record::Kept { timeline, answer };
+    let kept = record::Kept { timeline, answer, bodies };
     let recorded = record::finish(host, execution, result.as_ref().map(|_| ()), report, latency, kept);
     let recorded = recorded.instrument(span).await;
     FaultPoint::OutcomeKept.pass();
@@ -219,7 +227,7 @@ async fn guest(
     journal: Option<Journal>,
     gate: Gate,
 ) -> Result<(Report, Timestamp), Fault> {
-    let Running { caller, execution, entered, resolved, timeout, .. } = running;
+    let Running { caller, execution, entered, resolved, timeout, keeping, .. } = running;
     let (execution, timeout) = (&execution.id, *timeout);
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
@@ -235,7 +243,7 @@ async fn guest(
         binding: tool.binding.as_deref(),
         journal: journal.unwrap_or_else(|| Journal::begin(account(resolved), host.clock.now(), &host.random)),
         gate,
-        records: false,
+        records: keeping.is_some(),
         tools: plugin.may_pause().then(tools),
         depth: request.depth(),
         egress: Arc::clone(&host.egress),

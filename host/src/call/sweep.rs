@@ -39,6 +39,11 @@ impl Host {
             Ok(forgotten) => tracing::debug!(forgotten, "what was kept of ended calls is gone"),
             Err(error) => tracing::warn!(%error, "what was kept of ended calls could not be removed"),
         }
+        match self.store.forget_executions(now.minus(self.retention.executions_for)).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "records of calls are gone: their time is over"),
+            Err(error) => tracing::warn!(%error, "records of calls could not be removed"),
+        }
         match self.store.forget_reservations(now).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "idempotency keys are free again"),

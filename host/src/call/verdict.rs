@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::resolve::Resolved;
 use super::{CallRequest, Host, faults, simulated};
-use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId, Route};
-use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, decide};
+use crate::model::{Caller, Code, Culprit, Effect, Fault, PolicyId, ProjectId, Route, Timestamp};
+use crate::policy::{Ask, At, CallerFacts, Decision, Facts, Fallback, Outcome, Rule, Rules, Why, decide};
 use crate::store::{PolicySet, Subject};
 
 /// The compiled rules of each project, with the revision that they were compiled from.
@@ -38,28 +38,10 @@ pub(super) async fn verdict(
     resolved: &Resolved,
 ) -> Result<Verdict, Fault> {
     let rules = rules(host, &caller.project).await?;
-    let payload = payload(&rules, request)?;
-    let (tool, context) = (&resolved.tool().tool, &resolved.context);
-    let verdict = of_decision(decide(
-        &rules,
-        &Facts {
-            tool: &tool.name,
-            connector: Some(&resolved.installed.connector.name),
-            connection: Some(&context.connection.name),
-            effect: tool.effect,
-            organization: Some(context.account.organization.as_str()).filter(|organization| !organization.is_empty()),
-            ..facts(host, caller, request, Some(&context.account.identifier), &payload)
-        },
-    ));
-    let verdict = match &resolved.asking_profile {
-        Some(profile) => asked_anyway(verdict, profile, resolved),
-        None => verdict,
-    };
-    Ok(simulated::asked_before(verdict, resolved))
+    Ok(judge(&rules, caller, request, resolved, host.clock.now())?.verdict)
 }
 
-/// What policies say now of an action type that no tool has. Where somebody is to be asked at a write, they are asked
-/// before: there is none.
+/// What policies say now of an action type that no tool has.
 pub(super) async fn on_action(
     host: &Host,
     caller: &Caller,
@@ -67,21 +49,77 @@ pub(super) async fn on_action(
     identifier: Option<&str>,
 ) -> Result<Verdict, Fault> {
     let rules = rules(host, &caller.project).await?;
-    let payload = payload(&rules, request)?;
-    Ok(match of_decision(decide(&rules, &facts(host, caller, request, identifier, &payload))) {
-        Verdict::Ask(asked) => Verdict::Ask(Asked { ask: Ask { at: At::Before, ..asked.ask }, ..asked }),
-        verdict => verdict,
-    })
+    Ok(judge_action(&rules, caller, request, identifier, host.clock.now())?.verdict)
 }
 
-fn of_decision(Decision { outcome, rule, why }: Decision) -> Verdict {
-    match outcome {
-        Outcome::Allow => Verdict::Run,
-        Outcome::Deny { reason } => {
-            let by = rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
-            Verdict::Deny(Fault::new(Code::DeniedByPolicy, Culprit::Policy, format!("a policy{by} says no: {reason}")))
-        }
-        Outcome::Ask(ask) => Verdict::Ask(Asked { ask, rule, why: why.to_string() }),
+/// What is said of a call, and by what.
+pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    /// `None` if it was the fallback, or a profile.
+    pub(super) rule: Option<PolicyId>,
+    pub(super) why: Why,
+}
+
+/// What rules, and the profile that a call is made under, say of it at a moment.
+pub(super) fn judge(
+    rules: &Rules,
+    caller: &Caller,
+    request: &CallRequest,
+    resolved: &Resolved,
+    at: Timestamp,
+) -> Result<Judged, Fault> {
+    let payload = payload(rules, request)?;
+    let (tool, context) = (&resolved.tool().tool, &resolved.context);
+    let facts = Facts {
+        tool: &tool.name,
+        connector: Some(&resolved.installed.connector.name),
+        connection: Some(&context.connection.name),
+        effect: tool.effect,
+        organization: Some(context.account.organization.as_str()).filter(|organization| !organization.is_empty()),
+        ..facts(caller, request, Some(&context.account.identifier), &payload, at)
+    };
+    let Judged { verdict, rule, why } = Judged::of(decide(rules, &facts));
+    let verdict = match &resolved.asking_profile {
+        Some(profile) => asked_anyway(verdict, profile, resolved),
+        None => verdict,
+    };
+    Ok(Judged { verdict: simulated::asked_before(verdict, resolved), rule, why })
+}
+
+/// The same of an action type that no tool has. Where somebody is to be asked at a write, they are asked before: there is
+/// none.
+pub(super) fn judge_action(
+    rules: &Rules,
+    caller: &Caller,
+    request: &CallRequest,
+    identifier: Option<&str>,
+    at: Timestamp,
+) -> Result<Judged, Fault> {
+    let payload = payload(rules, request)?;
+    let Judged { verdict, rule, why } = Judged::of(decide(rules, &facts(caller, request, identifier, &payload, at)));
+    let verdict = match verdict {
+        Verdict::Ask(asked) => Verdict::Ask(Asked { ask: Ask { at: At::Before, ..asked.ask }, ..asked }),
+        verdict => verdict,
+    };
+    Ok(Judged { verdict, rule, why })
+}
+
+impl Judged {
+    fn of(Decision { outcome, rule, why }: Decision) -> Self {
+        let by = rule.clone();
+        let verdict = match outcome {
+            Outcome::Allow => Verdict::Run,
+            Outcome::Deny { reason } => {
+                let by = rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
+                Verdict::Deny(Fault::new(
+                    Code::DeniedByPolicy,
+                    Culprit::Policy,
+                    format!("a policy{by} says no: {reason}"),
+                ))
+            }
+            Outcome::Ask(ask) => Verdict::Ask(Asked { ask, rule, why: why.to_string() }),
+        };
+        Self { verdict, rule: by, why }
     }
 }
 
@@ -111,11 +149,11 @@ fn payload(rules: &Rules, request: &CallRequest) -> Result<serde_json::Value, Fa
 
 /// The facts of an action type that no tool has. It writes, as far as anybody knows.
 fn facts<'a>(
-    host: &Host,
     caller: &'a Caller,
     request: &'a CallRequest,
     identifier: Option<&'a str>,
     payload: &'a serde_json::Value,
+    time: Timestamp,
 ) -> Facts<'a> {
     Facts {
         tool: &request.tool,
@@ -129,7 +167,7 @@ fn facts<'a>(
         payload,
         chat_id: request.chat_id.as_deref(),
         trigger_type: request.trigger_type.as_deref(),
-        time: host.clock.now(),
+        time,
     }
 }
 
@@ -157,7 +195,7 @@ pub(super) async fn rules(host: &Host, project: &ProjectId) -> Result<Arc<Rules>
 ///
 /// # Errors
 /// One sentence, naming the rule.
-fn compile(set: PolicySet) -> Result<Rules, String> {
+pub(super) fn compile(set: PolicySet) -> Result<Rules, String> {
     let mut rules = Vec::with_capacity(set.rules.len());
     for row in set.rules {
         let outcome = Outcome::from_json(&row.outcome).map_err(|error| format!("{}: {error}", row.id))?;

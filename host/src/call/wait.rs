@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::kept::{self, KeptRequest, part};
-use super::limits::BODIES_KEPT;
+use super::resolve::Resolved;
+use super::seen::Eyes;
 use super::verdict::Asked;
 use super::{CallRequest, Held, Host, WaitsFor, faults, once, record};
-use crate::config::{FaultPoint, Records};
+use crate::config::{FaultPoint, KeepBodies, Records};
 use crate::model::{Approval, ApprovalId, ApprovalState, Code, Culprit, Execution, ExecutionStatus, Fault};
 use crate::policy::At;
-use crate::runtime::{Demand, Journal, Reply, Waiting};
+use crate::runtime::{Demand, Entry, Journal, Reply, Waiting};
 use crate::store::{Bodies, Wait};
 
 /// What people see of a call that waits.
@@ -53,84 +54,83 @@ pub struct ShownLine {
     pub status: Option<u16>,
 }
 
-/// Lets a call wait before anything of it runs.
+/// Lets a call wait before anything of it runs. An action type that no tool has is resolved to nothing.
 pub(super) async fn before(
     host: &Host,
     request: &CallRequest,
-    execution: Execution,
+    (execution, resolved): (Execution, Option<&Resolved>),
     asked: &Asked,
 ) -> Result<Held, Fault> {
-    can_wait(host)?;
     let execution = Execution { status: ExecutionStatus::Waiting, ..execution };
     let once = once::reservation(host, request);
     let wait = Wait::Before { execution: &execution, host: &host.host_id, once: once.as_ref() };
-    hold(host, request, &execution, asked, wait, None, (nothing_yet(request, &execution), None)).await
+    hold(host, request, (&execution, resolved), asked, wait, None).await
 }
 
 /// Lets a call that was to start over wait before anything of it runs.
 pub(super) async fn again(
     host: &Host,
     request: &CallRequest,
-    execution: &Execution,
+    of: (&Execution, Option<&Resolved>),
     asked: &Asked,
 ) -> Result<Held, Fault> {
-    let wait = Wait::AtWrite { execution: &execution.id, timeline: None };
-    hold(host, request, execution, asked, wait, None, (nothing_yet(request, execution), None)).await
+    let wait = Wait::AtWrite { execution: &of.0.id, timeline: None };
+    hold(host, request, of, asked, wait, None).await
 }
 
 /// Lets a call wait at a write that it has come to.
 pub(super) async fn at_write(
     host: &Host,
     request: &CallRequest,
-    execution: &Execution,
+    (execution, resolved): (&Execution, &Resolved),
     asked: &Asked,
     (journal, waiting, timeline): (&Journal, &Waiting, Option<&str>),
 ) -> Result<Held, Fault> {
-    let before = journal.entries.iter().filter_map(|entry| match &entry.demand {
-        Demand::Http { method, url, .. } => {
-            let status = match &entry.reply {
-                Reply::Response { status, .. } => Some(*status),
-                _ => None,
-            };
-            Some(ShownLine { method: method.clone(), url: url.clone(), status })
-        }
-        // Each of these has a record of its own.
-        Demand::Tool { .. } | Demand::Input => None,
-    });
-    let shown = ShownCall {
-        input: input(request),
-        request: Some(ShownRequest {
-            method: waiting.shown.method.clone(),
-            url: waiting.shown.url.clone(),
-            headers: waiting.shown.headers.clone(),
-            body: waiting.shown.body.as_ref().map(|body| STANDARD.encode(body)),
-        }),
-        before: before.collect(),
-        simulated: execution.simulated,
-    };
-    let digest = Some(hex::encode(waiting.request));
     let wait = Wait::AtWrite { execution: &execution.id, timeline };
-    hold(host, request, execution, asked, wait, Some(journal), (shown, digest)).await
+    hold(host, request, (execution, Some(resolved)), asked, wait, Some((journal, waiting))).await
 }
 
-/// A call can only wait where it can be written down.
-pub(super) fn can_wait(host: &Host) -> Result<(), Fault> {
-    if host.records == Records::Off {
-        let detail = "a person would have to approve this call, and this host keeps no records: a call cannot wait";
-        return Err(Fault::new(Code::ApprovalRequired, Culprit::Policy, detail));
-    }
-    Ok(())
+/// A call can only wait where all that going on takes can be written down.
+pub(super) fn can_wait(host: &Host, what: &str) -> Result<(), Fault> {
+    let why = match (host.records, host.retention.bodies) {
+        (Records::Off, _) => "this host keeps no records",
+        (_, KeepBodies::None) => NO_BODIES,
+        (_, KeepBodies::All | KeepBodies::Waiting) => return Ok(()),
+    };
+    let detail = format!("{what}, and {why}: a call cannot wait");
+    Err(Fault::new(Code::ApprovalRequired, Culprit::Policy, detail))
 }
+
+/// A call can only go on by itself where its answer is kept until somebody comes for it. Where nothing is recorded at all
+/// whoever asked waits.
+pub(super) fn can_go_on_alone(host: &Host) -> Result<(), Fault> {
+    match (host.records, host.retention.bodies) {
+        (Records::Durable, KeepBodies::None) => {
+            let detail = format!("nobody could come for the answer of this call, as {NO_BODIES}: call it and wait");
+            Err(Fault::new(Code::InvalidRequest, Culprit::Policy, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a call would wait for.
+pub(super) const APPROVAL: &str = "a person would have to approve this call";
+
+/// Which setting of the operator's is in the way.
+const NO_BODIES: &str = "this host keeps nothing of calls but their records (`[records] bodies = \"none\"`)";
 
 async fn hold(
     host: &Host,
     request: &CallRequest,
-    execution: &Execution,
+    (execution, resolved): (&Execution, Option<&Resolved>),
     asked: &Asked,
     wait: Wait<'_>,
-    journal: Option<&Journal>,
-    (shown, digest): (ShownCall, Option<String>),
+    stop: Option<(&Journal, &Waiting)>,
 ) -> Result<Held, Fault> {
+    can_wait(host, APPROVAL)?;
+    let eyes = Eyes::of(host, resolved);
+    let tool = resolved.map(|resolved| &resolved.tool().tool);
+    let digest = stop.map(|(_, waiting)| hex::encode(waiting.request));
     let now = host.clock.now();
     let approval = Approval {
         id: ApprovalId::new(&host.clock, &host.random),
@@ -152,12 +152,21 @@ async fn hold(
     };
     let of_execution = |part, bytes: &[u8]| kept::seal(host, &approval.project, execution.id.as_str(), part, bytes);
     let bodies = Bodies {
-        request: of_execution(part::REQUEST, &kept::written(&KeptRequest::of(request)))?,
-        journal: journal.map(|journal| of_execution(part::JOURNAL, &journal.to_bytes())).transpose()?,
+        request: of_execution(part::REQUEST, &kept::written(&KeptRequest::of(request, Some(asked.ask.at))))?,
+        journal: stop.map(|(journal, _)| of_execution(part::JOURNAL, &journal.to_bytes())).transpose()?,
         output: None,
+        input_seen: kept::seen(host, request, (execution, tool), eyes.as_ref()),
+        output_seen: None,
+        to_collect: true,
     };
-    let sealed = kept::seal(host, &approval.project, approval.id.as_str(), part::SHOWN, &kept::written(&shown))?;
-    let kept_until = approval.expires_at.plus(BODIES_KEPT);
+    let sealed = kept::seal(
+        host,
+        &approval.project,
+        approval.id.as_str(),
+        part::SHOWN,
+        &kept::written(&shown(request, execution, eyes.as_ref(), stop)),
+    )?;
+    let kept_until = approval.expires_at.plus(host.retention.bodies_for);
     let begins = matches!(wait, Wait::Before { .. });
     let recorded = host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await;
     recorded.map_err(|error| if begins { record::not_started(request, error) } else { faults::store(error) })?;
@@ -166,11 +175,34 @@ async fn hold(
     Ok(Held { execution: execution.id.clone(), waits_for: WaitsFor::Approval(approval.id) })
 }
 
-/// Of a call that nothing of has run.
-fn nothing_yet(request: &CallRequest, execution: &Execution) -> ShownCall {
-    ShownCall { input: input(request), request: None, before: Vec::new(), simulated: execution.simulated }
+/// What whoever decides will see.
+fn shown(
+    request: &CallRequest,
+    execution: &Execution,
+    eyes: Option<&Eyes>,
+    stop: Option<(&Journal, &Waiting)>,
+) -> ShownCall {
+    let input = eyes.and_then(|eyes| eyes.to_decide(request)).unwrap_or_else(|| request.input.clone());
+    let entries = stop.iter().flat_map(|(journal, _)| &journal.entries);
+    ShownCall {
+        input: RawValue::from_string(input).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+        request: stop.map(|(_, Waiting { shown, .. })| ShownRequest {
+            method: shown.method.clone(),
+            url: shown.url.clone(),
+            headers: shown.headers.clone(),
+            body: shown.body.as_ref().map(|body| STANDARD.encode(body)),
+        }),
+        before: entries.filter_map(line).collect(),
+        simulated: execution.simulated,
+    }
 }
 
-fn input(request: &CallRequest) -> Box<RawValue> {
-    RawValue::from_string(request.input.clone()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+/// A request that was answered; calls of other tools have records of their own.
+fn line(entry: &Entry) -> Option<ShownLine> {
+    let Demand::Http { method, url, .. } = &entry.demand else { return None };
+    let status = match &entry.reply {
+        Reply::Response { status, .. } => Some(*status),
+        _ => None,
+    };
+    Some(ShownLine { method: method.clone(), url: url.clone(), status })
 }

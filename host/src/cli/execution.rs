@@ -97,6 +97,8 @@ const LINES: &[Column] = &[
     ("Question", "/input_request/question"),
     ("Answer as", "/input_request/schema"),
     ("Waits for", "/awaited"),
+    ("Input", "/input"),
+    ("Output", "/output"),
     ("Answer", "/data"),
     ("Started", "/started_at"),
     ("Finished", "/finished_at"),
@@ -186,6 +188,10 @@ exec_1  2026-01-31T00:00:00Z  github_x  ada         failed  upstream_error  upst
         let ran = run_at(&fake, "execution show exec_1", "").await;
         assert_eq!((ran.code, fake.request().line().as_str()), (0, "GET /v1/executions/exec_1"));
         assert!(ran.out.contains("Culprit       upstream\n"), "{}", ran.out);
+        let kept = r#"{"id": "exec_1", "input": {"amount": 5000.0000000000000000001}, "output": "[redacted]"}"#;
+        let ran = run_at(&Fake::answering(200, kept).await, "execution show exec_1", "").await;
+        assert!(ran.out.contains("Input         amount=5000.0000000000000000001\n"), "{}", ran.out);
+        assert!(ran.out.contains("Output        [redacted]\n"), "{}", ran.out);
     }
 
     #[tokio::test]

@@ -81,7 +81,12 @@ impl List {
         }
         write_items(session.out, columns, &self.values())?;
         if self.next_cursor.is_some() {
-            let total = self.total_size.map_or_else(|| "more".into(), |total| total.to_string());
+            let total = match self.total_size {
+                None => "more".into(),
+                // Hosts count no further.
+                Some(total) if total >= MAX_ITEMS as u64 => format!("{total} or more"),
+                Some(total) => total.to_string(),
+            };
             writeln!(session.err, "These are {} of {total}.", self.items.len())?;
         }
         Ok(())

@@ -10,6 +10,8 @@ use super::remote::Remote;
 use super::table::{Column, array_at, clean, str_at, text_at, write_list, write_rows};
 use super::{CliError, Session};
 
+mod past;
+
 /// Options of `gloveport policy`.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
@@ -39,6 +41,11 @@ enum Action {
     /// Say what the rules would decide on a call; nothing runs.
     #[command(after_help = "Example:\n  gloveport policy try refund.create --input '{\"amount\": 5001}'")]
     Try(Try),
+    /// Say which calls that were made would end otherwise now; nothing runs.
+    #[command(
+        after_help = "Example:\n  gloveport policy past --since 2026-01-24T00:00:00Z --tool stripe_refund_create"
+    )]
+    Past(past::Past),
     /// Show what holds where no rule does.
     Defaults,
 }
@@ -136,6 +143,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
             return Ok(writeln!(session.err, "Removed the rule {id}.")?);
         }
         Action::Try(supposed) => return try_call(&remote, session, supposed).await,
+        Action::Past(past) => return past::run(past, &remote, session).await,
         Action::Show { id } => client.get(&["v1", "policies", &id], &[]).await?,
         Action::Add(add) => client.send(Method::POST, &["v1", "policies"], &[], &body(&add)).await?,
         Action::Defaults => client.get(&["v1", "policies", "defaults"], &[]).await?,

@@ -69,6 +69,7 @@ impl Args {
             max_concurrent_calls: self.max_concurrent_calls,
             // Too much for a line: only in the file.
             limits: None,
+            records: None,
         }
     }
 }

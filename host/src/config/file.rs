@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, NeighbourLimits};
+use super::{ConfigError, NeighbourLimits, WrittenRetention};
 
 /// What an operator wrote. Unknown keys are errors: a misspelt limit must not pass for a set one.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct ConfigFile {
     pub max_concurrent_calls: Option<u32>,
     /// What one caller may take from its neighbours; only in the file.
     pub limits: Option<NeighbourLimits>,
+    /// What is kept of calls, and for how long; only in the file.
+    pub records: Option<WrittenRetention>,
 }
 
 impl ConfigFile {
@@ -49,6 +51,7 @@ impl ConfigFile {
             extra_ca: over.extra_ca.or(self.extra_ca),
             max_concurrent_calls: over.max_concurrent_calls.or(self.max_concurrent_calls),
             limits: over.limits.or(self.limits),
+            records: over.records.or(self.records),
         }
     }
 }
@@ -64,6 +67,26 @@ mod tests {
         std::fs::write(&path, "data = \"/srv\"\nlisten_on = \"x\"\n").unwrap();
         let error = ConfigFile::read(&path).unwrap_err().to_string();
         assert!(error.contains("listen_on") && error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn tables_are_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gloveport.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            ConfigFile::read(&path).map_err(|error| error.to_string())
+        };
+        let records = read("[records]\nbodies = \"waiting\"\nbodies_kept_days = 3\n").unwrap().records.unwrap();
+        assert_eq!((records.bodies, records.bodies_kept_days), (Some(super::super::KeepBodies::Waiting), Some(3)));
+        for (text, said) in [
+            ("[records]\nbodies = \"some\"\n", "some"),
+            ("[records]\nkeep = \"all\"\n", "keep"),
+            ("records = \"all\"\n", "records"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.contains(said) && error.contains("line"), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -22,6 +22,11 @@ macro_rules! ids {
                 Self(new_text($prefix, clock, random))
             }
 
+            /// The least of those that are made at this time: all that sort before it were made earlier.
+            pub fn first_of(at: Timestamp) -> Self {
+                Self(text_of($prefix, at, 0))
+            }
+
             /// Reads one back; `None` if it is not of this kind.
             pub fn parse(text: &str) -> Option<Self> {
                 parse_text($prefix, text).map(Self)
@@ -84,9 +89,12 @@ impl MessageId {
 }
 
 fn new_text(prefix: &str, clock: &Clock, random: &Random) -> String {
-    let millis = u64::try_from(clock.now().0).unwrap_or_default();
-    let ulid = Ulid::from_parts(millis, u128::from_le_bytes(random.bytes()));
-    format!("{prefix}{ulid}")
+    text_of(prefix, clock.now(), u128::from_le_bytes(random.bytes()))
+}
+
+fn text_of(prefix: &str, at: Timestamp, rest: u128) -> String {
+    let millis = u64::try_from(at.0).unwrap_or_default();
+    format!("{prefix}{}", Ulid::from_parts(millis, rest))
 }
 
 fn parse_text(prefix: &str, text: &str) -> Option<String> {
@@ -97,6 +105,17 @@ fn parse_text(prefix: &str, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_of_a_time_is_before_all_of_it() {
+        let clock = Clock::manual(Timestamp(1_760_000_000_000));
+        let before = ExecutionId::new(&clock, &Random::system());
+        clock.advance(std::time::Duration::from_millis(1));
+        let first = ExecutionId::first_of(clock.now());
+        assert!(before < first && first <= ExecutionId::new(&clock, &Random::system()));
+        assert_eq!(ExecutionId::parse(first.as_str()), Some(first));
+        assert_eq!(ExecutionId::first_of(Timestamp(-1)), ExecutionId::first_of(Timestamp(0)));
+    }
 
     #[test]
     fn an_id_reads_back_and_others_do_not() {

@@ -7,17 +7,6 @@ use crate::model::{
     Approval, ApprovalId, ApprovalState, Execution, ExecutionId, KeyId, PolicyId, ProjectId, Timestamp,
 };
 
-/// What a call that waits needs to go on. All texts are sealed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bodies {
-    /// What was asked for.
-    pub request: String,
-    /// What the guest was told so far; `None` where nothing has run.
-    pub journal: Option<String>,
-    /// What the call answered, once it has.
-    pub output: Option<String>,
-}
-
 /// How a call comes to wait.
 #[derive(Clone, Copy, Debug)]
 pub enum Wait<'a> {
@@ -61,10 +50,12 @@ pub struct Decided<'a> {
 /// Another input for a call that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edited {
-    /// In place of [`Bodies::request`].
+    /// In place of [`Bodies::request`](super::Bodies::request).
     pub request: String,
     /// In place of the execution's.
     pub input_digest: String,
+    /// In place of [`Bodies::input_seen`](super::Bodies::input_seen).
+    pub input_seen: Option<String>,
 }
 
 macro_rules! columns {
@@ -75,79 +66,6 @@ macro_rules! columns {
 }
 
 impl Store {
-    /// Removes what was kept of calls that ended and whose time is over; gives how many those are.
-    pub async fn forget_bodies(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let done = sqlx::query(
-            "DELETE FROM execution_bodies WHERE kept_until <= $1 AND NOT EXISTS (SELECT 1 FROM executions e \
-             WHERE e.id = execution_bodies.execution AND e.status IN ('started', 'waiting'))",
-        )
-        .bind(now.0)
-        .execute(self.write())
-        .await?;
-        // What people saw of them goes as well; that they decided, and on what, stays.
-        sqlx::query(
-            "UPDATE approvals SET shown = '' WHERE state <> 'pending' AND shown <> '' AND NOT EXISTS \
-                     (SELECT 1 FROM execution_bodies b WHERE b.execution = approvals.execution)",
-        )
-        .execute(self.write())
-        .await?;
-        Ok(done.rows_affected())
-    }
-
-    /// Keeps what a call answered that nobody waited for. All texts but the identifiers are sealed.
-    pub async fn keep_output(
-        &self,
-        execution: &Execution,
-        request: &str,
-        output: &str,
-        kept_until: Timestamp,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO execution_bodies (execution, project, request, output, kept_until) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution) DO UPDATE SET output = $4, kept_until = $5",
-        )
-        .bind(execution.id.as_str())
-        .bind(execution.project.as_str())
-        .bind(request)
-        .bind(output)
-        .bind(kept_until.0)
-        .execute(self.write())
-        .await?;
-        Ok(())
-    }
-
-    /// What is kept of a call.
-    pub async fn bodies(&self, project: &ProjectId, execution: &ExecutionId) -> Result<Option<Bodies>, StoreError> {
-        let row =
-            sqlx::query("SELECT request, journal, output FROM execution_bodies WHERE project = $1 AND execution = $2")
-                .bind(project.as_str())
-                .bind(execution.as_str())
-                .fetch_optional(self.read())
-                .await?;
-        row.map(|row| {
-            let mut columns = Columns::of(&row);
-            Ok(Bodies { request: columns.text()?, journal: columns.maybe_text()?, output: columns.maybe_text()? })
-        })
-        .transpose()
-    }
-
-    /// The first characters of the different keys' sealed texts, which name the key.
-    pub async fn sealed_body_starts(&self) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT substr(request, 1, 12) FROM execution_bodies \
-             UNION SELECT DISTINCT substr(journal, 1, 12) FROM execution_bodies WHERE journal IS NOT NULL \
-             UNION SELECT DISTINCT substr(output, 1, 12) FROM execution_bodies WHERE output IS NOT NULL \
-             UNION SELECT DISTINCT substr(secret, 1, 12) FROM webhooks \
-             UNION SELECT DISTINCT substr(previous, 1, 12) FROM webhooks WHERE previous IS NOT NULL \
-             UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals WHERE shown <> '' \
-             UNION SELECT DISTINCT substr(shown, 1, 12) FROM input_requests \
-             UNION SELECT DISTINCT substr(answer, 1, 12) FROM idempotency_keys WHERE answer IS NOT NULL",
-        )
-        .fetch_all(self.read())
-        .await?;
-        rows.iter().map(|row| Columns::of(row).text()).collect()
-    }
-
     /// An approval, and what people see of it, sealed.
     pub async fn find_approval(
         &self,
@@ -178,13 +96,20 @@ impl Store {
         rows.iter().map(|row| read_approval(&mut Columns::of(row))).collect()
     }
 
-    /// The approval that a call waits for now.
-    pub async fn pending_approval(&self, execution: &ExecutionId) -> Result<Option<ApprovalId>, StoreError> {
-        let row = sqlx::query("SELECT id FROM approvals WHERE execution = $1 AND state = 'pending'")
+    /// The approval that a call waits for now, and until when.
+    pub async fn pending_approval(
+        &self,
+        execution: &ExecutionId,
+    ) -> Result<Option<(ApprovalId, Timestamp)>, StoreError> {
+        let row = sqlx::query("SELECT id, expires_at FROM approvals WHERE execution = $1 AND state = 'pending'")
             .bind(execution.as_str())
             .fetch_optional(self.read())
             .await?;
-        row.map(|row| Columns::of(&row).parsed(ApprovalId::parse)).transpose()
+        row.map(|row| {
+            let mut columns = Columns::of(&row);
+            Ok((columns.parsed(ApprovalId::parse)?, columns.time()?))
+        })
+        .transpose()
     }
 
     /// The project's approvals, newest first.

@@ -2,10 +2,10 @@
 
 use sqlx::AnyConnection;
 
-use super::approvals::{Bodies, Decided, Edited, Wait};
+use super::approvals::{Decided, Edited, Wait};
 use super::audit::asked;
 use super::row::Columns;
-use super::{Act, Detail, Store, StoreError, group_commit, idempotency, outbox, pauses};
+use super::{Act, Bodies, Detail, Store, StoreError, group_commit, idempotency, outbox, pauses};
 use crate::model::{
     Action, Actor, Approval, ApprovalState, By, Code, Culprit, ExecutionId, ExecutionStatus, PolicyId, ProjectId,
     Timestamp,
@@ -44,13 +44,16 @@ impl Store {
             }
         };
         sqlx::query(
-            "INSERT INTO execution_bodies (execution, project, request, journal, kept_until) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution) DO UPDATE SET journal = $4, kept_until = $5",
+            "INSERT INTO execution_bodies (execution, project, request, journal, input_seen, to_collect, kept_until) \
+             VALUES ($1, $2, $3, $4, $5, 1, $6) \
+             ON CONFLICT (execution) DO UPDATE SET journal = $4, to_collect = 1, kept_until = $6, \
+             input_seen = COALESCE(execution_bodies.input_seen, $5)",
         )
         .bind(approval.execution.as_str())
         .bind(approval.project.as_str())
         .bind(bodies.request.as_str())
         .bind(bodies.journal.as_deref())
+        .bind(bodies.input_seen.as_deref())
         .bind(kept_until.0)
         .execute(&mut *transaction)
         .await?;
@@ -208,9 +211,10 @@ async fn start_over(
     execution: &ExecutionId,
     edited: &Edited,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE execution_bodies SET request = $2, journal = NULL WHERE execution = $1")
+    sqlx::query("UPDATE execution_bodies SET request = $2, journal = NULL, input_seen = $3 WHERE execution = $1")
         .bind(execution.as_str())
         .bind(edited.request.as_str())
+        .bind(edited.input_seen.as_deref())
         .execute(&mut *transaction)
         .await?;
     sqlx::query("UPDATE executions SET input_digest = $2 WHERE id = $1")

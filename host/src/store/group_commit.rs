@@ -8,34 +8,31 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyConnection, AnyPool, AssertSqlSafe};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::audit::{Act, Ledger, ended, started};
 use super::error::or_conflict;
 use super::idempotency::{self, Reservation};
-use super::row::{Columns, stored};
-use super::values::{Type, push_rows};
+use super::kept::KeptStart;
+use super::row::Columns;
 use super::{Kind, Outcome, StoreError, outbox, pool};
 use crate::config::FaultPoint;
 use crate::model::{Execution, ExecutionId, ExecutionStatus, ProjectId};
 
 mod one_trip;
+mod statements;
 
-/// Jobs that wait. Each is about a kilobyte, and each belongs to a call that waits too: beyond this, callers wait for
-/// room, which slows them down to what the disk can take.
+use statements::{Begins, Ends, MAX_ROWS, Row, Texts, bind_all};
+
+/// Jobs that wait. Each is about a kilobyte, with what is kept of its call some more, and each belongs to a call that
+/// waits too and has the same in memory: beyond this, callers wait for room, which slows them down to what the disk can
+/// take.
 pub const MAX_QUEUE: usize = 4_096;
 
 /// Jobs in one transaction: enough that the wait for the disk is a small part of each, few enough that a batch takes
 /// milliseconds.
 pub const MAX_BATCH: usize = 256;
-
-/// Rows in one statement. Each number of rows is a statement of its own to the database, and sqlx keeps a hundred of
-/// them prepared: two times 32 leaves room for the others.
-const MAX_ROWS: usize = 32;
-
-const INSERT_COLUMNS: usize = 21;
-const OUTCOME_COLUMNS: usize = 13;
 
 /// The way into the queue. The task behind it ends when all of these are gone.
 pub(super) struct Journal {
@@ -47,6 +44,7 @@ enum Job {
         execution: Box<Execution>,
         host: String,
         once: Option<Reservation>,
+        kept: Option<Box<KeptStart>>,
         done: Done,
     },
     Outcome {
@@ -69,10 +67,11 @@ impl Journal {
         execution: &Execution,
         host: &str,
         once: Option<&Reservation>,
+        kept: Option<&KeptStart>,
     ) -> Result<(), StoreError> {
         let (done, written) = oneshot::channel();
-        let execution = Box::new(execution.clone());
-        self.send(Job::Start { execution, host: host.into(), once: once.cloned(), done }, written).await
+        let (execution, kept) = (Box::new(execution.clone()), kept.cloned().map(Box::new));
+        self.send(Job::Start { execution, host: host.into(), once: once.cloned(), kept, done }, written).await
     }
 
     pub(super) async fn outcome(&self, execution: &ExecutionId, outcome: &Outcome) -> Result<(), StoreError> {
@@ -101,8 +100,8 @@ pub(super) fn start(kind: Kind, pool: AnyPool, ledger: Arc<Ledger>, noticed: Arc
         pool,
         ledger,
         noticed,
-        inserts: statements(insert_sql),
-        outcomes: statements(outcome_sql),
+        inserts: Texts::new(MAX_ROWS, |rows, with_bodies| Begins::text(kind, rows, with_bodies)),
+        outcomes: Texts::new(MAX_ROWS, |rows, with_bodies| Ends::text(kind, rows, with_bodies)),
         small: one_trip::Small::new(kind),
     };
     tokio::spawn(async move {
@@ -120,9 +119,8 @@ struct Writer {
     ledger: Arc<Ledger>,
     /// Told when notices were written.
     noticed: Arc<Notify>,
-    /// The statement for `n` rows at `n - 1`.
-    inserts: Vec<Arc<str>>,
-    outcomes: Vec<Arc<str>>,
+    inserts: Texts,
+    outcomes: Texts,
     small: one_trip::Small,
 }
 
@@ -168,11 +166,16 @@ impl Writer {
         let mut ending = HashSet::new();
         for job in batch {
             match job {
-                Job::Start { execution, host, once: None, .. } => starts.push((&**execution, host.as_str())),
-                Job::Start { execution, host, once: Some(once), .. } => keyed.push((&**execution, host.as_str(), once)),
+                Job::Start { execution, host, once, kept, .. } => {
+                    let begins = Begins { execution, host, kept: kept.as_deref() };
+                    match once {
+                        None => starts.push(begins),
+                        Some(once) => keyed.push((begins, once)),
+                    }
+                }
                 // Of two outcomes of one execution, the first; the other will be told that it is known already.
                 Job::Outcome { execution, outcome, .. } if ending.insert(execution) => {
-                    outcomes.push((execution, &**outcome));
+                    outcomes.push(Ends { execution, outcome });
                 }
                 Job::Outcome { .. } | Job::Act { .. } => {}
             }
@@ -181,19 +184,21 @@ impl Writer {
             Written { updated: HashMap::with_capacity(outcomes.len()), taken: HashSet::new(), heard: Vec::new() };
         let mut transaction = pool::begin(self.kind, &self.pool).await?;
         // Every writer takes keys in this order, so that none waits for one that waits for it.
-        keyed.sort_by_key(|(execution, _, once)| (execution.project.as_str(), execution.key.as_str(), &once.key));
-        for (execution, host, once) in keyed {
-            if idempotency::reserve(&mut transaction, execution, once).await? {
-                starts.push((execution, host));
+        keyed.sort_by_key(|(Begins { execution, .. }, once)| {
+            (execution.project.as_str(), execution.key.as_str(), once.key.as_str())
+        });
+        for (begins, once) in keyed {
+            if idempotency::reserve(&mut transaction, begins.execution, once).await? {
+                starts.push(begins);
             } else {
-                written.taken.insert(execution.id.as_str().to_owned());
+                written.taken.insert(begins.execution.id.as_str().to_owned());
             }
         }
         self.run(&mut transaction, &starts, &outcomes, &mut written).await?;
-        // An execution that was denied ends where it begins.
-        let denied = starts.iter().filter(|(execution, _)| execution.status != ExecutionStatus::Started);
-        let denied = denied.map(|(execution, _)| execution.id.as_str());
-        let ended: Vec<&str> = written.heard.iter().map(String::as_str).chain(denied).collect();
+        // One that was denied, or that nothing carries out, ends where it begins.
+        let at_once = starts.iter().filter(|begins| begins.execution.status != ExecutionStatus::Started);
+        let at_once = at_once.map(|begins| begins.execution.id.as_str());
+        let ended: Vec<&str> = written.heard.iter().map(String::as_str).chain(at_once).collect();
         let told = outbox::finished(&mut transaction, &ended).await?;
         self.ledger.append(&mut transaction, &acts(batch, &written)).await?;
         transaction.commit().await?;
@@ -208,23 +213,20 @@ impl Writer {
     async fn run(
         &self,
         connection: &mut AnyConnection,
-        starts: &[(&Execution, &str)],
-        outcomes: &[(&ExecutionId, &Outcome)],
+        starts: &[Begins<'_>],
+        outcomes: &[Ends<'_>],
         written: &mut Written,
     ) -> Result<(), StoreError> {
-        for rows in starts.chunks(MAX_ROWS) {
-            let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.inserts[rows.len() - 1])));
-            rows.iter()
-                .fold(query, |query, (execution, host)| bind_start(query, execution, host))
+        for (rows, with_bodies) in alike(starts) {
+            let Some(sql) = self.inserts.get(rows.len(), with_bodies) else { continue };
+            bind_all(sqlx::query(AssertSqlSafe(Arc::clone(sql))), &rows, with_bodies)
                 .execute(&mut *connection)
                 .await
                 .map_err(|error| or_conflict(error, || "an execution with this identifier exists already".into()))?;
         }
-        for rows in outcomes.chunks(MAX_ROWS) {
-            let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.outcomes[rows.len() - 1])));
-            let updated: Vec<AnyRow> = rows
-                .iter()
-                .fold(query, |query, (execution, outcome)| bind_outcome(query, execution, outcome))
+        for (rows, with_bodies) in alike(outcomes) {
+            let Some(sql) = self.outcomes.get(rows.len(), with_bodies) else { continue };
+            let updated: Vec<AnyRow> = bind_all(sqlx::query(AssertSqlSafe(Arc::clone(sql))), &rows, with_bodies)
                 .fetch_all(&mut *connection)
                 .await?;
             for row in &updated {
@@ -237,7 +239,7 @@ impl Writer {
                 written.updated.insert(execution, told);
             }
         }
-        for (execution, outcome) in outcomes {
+        for Ends { execution, outcome } in outcomes {
             if let Some(answer) = &outcome.answer
                 && written.updated.contains_key(execution.as_str())
             {
@@ -298,98 +300,23 @@ fn answer(batch: Vec<Job>, mut written: Written) {
     }
 }
 
-type Query = sqlx::query::Query<'static, Any, sqlx::any::AnyArguments>;
-
-fn bind_start(query: Query, execution: &Execution, host: &str) -> Query {
-    query
-        .bind(execution.id.as_str())
-        .bind(execution.project.as_str())
-        .bind(host)
-        .bind(execution.key.as_str())
-        .bind(execution.tool.as_str())
-        .bind(execution.component().unwrap_or_default())
-        .bind(execution.through.as_ref().map_or("", |through| through.connection.as_str()))
-        .bind(execution.through.as_ref().map_or("", |through| through.account.as_str()))
-        .bind(execution.identifier.as_deref().unwrap_or_default())
-        .bind(execution.tool_call_id.as_deref())
-        .bind(execution.parent.as_ref().map(ExecutionId::as_str))
-        .bind(execution.chat_id.as_deref())
-        .bind(execution.trigger_type.as_deref())
-        .bind(execution.input_digest.as_str())
-        .bind(i64::from(execution.simulated))
-        .bind(execution.status.as_str())
-        .bind(execution.started_at.0)
-        .bind(execution.code.map(|code| code.as_str()))
-        .bind(execution.culprit.map(|culprit| culprit.as_str()))
-        .bind(execution.detail.as_deref())
-        .bind(execution.finished_at.map(|at| at.0))
-}
-
 /// Adds one execution as a part of `transaction`.
 pub(super) async fn insert_in(
     transaction: &mut AnyConnection,
     execution: &Execution,
     host: &str,
 ) -> Result<(), StoreError> {
-    bind_start(sqlx::query(AssertSqlSafe(insert_sql(1))), execution, host).execute(transaction).await?;
+    // Without bodies it is the same text on both databases.
+    let query = sqlx::query(AssertSqlSafe(Begins::text(Kind::Sqlite, 1, false)));
+    Begins { execution, host, kept: None }.bind(query).execute(transaction).await?;
     Ok(())
 }
 
-fn bind_outcome(query: Query, execution: &ExecutionId, outcome: &Outcome) -> Query {
-    query
-        .bind(execution.as_str())
-        .bind(outcome.status.as_str())
-        .bind(outcome.code.map(|code| code.as_str()))
-        .bind(outcome.culprit.map(|culprit| culprit.as_str()))
-        .bind(outcome.detail.as_deref())
-        .bind(outcome.finished_at.0)
-        .bind(stored(outcome.latency.total_us))
-        .bind(stored(outcome.latency.guest_us))
-        .bind(stored(outcome.latency.upstream_us))
-        .bind(i64::from(outcome.requests))
-        .bind(stored(outcome.bytes.0))
-        .bind(stored(outcome.bytes.1))
-        .bind(i64::from(outcome.scrubbed))
-        .bind(outcome.timeline.as_deref())
-}
-
-fn statements(of_rows: fn(usize) -> String) -> Vec<Arc<str>> {
-    (1..=MAX_ROWS).map(|rows| of_rows(rows).into()).collect()
-}
-
-fn insert_sql(rows: usize) -> String {
-    let mut sql = String::from(
-        "INSERT INTO executions (id, project, host, api_key, tool, component, connection, account, identifier, \
-         tool_call_id, parent, chat_id, trigger_type, input_digest, simulated, status, started_at, code, culprit, detail, \
-         finished_at) VALUES ",
-    );
-    let mut types = [Type::Any; INSERT_COLUMNS];
-    // PostgreSQL takes a NULL that may be a number for a text.
-    types[INSERT_COLUMNS - 1] = Type::Number;
-    push_rows(&mut sql, rows, &types);
-    sql
-}
-
-/// An execution whose host was taken for dead may still report: what happened is better than "not known". Nothing
-/// overwrites an outcome.
-fn outcome_sql(rows: usize) -> String {
-    let mut types = [Type::Text; OUTCOME_COLUMNS + 1];
-    types[5..OUTCOME_COLUMNS].fill(Type::Number);
-    let mut sql = String::from(
-        "WITH v (id, status, code, culprit, detail, finished_at, total_us, guest_us, upstream_us, requests, \
-         bytes_sent, bytes_received, scrubbed, timeline) AS (VALUES ",
-    );
-    push_rows(&mut sql, rows, &types);
-    sql.push_str(
-        ") UPDATE executions SET status = v.status, code = v.code, culprit = v.culprit, detail = v.detail, \
-         finished_at = v.finished_at, total_us = v.total_us, guest_us = v.guest_us, upstream_us = v.upstream_us, \
-         requests = v.requests, bytes_sent = v.bytes_sent, bytes_received = v.bytes_received, scrubbed = v.scrubbed, \
-         timeline = COALESCE(v.timeline, executions.timeline) \
-         FROM v WHERE executions.id = v.id AND executions.status IN ('started', 'unknown_outcome') \
-         RETURNING executions.id, executions.project, executions.component, \
-         (SELECT COUNT(*) FROM webhooks w WHERE w.project = executions.project AND ",
-    );
-    sql.push_str(outbox::WANTS_FINISHED);
-    sql.push(')');
-    sql
+/// Rows that go into one statement each: those with bodies, and those without.
+fn alike<R: Row + Copy>(rows: &[R]) -> Vec<(Vec<R>, bool)> {
+    let (with, without): (Vec<R>, Vec<R>) = rows.iter().partition(|row| row.has_body());
+    let chunks = [(without, false), (with, true)].into_iter().flat_map(|(rows, with_bodies)| {
+        rows.chunks(MAX_ROWS).map(|rows| (rows.to_vec(), with_bodies)).collect::<Vec<_>>()
+    });
+    chunks.collect()
 }

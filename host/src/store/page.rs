@@ -3,16 +3,20 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyPool, AssertSqlSafe};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row as _};
 
-use super::StoreError;
 use super::row::Columns;
+use super::{Kind, StoreError};
 
 /// What a list gives when the caller does not say: a screenful.
 pub const DEFAULT_LIMIT: u32 = 50;
 
 /// The most that one page holds: keeps an answer below about a megabyte.
 pub const MAX_LIMIT: u32 = 200;
+
+/// Items of a list that are counted: whoever pages through more wants to know that there are many, and counting a million
+/// rows for each page would read all of them.
+pub const MAX_COUNTED: u32 = 10_000;
 
 /// Which page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +41,7 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where to go on; `None` at the end.
     pub next_cursor: Option<String>,
-    /// How many items all pages have together, now.
+    /// How many items all pages have together, now; [`MAX_COUNTED`] where there are more.
     pub total_size: u64,
 }
 
@@ -127,8 +131,7 @@ impl Listing {
     ) -> Result<Page<T>, StoreError> {
         let after = request.cursor.as_deref().map(|cursor| open_cursor(cursor, is_key)).transpose()?;
         let limit = request.limit.clamp(1, MAX_LIMIT) as usize;
-        let count = format!("SELECT COUNT(*) FROM {}{}", self.from, self.filter);
-        let total: AnyRow = bind(count, self.values.clone()).fetch_one(pool).await?;
+        let total: AnyRow = bind(self.count(), self.values.clone()).fetch_one(pool).await?;
         let numbered = self.numbered;
         // One row more than asked for tells whether there is a next page.
         let rows = self.rows(after, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1).fetch_all(pool).await?;
@@ -156,7 +159,39 @@ impl Listing {
         rows.iter().map(|row| read(&mut Columns::of(row))).collect()
     }
 
+    /// How the database would count and read for [`Listing::page`]: its own words for each.
+    pub(super) async fn plans(
+        self,
+        kind: Kind,
+        pool: &AnyPool,
+        request: &PageRequest,
+        is_key: fn(&str) -> bool,
+    ) -> Result<(Vec<String>, Vec<String>), StoreError> {
+        let after = request.cursor.as_deref().map(|cursor| open_cursor(cursor, is_key)).transpose()?;
+        let (explain, column) = match kind {
+            Kind::Sqlite => ("EXPLAIN QUERY PLAN ", 3),
+            Kind::Postgres => ("EXPLAIN ", 0),
+        };
+        let count = bind(format!("{explain}{}", self.count()), self.values.clone()).fetch_all(pool).await?;
+        let (sql, values) = self.sql(after, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1);
+        let rows = bind(format!("{explain}{sql}"), values).fetch_all(pool).await?;
+        let lines =
+            |rows: &[AnyRow]| rows.iter().map(|row| Ok(row.try_get(column)?)).collect::<Result<_, StoreError>>();
+        Ok((lines(&count)?, lines(&rows)?))
+    }
+
+    /// In the order of the list, so that the count goes by the same index and ends where it is enough.
+    fn count(&self) -> String {
+        let Self { from, filter, key, .. } = self;
+        format!("SELECT COUNT(*) FROM (SELECT 1 FROM {from}{filter} ORDER BY {key} LIMIT {MAX_COUNTED}) counted")
+    }
+
     fn rows(self, after: Option<String>, limit: i64) -> Query {
+        let (sql, values) = self.sql(after, limit);
+        bind(sql, values)
+    }
+
+    fn sql(self, after: Option<String>, limit: i64) -> (String, Vec<Value>) {
         let (beyond, direction) = match self.order {
             Order::OldestFirst => ('>', "ASC"),
             Order::NewestFirst => ('<', "DESC"),
@@ -173,7 +208,7 @@ impl Listing {
         }
         values.push(Value::Number(limit));
         sql.push_str(&format!(" ORDER BY {key} {direction} LIMIT ${}", values.len()));
-        bind(sql, values)
+        (sql, values)
     }
 
     fn with(mut self, clause: &'static str, value: Value) -> Self {

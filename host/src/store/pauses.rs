@@ -48,13 +48,16 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         sqlx::query(
-            "INSERT INTO execution_bodies (execution, project, request, journal, kept_until) \
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (execution) DO UPDATE SET request = $3, journal = $4, kept_until = $5",
+            "INSERT INTO execution_bodies (execution, project, request, journal, input_seen, to_collect, kept_until) \
+             VALUES ($1, $2, $3, $4, $5, 1, $6) \
+             ON CONFLICT (execution) DO UPDATE SET request = $3, journal = $4, to_collect = 1, kept_until = $6, \
+             input_seen = COALESCE(execution_bodies.input_seen, $5)",
         )
         .bind(execution.id.as_str())
         .bind(execution.project.as_str())
         .bind(bodies.request.as_str())
         .bind(bodies.journal.as_deref())
+        .bind(bodies.input_seen.as_deref())
         .bind(kept_until.0)
         .execute(&mut *transaction)
         .await?;

@@ -316,7 +316,7 @@ async fn what_was_kept_goes_after_a_while() {
     let (execution, approval) = governed.waits().await;
     governed.approve(&approval).await.expect(200);
     assert_eq!(governed.ended(&execution).await["data"]["body"], "POST /thing");
-    clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+    clock.advance(Duration::from_secs(15 * 24 * 60 * 60));
     governed.host.sweep().await;
     assert_eq!(governed.ended(&execution).await["data"], Value::Null);
     let shown = governed.host.client().get(&format!("/v1/approvals/{approval}")).await.expect(200);

@@ -58,8 +58,12 @@ async fn an_account_is_named_either_way() {
       "finished_at": "<finished_at>",
       "id": "<id>",
       "identifier": "ada",
+      "input": {},
       "input_digest": "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
       "key_id": "<key_id>",
+      "output": {
+        "ok": true
+      },
       "parent": null,
       "received_bytes": 11,
       "requests": 1,

@@ -4,7 +4,7 @@ use gloveport_tests::host::TestHost;
 use gloveport_tests::imitation::{Stripe, User};
 use serde_json::{Value, json};
 
-async fn connected() -> (TestHost, Stripe, String) {
+pub(super) async fn connected() -> (TestHost, Stripe, String) {
     let host = TestHost::start().await;
     let canary = host.plant();
     let stripe = Stripe::start(vec![User::new("acme", canary.token())]).await;
@@ -14,13 +14,13 @@ async fn connected() -> (TestHost, Stripe, String) {
     (host, stripe, canary.token().to_owned())
 }
 
-async fn policy(host: &TestHost, name: &str, condition: &str, outcome: Value) -> String {
+pub(super) async fn policy(host: &TestHost, name: &str, condition: &str, outcome: Value) -> String {
     let body = json!({ "name": name, "condition": condition, "outcome": outcome });
     let made = host.client().post("/v1/policies", &body).await.expect(201);
     made["id"].as_str().unwrap().to_owned()
 }
 
-fn deny(reason: &str) -> Value {
+pub(super) fn deny(reason: &str) -> Value {
     json!({ "outcome": "deny", "reason": reason })
 }
 

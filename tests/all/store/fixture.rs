@@ -164,6 +164,7 @@ impl Fixture {
             scrubbed: 1,
             timeline: None,
             answer: None,
+            kept: None,
         }
     }
 }

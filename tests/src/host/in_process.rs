@@ -1,7 +1,7 @@
 //! The host as a task of the test's own process: quick to start, and its clock and log are the test's.
 
 use gloveport::app::{App, AppError};
-use gloveport::config::{Config, ConfigFile, Environment, NeighbourLimits, Records};
+use gloveport::config::{Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenRetention};
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -18,6 +18,8 @@ pub struct Setup {
     pub master_key: Option<String>,
     /// Whether executions are recorded.
     pub records: Records,
+    /// What is kept of them besides, as an operator writes it.
+    pub retention: WrittenRetention,
     /// The host's time.
     pub clock: Clock,
     /// How many guests may run at the same time.
@@ -37,6 +39,7 @@ impl Setup {
             database: None,
             master_key: None,
             records: Records::Durable,
+            retention: WrittenRetention::default(),
             clock: Clock::system(),
             max_concurrent_calls: None,
             limits: NeighbourLimits::NONE,
@@ -80,6 +83,7 @@ impl TestHost {
             allow_private_network: Some(setup.private_networks),
             max_concurrent_calls: setup.max_concurrent_calls,
             limits: Some(setup.limits),
+            records: Some(setup.retention),
             ..ConfigFile::default()
         };
         let environment = Environment {

@@ -12,13 +12,12 @@ use sqlx::AssertSqlSafe;
 
 use super::super::Kind;
 use super::super::audit::{bind_end, push_end};
-use super::{
-    INSERT_COLUMNS, Job, OUTCOME_COLUMNS, Updated, Writer, Written, acts, bind_outcome, bind_start, insert_sql,
-    outcome_sql,
-};
+use super::statements::{Begins, Ends, Row, Texts, bind_all};
+use super::{Job, Updated, Writer, Written, acts};
 use crate::model::{ExecutionId, ExecutionStatus, ProjectId};
 
-/// Jobs in such a batch. In larger ones the trips are shared by many, and each size is two texts to keep prepared.
+/// Jobs in such a batch. In larger ones the trips are shared by many, and each size is two texts to keep prepared, or
+/// four where bodies are kept of some calls.
 const MAX_JOBS: usize = 4;
 
 /// Executions of which project and component are remembered while they run: more than run at once. Each is some two
@@ -27,9 +26,9 @@ const MAX_RUNNING: usize = 16_384;
 
 /// What small batches need.
 pub(super) struct Small {
-    /// The text for `n` jobs at `n - 1`; none on PostgreSQL.
-    starts: Vec<Arc<str>>,
-    outcomes: Vec<Arc<str>>,
+    /// None on PostgreSQL.
+    starts: Texts,
+    outcomes: Texts,
     /// What this host began: the chain tells the component with the outcome.
     running: Mutex<HashMap<ExecutionId, (ProjectId, String)>>,
     /// Whether somebody wanted to hear how executions end when it was last asked. If so, the usual way is taken at once;
@@ -43,17 +42,9 @@ impl Small {
             Kind::Sqlite => MAX_JOBS,
             Kind::Postgres => 0,
         };
-        let texts = |of_rows: fn(usize) -> String, columns: usize| {
-            let text = |rows| {
-                let mut sql = format!("BEGIN IMMEDIATE; {}", of_rows(rows));
-                push_end(&mut sql, rows * columns + 1, rows);
-                sql.into()
-            };
-            (1..=most).map(text).collect()
-        };
         Self {
-            starts: texts(insert_sql, INSERT_COLUMNS),
-            outcomes: texts(outcome_sql, OUTCOME_COLUMNS + 1),
+            starts: Texts::new(most, text_of::<Begins<'_>>),
+            outcomes: Texts::new(most, text_of::<Ends<'_>>),
             running: Mutex::default(),
             heard: AtomicBool::new(false),
         }
@@ -61,7 +52,7 @@ impl Small {
 
     /// Remembers what of a batch runs now and whether somebody heard how executions ended, and forgets what has ended.
     pub(super) fn committed(&self, batch: &[Job], told: bool) {
-        if self.starts.is_empty() {
+        if self.starts.get(1, false).is_none() {
             return;
         }
         if batch.iter().any(ends) {
@@ -106,22 +97,32 @@ impl Writer {
     /// Writes a batch of a few starts, or of a few outcomes, with its audit rows. `None` if it is not such a batch, or
     /// anything went wrong: then nothing was written.
     pub(super) async fn in_one_trip(&self, batch: &[Job]) -> Option<Written> {
-        let at = batch.len().checked_sub(1)?;
-        let starts = batch.iter().all(|job| matches!(job, Job::Start { once: None, .. }));
-        let sql = if starts { self.small.starts.get(at)? } else { self.small.outcomes.get(at)? };
+        let mut starts: Vec<Begins<'_>> = Vec::new();
+        let mut outcomes: Vec<Ends<'_>> = Vec::new();
+        for job in batch {
+            match job {
+                Job::Start { execution, host, once: None, kept, .. } => {
+                    starts.push(Begins { execution, host, kept: kept.as_deref() });
+                }
+                Job::Outcome { execution, outcome, .. } => outcomes.push(Ends { execution, outcome }),
+                Job::Start { .. } | Job::Act { .. } => return None,
+            }
+        }
         let ends = batch.iter().any(ends);
         if ends && self.small.heard.load(Ordering::Relaxed) {
             return None;
         }
-        let updated = if starts { Updated::new() } else { self.small.ending(batch)? };
+        let (sql, updated) = match (starts.as_slice(), outcomes.as_slice()) {
+            (starts, []) => (self.small.starts.get(starts.len(), with_bodies(starts)?)?, Updated::new()),
+            ([], ends) => (self.small.outcomes.get(ends.len(), with_bodies(ends)?)?, self.small.ending(batch)?),
+            _ => return None,
+        };
         let written = Written { updated, taken: HashSet::new(), heard: Vec::new() };
         let acts = acts(batch, &written);
         let (head, entries) = self.ledger.planned(&acts)?;
-        let query = batch.iter().fold(sqlx::query(AssertSqlSafe(Arc::clone(sql))), |query, job| match job {
-            Job::Start { execution, host, .. } => bind_start(query, execution, host),
-            Job::Outcome { execution, outcome, .. } => bind_outcome(query, execution, outcome),
-            Job::Act { .. } => query,
-        });
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(sql)));
+        let query = bind_all(query, &starts, starts.iter().any(Row::has_body));
+        let query = bind_all(query, &outcomes, outcomes.iter().any(Row::has_body));
         let mut connection = self.pool.acquire().await.ok()?;
         let query = bind_end(query, batch.len(), ends, head, &entries);
         if query.execute(&mut *connection).await.is_err() {
@@ -142,4 +143,17 @@ fn ends(job: &Job) -> bool {
         Job::Outcome { .. } => true,
         Job::Act { .. } => false,
     }
+}
+
+/// The text for so many rows: only its statement before the last but two counts, which is that of executions.
+fn text_of<R: Row>(rows: usize, with_bodies: bool) -> String {
+    let mut sql = format!("BEGIN IMMEDIATE; {}", R::text(Kind::Sqlite, rows, with_bodies));
+    push_end(&mut sql, rows * R::columns(with_bodies) + 1, rows);
+    sql
+}
+
+/// Whether something is kept of each of these calls, or of none; `None` if it is of some.
+fn with_bodies<R: Row>(rows: &[R]) -> Option<bool> {
+    let first = rows.first()?.has_body();
+    rows.iter().all(|row| row.has_body() == first).then_some(first)
 }

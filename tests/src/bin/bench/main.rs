@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use gloveport::config::Records;
+use gloveport::config::{KeepBodies, Records};
 use load::{Shot, measure};
 use report::Report;
 
@@ -76,16 +76,18 @@ async fn bench(options: &Options) -> Result<(), String> {
         body: Some(Bytes::from_static(b"{\"identifier\":\"ada\",\"input\":{}}")),
     };
     let upstream = format!("http://{upstream}");
-    let recorded = sealed::start(&upstream, CREDENTIAL, Records::Durable).await?;
-    let unrecorded = sealed::start(&upstream, CREDENTIAL, Records::Off).await?;
-    let governed = sealed::start(&upstream, CREDENTIAL, Records::Off).await?;
+    let recorded = sealed::start(&upstream, CREDENTIAL, Records::Durable, KeepBodies::All).await?;
+    let lean = sealed::start(&upstream, CREDENTIAL, Records::Durable, KeepBodies::Waiting).await?;
+    let unrecorded = sealed::start(&upstream, CREDENTIAL, Records::Off, KeepBodies::None).await?;
+    let governed = sealed::start(&upstream, CREDENTIAL, Records::Off, KeepBodies::None).await?;
     sealed::add_rules(&governed, 100).await?;
-    let (tool, tool_unrecorded) = (sealed::shot(&recorded), sealed::shot(&unrecorded));
+    let (tool, tool_lean, tool_unrecorded) = (sealed::shot(&recorded), sealed::shot(&lean), sealed::shot(&unrecorded));
     let tool_governed = sealed::shot(&governed);
     let shots = [
         ("null route", &null),
         ("native pass-through", &call),
         ("tool call", &tool),
+        ("tool call, no bodies", &tool_lean),
         ("tool call, records off", &tool_unrecorded),
         ("tool call, records off, 100 rules", &tool_governed),
     ];
@@ -101,6 +103,7 @@ async fn bench(options: &Options) -> Result<(), String> {
     }
     report.compare("tool/native", "tool call", "native pass-through");
     report.compare("tool with records off/native", "tool call, records off", "native pass-through");
+    report.compare("bodies kept/not kept", "tool call", "tool call, no bodies");
     report.compare("100 rules/no rules", "tool call, records off, 100 rules", "tool call, records off");
     report.compare("native/null", "native pass-through", "null route");
     eprintln!("measuring: one instance, one thread");

@@ -1,20 +1,26 @@
 //! The host under measurement: the real server, with the connector `github` and one account.
 
 use bytes::Bytes;
-use gloveport::config::Records;
+use gloveport::config::{KeepBodies, Records, WrittenRetention};
 use gloveport_tests::host::{ADMIN_KEY, Setup, TestHost};
 use serde_json::json;
 
 use crate::load::Shot;
 
-/// Starts a host with or without records, and connects a user at the upstream.
+/// Starts a host with or without records and the bodies of calls, and connects a user at the upstream.
 ///
 /// # Errors
 ///
 /// When the account is not connected.
-pub(crate) async fn start(upstream: &str, credential: &str, records: Records) -> Result<TestHost, String> {
+pub(crate) async fn start(
+    upstream: &str,
+    credential: &str,
+    records: Records,
+    bodies: KeepBodies,
+) -> Result<TestHost, String> {
+    let retention = WrittenRetention { bodies: Some(bodies), ..WrittenRetention::default() };
     // A log in memory, down to the last detail, is not what an operator runs.
-    let host = TestHost::with(Setup { records, captures_log: false, ..Setup::usual() }).await;
+    let host = TestHost::with(Setup { records, retention, captures_log: false, ..Setup::usual() }).await;
     let installed = host.install("github").await;
     let field = installed["auth"][0]["fields"][0]["name"].as_str().ok_or("github asks for no credential")?;
     host.connection("github", upstream).await;
