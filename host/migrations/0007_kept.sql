@@ -5,8 +5,9 @@
 ALTER TABLE execution_bodies ADD COLUMN input_seen TEXT;
 -- The same of the output.
 ALTER TABLE execution_bodies ADD COLUMN output_seen TEXT;
--- 1 where whoever asked got only an identifier, and comes for the output.
-ALTER TABLE execution_bodies ADD COLUMN to_collect BIGINT NOT NULL DEFAULT 1;
+-- Whether whoever asked got only an identifier, and comes for the output; none in rows from before there was the question,
+-- which were of such calls only.
+ALTER TABLE execution_bodies ADD COLUMN to_collect BIGINT;
 
 -- For each filter of the list of executions; those of the first migration serve the others.
 CREATE INDEX executions_by_status ON executions (project, status, id);

@@ -11,6 +11,7 @@ mod cli;
 mod compiled;
 mod connectors;
 mod credentials;
+mod crossings;
 mod custom_actions;
 mod demo;
 mod documented;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::resolve::Resolved;
-use super::seen::{Eyes, SeenInput};
+use super::seen::{Eyes, SeenInput, nothing};
 use super::{CallRequest, Host, faults};
 use crate::config::{KeepBodies, Records};
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, ProjectId, Role, Tool};
@@ -93,6 +93,8 @@ pub(super) struct Came<'a> {
     pub(super) journal: Option<&'a Journal>,
     /// What it answered, if it did.
     pub(super) data: Option<&'a str>,
+    /// Whether the tool's schema marks some of its output, and a modifier changed that: the marked may be anywhere.
+    pub(super) displaced: bool,
 }
 
 impl Keeping {
@@ -136,7 +138,8 @@ impl Keeping {
     ) -> Option<KeptEnd> {
         let Self { eyes, to_collect } = self;
         let sealed = sealing(host, execution).and_then(|seal| {
-            let output_seen = came.data.and_then(|data| Some(eyes.as_ref()?.output(tool, data)));
+            let seen = |eyes: &Eyes, data| if came.displaced { Some(nothing()) } else { eyes.output(tool, data) };
+            let output_seen = came.data.and_then(|data| Some(seen(eyes.as_ref()?, data)));
             Ok(KeptEnd {
                 journal: came.journal.map(|journal| seal(part::JOURNAL, &journal.to_bytes())).transpose()?,
                 output: came.data.map(|data| seal(part::OUTPUT, data.as_bytes())).transpose()?,

@@ -14,7 +14,7 @@ use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
     Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, modifiers, once, outcome, pause,
-    record, simulated, timeline, wait,
+    record, seen, simulated, timeline, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
@@ -146,12 +146,15 @@ async fn told(
     result: Result<String, Fault>,
     (report, timeline): (Option<&Report>, Option<String>),
 ) -> Result<Reply, Failed> {
+    let tool = Some(&resolved.tool().tool);
+    let marked = keeping.is_some() && result.as_ref().is_ok_and(|data| seen::is_marked(tool, data));
+    let before = if marked { result.as_ref().ok().cloned() } else { None };
     let result = modifiers::after(host, request, resolved, execution, result).await;
     let came = Came {
         journal: report.and_then(|report| report.journal.as_ref()),
         data: result.as_ref().ok().map(String::as_str),
+        displaced: before.is_some_and(|before| result.as_ref().is_ok_and(|data| *data != before)),
     };
-    let tool = Some(&resolved.tool().tool);
     let bodies = keeping.as_ref().and_then(|keeping| keeping.end(host, request, (execution, tool), came));
     ended(host, request, execution, result, (report, timeline, bodies), *started).await
 }

@@ -68,7 +68,18 @@ impl Eyes {
 
 /// A credential may be a number to JSON, or reach over the end of a text: then all of it goes.
 fn still_json(text: String) -> String {
-    if serde_json::from_str::<&RawValue>(&text).is_ok() { text } else { Value::from(marks::MARK).to_string() }
+    if serde_json::from_str::<&RawValue>(&text).is_ok() { text } else { nothing() }
+}
+
+/// What stands in place of all of a text.
+pub(super) fn nothing() -> String {
+    Value::from(marks::MARK).to_string()
+}
+
+/// Whether a tool's schema marks anything in its output.
+pub(super) fn is_marked(tool: Option<&Tool>, data: &str) -> bool {
+    let schema = tool.and_then(|tool| tool.output_schema.as_deref());
+    schema.is_some_and(|schema| marks::hidden(schema, data).is_some())
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl Store {
                 output: columns.maybe_text()?,
                 input_seen: columns.maybe_text()?,
                 output_seen: columns.maybe_text()?,
-                to_collect: columns.flag()?,
+                to_collect: columns.maybe_number()? != Some(0),
             })
         })
         .transpose()
