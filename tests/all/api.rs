@@ -18,6 +18,7 @@ mod durability;
 mod github;
 mod install;
 mod kill_sweep;
+mod matrix;
 mod metrics;
 mod modified;
 mod modifier_components;
