@@ -9,6 +9,10 @@ use tokio::sync::oneshot;
 
 use super::{ADMIN_KEY, Running, TestHost, log};
 
+/// Guests that a test's host may run at the same time. As many as a host allows by itself reserve 24 TiB of address space,
+/// and many hosts live in the tests' one process.
+const CALLS: u32 = 64;
+
 /// What a test may choose of its host.
 #[derive(Debug)]
 pub struct Setup {
@@ -31,14 +35,14 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// SQLite, durable records, the system's clock, as many calls as the host allows by itself.
+    /// SQLite, durable records, the system's clock, 64 calls at once.
     pub fn usual() -> Self {
         Self {
             database: None,
             master_key: None,
             records: Records::Durable,
             clock: Clock::system(),
-            max_concurrent_calls: None,
+            max_concurrent_calls: Some(CALLS),
             limits: NeighbourLimits::NONE,
             private_networks: vec!["127.0.0.0/8".into()],
             captures_log: true,

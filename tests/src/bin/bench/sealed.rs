@@ -14,7 +14,8 @@ use crate::load::Shot;
 /// When the account is not connected.
 pub(crate) async fn start(upstream: &str, credential: &str, records: Records) -> Result<TestHost, String> {
     // A log in memory, down to the last detail, is not what an operator runs.
-    let host = TestHost::with(Setup { records, captures_log: false, ..Setup::usual() }).await;
+    let host =
+        TestHost::with(Setup { records, captures_log: false, max_concurrent_calls: None, ..Setup::usual() }).await;
     let installed = host.install("github").await;
     let field = installed["auth"][0]["fields"][0]["name"].as_str().ok_or("github asks for no credential")?;
     host.connection("github", upstream).await;
