@@ -140,9 +140,13 @@ pub async fn answer(host: &Host, caller: &Caller, execution: &Execution, input: 
     Ok(())
 }
 
-/// Goes on with all calls whose own calls have ended. Of several hosts one takes each.
-pub(super) async fn wake(host: &Host) {
-    let ready = match host.store.ready_parents().await {
+/// Goes on with calls whose own calls have ended: with all, or with those that wait for this one. Of several hosts one
+/// takes each; one that stops leaves them to the others, or to its next start.
+pub(super) async fn wake(host: &Host, child: Option<&ExecutionId>) {
+    if host.is_draining() {
+        return;
+    }
+    let ready = match host.store.ready_parents(child).await {
         Ok(ready) => ready,
         Err(error) => {
             tracing::warn!(%error, "calls that wait for their own could not be looked for");

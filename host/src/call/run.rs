@@ -165,9 +165,9 @@ async fn held(
         return wait::at_write(host, request, execution, asked, stop).await.map(Some);
     }
     let held = pause::paused(host, request, execution, report, timeline).await?;
-    if let Some(Held { waits_for: WaitsFor::Calls(_), .. }) = &held {
+    if let Some(Held { waits_for: WaitsFor::Calls(calls), .. }) = &held {
         // They may have ended before anybody could see that this one waits.
-        pause::wake(host).await;
+        pause::wake(host, calls.first()).await;
     }
     Ok(held)
 }
