@@ -19,6 +19,7 @@ mod durability;
 mod github;
 mod install;
 mod kill_sweep;
+mod matrix;
 mod metrics;
 mod modified;
 mod modifier_components;

@@ -90,7 +90,7 @@ pub async fn cancel(host: &Host, caller: &Caller, execution: Execution) -> Resul
                     stopped = true;
                     cancel_all(host, caller, &execution.project, &calls).await?;
                     // One that waits for this one goes on without its result.
-                    pause::wake(host).await;
+                    pause::wake(host, Some(&execution.id)).await;
                 }
             }
             ExecutionStatus::Started => {

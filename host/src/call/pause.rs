@@ -141,12 +141,13 @@ pub async fn answer(host: &Host, caller: &Caller, execution: &Execution, input: 
         )
     })?;
     let mut journal = kept::journal(host, execution).await?;
+    let answered = || conflict("the call was answered already, or its time is over: look at its record".into());
     let open = journal.entries.last_mut().filter(|entry| entry.reply == Reply::Pending(None));
-    open.ok_or_else(|| kept::unreadable(&execution.id))?.reply = Reply::Output(input.to_owned());
+    open.ok_or_else(answered)?.reply = Reply::Output(input.to_owned());
     let sealed = kept::seal(host, &execution.project, execution.id.as_str(), part::JOURNAL, &journal.to_bytes())?;
     let by = caller.by(host.clock.now());
     if !host.store.answer_input(&by, execution, &sealed, &host.host_id).await.map_err(faults::store)? {
-        return Err(conflict("the call was answered already, or its time is over: look at its record".into()));
+        return Err(answered());
     }
     FaultPoint::DecisionKept.pass();
     tracing::info!(execution = %execution.id, by = %caller.key, "a user answered");
@@ -154,9 +155,13 @@ pub async fn answer(host: &Host, caller: &Caller, execution: &Execution, input: 
     Ok(())
 }
 
-/// Goes on with all calls whose own calls have ended. Of several hosts one takes each.
-pub(super) async fn wake(host: &Host) {
-    let ready = match host.store.ready_parents().await {
+/// Goes on with calls whose own calls have ended: with all, or with those that wait for this one. Of several hosts one
+/// takes each; one that stops leaves them to the others, or to its next start.
+pub(super) async fn wake(host: &Host, child: Option<&ExecutionId>) {
+    if host.is_draining() {
+        return;
+    }
+    let ready = match host.store.ready_parents(child).await {
         Ok(ready) => ready,
         Err(error) => {
             tracing::warn!(%error, "calls that wait for their own could not be looked for");

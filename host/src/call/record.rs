@@ -176,7 +176,7 @@ pub(super) async fn finish(
     })?;
     if execution.parent.is_some() {
         // The call that it was made for may wait for it.
-        pause::wake(host).await;
+        pause::wake(host, Some(&execution.id)).await;
     }
     Ok(())
 }

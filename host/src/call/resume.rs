@@ -100,7 +100,7 @@ pub async fn decide(host: &Host, caller: &Caller, id: &ApprovalId, answer: Answe
         tracker.spawn(work.in_current_span());
     } else {
         // A call that waits for this one goes on without its result.
-        pause::wake(host).await;
+        pause::wake(host, Some(&approval.execution)).await;
     }
     let now = host.store.find_approval(&caller.project, id).await.map_err(faults::store)?;
     now.map(|(approval, _)| approval).ok_or_else(missing)

@@ -174,9 +174,9 @@ async fn held(
     }
     let at = asked.map(|asked| asked.ask.at);
     let held = pause::paused(host, request, (execution, resolved), at, (report, timeline)).await?;
-    if let Some(Held { waits_for: WaitsFor::Calls(_), .. }) = &held {
+    if let Some(Held { waits_for: WaitsFor::Calls(calls), .. }) = &held {
         // They may have ended before anybody could see that this one waits.
-        pause::wake(host).await;
+        pause::wake(host, calls.first()).await;
     }
     Ok(held)
 }

@@ -33,7 +33,7 @@ impl Host {
             Ok(expired) => tracing::info!(expired, "calls waited in vain for their users"),
             Err(error) => tracing::warn!(%error, "calls that wait for their users could not be expired"),
         }
-        pause::wake(self).await;
+        pause::wake(self, None).await;
         match self.store.forget_bodies(now).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "what was kept of ended calls is gone"),

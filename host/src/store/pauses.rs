@@ -118,14 +118,26 @@ impl Store {
         Ok(true)
     }
 
-    /// Calls that wait for calls of which none is left to wait for.
-    pub async fn ready_parents(&self) -> Result<Vec<(ProjectId, ExecutionId)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT project, parent FROM awaited_calls a WHERE NOT EXISTS (SELECT 1 FROM awaited_calls b \
-             JOIN executions e ON e.id = b.child WHERE b.parent = a.parent AND e.finished_at IS NULL) ORDER BY parent",
-        )
-        .fetch_all(self.read())
-        .await?;
+    /// Calls that wait for calls of which none is left to wait for: of all, or of those that wait for this one.
+    pub async fn ready_parents(
+        &self,
+        child: Option<&ExecutionId>,
+    ) -> Result<Vec<(ProjectId, ExecutionId)>, StoreError> {
+        macro_rules! ready {
+            ($of:literal) => {
+                concat!(
+                    "SELECT DISTINCT project, parent FROM awaited_calls a WHERE ",
+                    $of,
+                    " NOT EXISTS (SELECT 1 FROM awaited_calls b JOIN executions e ON e.id = b.child \
+                     WHERE b.parent = a.parent AND e.finished_at IS NULL) ORDER BY parent"
+                )
+            };
+        }
+        let query = match child {
+            None => sqlx::query(ready!("")),
+            Some(child) => sqlx::query(ready!("a.child = $1 AND")).bind(child.as_str()),
+        };
+        let rows = query.fetch_all(self.read()).await?;
         rows.iter()
             .map(|row| {
                 let mut columns = Columns::of(row);

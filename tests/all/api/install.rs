@@ -111,7 +111,8 @@ async fn imports_are_granted_or_the_component_is_refused() {
     for (query, status) in [
         ("?imports=http", 422),
         ("?imports=", 422),
-        ("?imports=http,account,log,clock,random,progress,tools", 400),
+        ("?imports=http,account,log,clock,random,progress,tools", 422),
+        ("?imports=http,account,log,clock,random,progress,dreams", 400),
         ("?imports=filesystem", 400),
         ("?imports=http&imports=log", 400),
         ("?import=http", 400),

@@ -44,7 +44,8 @@ async fn an_import_that_was_not_asked_for_is_not_granted() {
     let wasm = [("content-type", "application/wasm")];
     for (imports, status, reason) in [
         ("http,progress", 422, "import `progress` was granted, but its manifest does not ask for it"),
-        ("http,tools", 400, "there is no import `tools`"),
+        ("http,tools", 422, "import `tools` was granted, but its manifest does not ask for it"),
+        ("http,dreams", 400, "there is no import `dreams`"),
         ("", 422, "which was not granted"),
     ] {
         let path = format!("/v1/connectors?imports={imports}");

@@ -16,9 +16,13 @@ use crate::programs;
 /// A running child. It is killed when this is dropped.
 pub(super) struct Child {
     process: tokio::process::Child,
-    output: watch::Sender<Vec<u8>>,
+    output: watch::Sender<Streams>,
     pub(super) address: SocketAddr,
 }
+
+/// What came through each of a child's two streams. They are kept apart: a line of one may come in pieces, with one of
+/// the other in between.
+type Streams = [Vec<u8>; 2];
 
 impl Child {
     /// Starts the host on a data folder with more options, and waits until it says where it listens.
@@ -35,11 +39,11 @@ impl Child {
             .kill_on_drop(true)
             .spawn()
             .expect("the host's program starts");
-        let output = watch::Sender::new(Vec::new());
+        let output = watch::Sender::new(Streams::default());
         let mut said = output.subscribe();
         let streams = [
-            tokio::spawn(keep(process.stdout.take(), output.clone())),
-            tokio::spawn(keep(process.stderr.take(), output.clone())),
+            tokio::spawn(keep(process.stdout.take(), 0, output.clone())),
+            tokio::spawn(keep(process.stderr.take(), 1, output.clone())),
         ];
         let ended = async move {
             for stream in streams {
@@ -48,10 +52,10 @@ impl Child {
             }
         };
         tokio::select! {
-            _ = said.wait_for(|said| listening(said).is_some()) => {}
-            () = ended => panic!("the host ended: {}", String::from_utf8_lossy(&output.borrow())),
+            _ = said.wait_for(|said| said.iter().any(|said| listening(said).is_some())) => {}
+            () = ended => panic!("the host ended: {}", String::from_utf8_lossy(&output.borrow().concat())),
         }
-        let address = listening(&output.borrow()).expect("it was there a moment ago");
+        let address = output.borrow().iter().find_map(|said| listening(said)).expect("it was there a moment ago");
         Self { process, output, address }
     }
 
@@ -77,17 +81,17 @@ impl Child {
         self.process.wait().await.expect("an own child can be waited for").code()
     }
 
-    /// Everything that it wrote to both of its streams.
+    /// Everything that it wrote: to the one stream, then to the other.
     pub(super) fn output(&self) -> Vec<u8> {
-        self.output.borrow().clone()
+        self.output.borrow().concat()
     }
 }
 
-async fn keep(stream: Option<impl AsyncRead + Unpin>, output: watch::Sender<Vec<u8>>) {
+async fn keep(stream: Option<impl AsyncRead + Unpin>, at: usize, output: watch::Sender<Streams>) {
     let Some(mut stream) = stream else { return };
     let mut buffer = [0; 4096];
     while let Ok(n @ 1..) = stream.read(&mut buffer).await {
-        output.send_modify(|all| all.extend_from_slice(&buffer[..n]));
+        output.send_modify(|all| all[at].extend_from_slice(&buffer[..n]));
     }
 }
 

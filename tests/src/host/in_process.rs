@@ -9,6 +9,10 @@ use tokio::sync::oneshot;
 
 use super::{ADMIN_KEY, Running, TestHost, log};
 
+/// Guests that a test's host may run at the same time. As many as a host allows by itself reserve 24 TiB of address space,
+/// and many hosts live in the tests' one process.
+const CALLS: u32 = 64;
+
 /// What a test may choose of its host.
 #[derive(Debug)]
 pub struct Setup {
@@ -33,7 +37,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// SQLite, durable records, the system's clock, as many calls as the host allows by itself.
+    /// SQLite, durable records, the system's clock, 64 calls at once.
     pub fn usual() -> Self {
         Self {
             database: None,
@@ -41,7 +45,7 @@ impl Setup {
             records: Records::Durable,
             retention: WrittenRetention::default(),
             clock: Clock::system(),
-            max_concurrent_calls: None,
+            max_concurrent_calls: Some(CALLS),
             limits: NeighbourLimits::NONE,
             private_networks: vec!["127.0.0.0/8".into()],
             captures_log: true,

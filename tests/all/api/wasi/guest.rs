@@ -43,7 +43,7 @@ package wasi:cli@0.2.6 {
 ";
 
 /// The files of the contract.
-const CONTRACT: [&str; 9] = [
+const CONTRACT: [&str; 10] = [
     include_str!("../../../../wit/connector.wit"),
     include_str!("../../../../wit/types.wit"),
     include_str!("../../../../wit/http.wit"),
@@ -53,6 +53,7 @@ const CONTRACT: [&str; 9] = [
     include_str!("../../../../wit/random.wit"),
     include_str!("../../../../wit/progress.wit"),
     include_str!("../../../../wit/tools.wit"),
+    include_str!("../../../../wit/input.wit"),
 ];
 
 /// The component, with a manifest that wants these imports.

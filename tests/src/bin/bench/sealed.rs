@@ -20,7 +20,8 @@ pub(crate) async fn start(
 ) -> Result<TestHost, String> {
     let retention = WrittenRetention { bodies: Some(bodies), ..WrittenRetention::default() };
     // A log in memory, down to the last detail, is not what an operator runs.
-    let host = TestHost::with(Setup { records, retention, captures_log: false, ..Setup::usual() }).await;
+    let setup = Setup { records, retention, captures_log: false, max_concurrent_calls: None, ..Setup::usual() };
+    let host = TestHost::with(setup).await;
     let installed = host.install("github").await;
     let field = installed["auth"][0]["fields"][0]["name"].as_str().ok_or("github asks for no credential")?;
     host.connection("github", upstream).await;
