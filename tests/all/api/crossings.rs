@@ -98,11 +98,9 @@ async fn what_waits_is_kept_whole() {
         let call = json!({ "tool": "probe_fetch", "input": { "method": "POST", "target": "/x" } });
         let held = bed.host.execute("relay_all", "ada", &json!({ "calls": [call] })).await.expect(202);
         let inner = shown(bed.client(), &held["awaited"][0]).await;
-        let asking = bed.client().get("/v1/approvals?state=pending").await.expect(200)["items"][0].clone();
-        assert_eq!(inner["approval_id"], asking["id"], "{inner}");
-        // The admin's own key asked: another one decides.
+        // The key that asked cannot approve.
         let other = bed.host.caller("admin", "other").await;
-        let path = format!("/v1/approvals/{}/approve", asking["id"].as_str().unwrap());
+        let path = format!("/v1/approvals/{}/approve", inner["approval_id"].as_str().unwrap());
         other.post(&path, &json!({})).await.expect(200);
         let outer = record(bed.client(), &held["execution_id"]).await;
         let inner = record(bed.client(), &held["awaited"][0]).await;
@@ -151,7 +149,8 @@ async fn actions_without_a_tool_are_kept_and_judged() {
         assert_eq!(differing.len(), 1, "{said}");
         assert_eq!(differing[0]["execution_id"], edited["execution_id"], "{said}");
         rule(host.client(), "action_type == 'invoice.write_off'", &deny("no longer")).await;
-        assert_eq!(past(&host).await["counts"]["deny"], 2, "the rules before it come first");
+        let counts = past(&host).await["counts"].clone();
+        assert_eq!((&counts["deny"], &counts["ask_before"]), (&json!(3), &json!(1)), "the rules before it come first");
     }
 }
 
@@ -169,13 +168,13 @@ async fn simulated_calls_are_kept_and_judged_as_such() {
     demo(true).await;
     let before = bed.upstream.requests().len();
     let agent = bed.agent(None).await;
-    let input = json!({ "method": "POST", "target": "/x", "body": { "kind": "text", "text": "plain" } });
+    let input = json!({ "method": "POST", "target": "/x", "body": { "kind": "json", "text": "\"plain\"" } });
     let body = json!({ "identifier": "ada", "input": input });
     let done = agent.post("/v1/tools/probe_fetch/execute", &body).await.expect(200);
     let seen = shown(&agent, &done["execution_id"]).await;
     assert_eq!((&seen["simulated"], &seen["input"], &seen["output"]), (&json!(true), &input, &done["data"]), "{seen}");
     // A credential is not shown here either.
-    let stolen = json!({ "method": "POST", "target": "/x", "body": { "kind": "text", "text": canary.token() } });
+    let stolen = json!({ "method": "POST", "target": "/x", "body": { "kind": "json", "text": canary.token() } });
     let body = json!({ "identifier": "ada", "input": stolen });
     let done = agent.post("/v1/tools/probe_fetch/execute", &body).await;
     let id = done.json()["execution_id"].clone();
