@@ -36,6 +36,7 @@ mod projects;
 mod questions;
 mod records;
 mod refusals;
+mod results;
 mod simulated;
 mod steps;
 mod stripe;
