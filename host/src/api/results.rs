@@ -49,7 +49,7 @@ impl CutBody {
 #[utoipa::path(get, path = "/v1/executions/{id}/result", tag = "executions",
     params(("id" = String, Path), ("Range" = Option<String>, Header, description = "`bytes=FIRST-LAST`")),
     responses((status = 200, content_type = "application/json", body = serde_json::Value),
-        (status = 206, description = "The bytes that were asked for."), (status = 404, body = Problem),
+        (status = 206, content_type = "application/json", body = String), (status = 404, body = Problem),
         (status = 416, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn result(
     State(state): State<ApiState>,
