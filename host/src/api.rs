@@ -27,6 +27,7 @@ mod policies;
 mod problem;
 mod profiles;
 mod query_names;
+mod results;
 mod state;
 mod time;
 mod tools;
@@ -82,6 +83,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
         .routes(routes!(executions::cancel))
+        .routes(routes!(results::result))
         .routes(routes!(continuing::go_on))
         // Operators.
         .merge(

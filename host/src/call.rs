@@ -5,7 +5,7 @@ use std::time::Instant;
 use tracing::Instrument;
 
 use crate::config::FaultPoint;
-use crate::model::{AccountId, ApprovalId, Caller, Code, ExecutionId, Fault, Latency};
+use crate::model::{AccountId, ApprovalId, Caller, Code, ExecutionId, Fault, Latency, Timestamp};
 use crate::policy::At;
 use run::Attempt;
 use verdict::Verdict;
@@ -119,6 +119,8 @@ pub struct Answer {
     pub latency: Latency,
     /// Whether nothing left for it, because its connection is in demo mode.
     pub simulated: bool,
+    /// Until when whoever asked can fetch the data again; there if it is longer than answers are.
+    pub collect_until: Option<Timestamp>,
 }
 
 /// A call that waits.

@@ -38,6 +38,7 @@ mod projects;
 mod questions;
 mod records;
 mod refusals;
+mod results;
 mod simulated;
 mod steps;
 mod stripe;

@@ -10,9 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::continuing::WaitsForBody;
 use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
+use super::results::CutBody;
 use super::tools::{Timing, raw};
 use super::{ApiState, Problem, time};
-use crate::call;
+use crate::call::{self, SeenBodies};
 use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus, Role, Timestamp};
 use crate::store::ExecutionFilter;
 
@@ -70,6 +71,9 @@ pub(super) struct ExecutionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<serde_json::Value>)]
     data: Option<Box<RawValue>>,
+    /// There in place of `output` and `data` that are too long for an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<CutBody>,
     /// What happened, in order. Lists of executions leave it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     timeline: Option<Vec<EventBody>>,
@@ -198,8 +202,13 @@ pub(super) async fn show(
     }
     let mut body = body(&execution);
     body.waits_for = call::waits_for(host, &execution).await?.map(WaitsForBody::of).unwrap_or_default();
-    let kept = call::bodies(host, &caller, &execution).await?;
-    (body.input, body.output, body.data) = (kept.input.map(raw), kept.output.map(raw), kept.data.map(raw));
+    let SeenBodies { input, output, data } = call::bodies(host, &caller, &execution).await?;
+    let long = |text: &&String| text.len() > host.retention.answer_bytes;
+    let until = execution.finished_at.map(|at| at.plus(host.retention.bodies_for));
+    body.cut =
+        data.as_ref().or(output.as_ref()).filter(long).map(|text| CutBody::of(&state, &execution.id, text, until));
+    (body.output, body.data) = if body.cut.is_some() { (None, None) } else { (output.map(raw), data.map(raw)) };
+    body.input = input.map(raw);
     body.timeline = Some(call::timeline(host, &execution).await?.into_iter().map(event).collect());
     Ok(axum::Json(body))
 }
@@ -334,6 +343,7 @@ pub(super) fn body(execution: &Execution) -> ExecutionBody {
         input: None,
         output: None,
         data: None,
+        cut: None,
         timeline: None,
     }
 }

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::continuing::WaitsForBody;
 use super::extract::{Authenticated, Json, Path, Query};
 use super::page::{List, page};
+use super::results::CutBody;
 use super::{ApiState, Problem};
 use crate::call::{self, CallRequest, Reply, Visible, Wanted, visible_tools};
 use crate::catalog::InstalledTool;
@@ -102,9 +103,12 @@ pub(super) struct ExecuteResult {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     simulated: bool,
-    /// What the tool answered: any JSON.
+    /// What the tool answered: any JSON; null if it is longer than answers are.
     #[schema(value_type = serde_json::Value)]
     data: Box<RawValue>,
+    /// There in place of data that is too long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cut: Option<CutBody>,
     timing: Timing,
 }
 
@@ -215,11 +219,13 @@ pub(super) async fn execute(
         }
     };
     let latency = answer.latency;
+    let cut = answer.collect_until.map(|until| CutBody::of(&state, &answer.execution, &answer.data, Some(until)));
     let result = ExecuteResult {
         execution_id: answer.execution.to_string(),
         status: "succeeded",
         simulated: answer.simulated,
-        data: raw(answer.data),
+        data: if cut.is_some() { RawValue::NULL.to_owned() } else { raw(answer.data) },
+        cut,
         timing: Timing { total_us: latency.total_us, guest_us: latency.guest_us, upstream_us: latency.upstream_us },
     };
     Ok(axum::Json(result).into_response())

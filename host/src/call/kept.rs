@@ -137,6 +137,7 @@ impl Keeping {
         came: Came<'_>,
     ) -> Option<KeptEnd> {
         let Self { eyes, to_collect } = self;
+        let too_long = came.data.is_some_and(|data| is_too_long(host, data));
         let sealed = sealing(host, execution).and_then(|seal| {
             let seen = |eyes: &Eyes, data| if came.displaced { Some(nothing()) } else { eyes.output(tool, data) };
             let output_seen = came.data.and_then(|data| Some(seen(eyes.as_ref()?, data)));
@@ -148,12 +149,17 @@ impl Keeping {
                 output_seen: output_seen
                     .map(|hidden| hidden.map_or(Ok(String::new()), |hidden| seal(part::OUTPUT_SEEN, hidden.as_bytes())))
                     .transpose()?,
-                to_collect: *to_collect,
+                to_collect: *to_collect || too_long,
                 kept_until: host.clock.now().plus(host.retention.bodies_for),
             })
         });
         kept_or_told(execution, sealed)
     }
+}
+
+/// Whether an output is cut in an answer where it is kept.
+pub(super) fn is_too_long(host: &Host, data: &str) -> bool {
+    data.len() > host.retention.answer_bytes
 }
 
 /// What people may see of a call's input, as it is stored.

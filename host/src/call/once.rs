@@ -8,7 +8,7 @@ use super::limits::ANSWERS_KEPT;
 use super::{Answer, CallRequest, Failed, Held, Host, Reply, custom, faults, pause};
 use crate::config::{KeepBodies, Records};
 use crate::model::{
-    AccountId, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, InputError, Latency,
+    AccountId, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, InputError, Latency, Timestamp,
 };
 use crate::store::{KeptAnswer, Reservation, Reserved};
 
@@ -24,6 +24,9 @@ struct Kept {
     /// It is the output that is kept of the call anyway.
     #[serde(default)]
     in_output: bool,
+    /// Milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    collect_until: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,7 +83,7 @@ pub(super) fn kept(
     execution: &Execution,
     result: Result<&str, &Fault>,
     latency: Latency,
-    in_output: bool,
+    (in_output, collect_until): (bool, Option<Timestamp>),
 ) -> Option<KeptAnswer> {
     if host.retention.bodies == KeepBodies::None && result.is_ok() {
         return None;
@@ -91,6 +94,7 @@ pub(super) fn kept(
         data: result.ok().filter(|_| !in_output).map(str::to_owned),
         fault: result.err().map(KeptFault::of),
         in_output,
+        collect_until: collect_until.map(|until| until.0),
     };
     match kept::seal(host, &execution.project, execution.id.as_str(), part::ANSWER, &kept::written(&answer)) {
         Ok(sealed) => Some(KeptAnswer { sealed, until: host.clock.now().plus(ANSWERS_KEPT) }),
@@ -183,7 +187,13 @@ impl Kept {
         let (total_us, guest_us, upstream_us) = self.latency;
         let latency = Latency { total_us, guest_us, upstream_us };
         match (self.data, self.fault) {
-            (Some(data), None) => Ok(Ok(Reply::Done(Answer { execution, data, latency, simulated: self.simulated }))),
+            (Some(data), None) => Ok(Ok(Reply::Done(Answer {
+                execution,
+                data,
+                latency,
+                simulated: self.simulated,
+                collect_until: self.collect_until.map(Timestamp),
+            }))),
             (None, Some(fault)) => {
                 let fault = fault.read().ok_or_else(|| kept::unreadable(&execution))?;
                 Ok(Err(Failed { execution: Some(execution), fault }))

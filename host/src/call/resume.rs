@@ -151,7 +151,7 @@ pub(super) async fn go_on(host: &Host, project: &ProjectId, execution: &Executio
         Err(Failed { execution: None, fault }) => {
             let latency = Latency::default();
             // Whether it took a key is not known here; where it did not, there is no place for the answer.
-            let answer = once::kept(host, &execution, Err(&fault), latency, false);
+            let answer = once::kept(host, &execution, Err(&fault), latency, (false, None));
             let kept = record::Kept { timeline: None, answer, bodies: None };
             let recorded = record::finish(host, &execution, Err(&fault), None, latency, kept).await;
             Err(Failed { execution: Some(execution.id.clone()), fault: recorded.err().unwrap_or(fault) })

@@ -13,8 +13,8 @@ use super::pace::Places;
 use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
-    Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, modifiers, once, outcome, pause,
-    record, seen, simulated, timeline, wait,
+    Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, modifiers, once, outcome,
+    pause, record, seen, simulated, timeline, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
@@ -206,9 +206,13 @@ async fn ended(
     // What is told now is what is kept: whoever asks again gets the same answer to the last digit.
     let latency = latency(started, report);
     let keyed = request.idempotency_key.is_some();
+    let collect_until = match (&bodies, &result) {
+        (Some(bodies), Ok(data)) if kept::is_too_long(host, data) => Some(bodies.kept_until),
+        _ => None,
+    };
     let in_output = bodies.as_ref().is_some_and(|bodies| bodies.output.is_some());
     let told = result.as_ref().map(String::as_str);
-    let answer = keyed.then(|| once::kept(host, execution, told, latency, in_output)).flatten();
+    let answer = keyed.then(|| once::kept(host, execution, told, latency, (in_output, collect_until))).flatten();
     let span = tracing::debug_span!("record_outcome");
     let kept = record::Kept { timeline, answer, bodies };
     let recorded = record::finish(host, execution, result.as_ref().map(|_| ()), report, latency, kept);
@@ -217,7 +221,7 @@ async fn ended(
     host.figures.record.took(recording.elapsed());
     let Execution { id: execution, simulated, .. } = execution.clone();
     match (recorded, result) {
-        (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency, simulated })),
+        (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency, simulated, collect_until })),
         (Ok(()), Err(fault)) | (Err(fault), _) => Err(Failed { execution: Some(execution), fault }),
     }
 }

@@ -81,6 +81,13 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     if str_at(&answer.value, "/status") == "waiting" {
         return Ok(writeln!(session.err, "{id} waits {}", waits_for(&id, &answer.value))?);
     }
+    if answer.value.pointer("/cut").is_some() {
+        let bytes = text_at(&answer.value, "/cut/bytes");
+        return Ok(writeln!(
+            session.err,
+            "{id} succeeded with {bytes} bytes: fetch them with `gloveport execution result {id}`."
+        )?);
+    }
     let data = answer.value.pointer("/data").unwrap_or(&Value::Null);
     let text = serde_json::to_string_pretty(data).map_err(|error| CliError::Failed(error.to_string()))?;
     writeln!(session.out, "{text}")?;
@@ -145,6 +152,14 @@ mod tests {
             String::from_utf8(request.body).expect("text"),
             r#"{"identifier":"ada","connection":"w","account":"acc_1","input":{"big": 98765432109876543210.10},"timeout_ms":5000}"#
         );
+    }
+
+    #[tokio::test]
+    async fn a_result_that_was_cut_says_where_the_rest_is() {
+        let body = r#"{"execution_id": "exec_1", "status": "succeeded", "data": null, "cut": {"bytes": 2000000}}"#;
+        let ran = run_at(&Fake::answering(200, body).await, "call t", "").await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+        assert!(ran.err.contains("2000000 bytes") && ran.err.contains("execution result exec_1"), "{}", ran.err);
     }
 
     #[tokio::test]

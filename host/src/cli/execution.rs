@@ -31,6 +31,11 @@ enum Action {
         /// Its id, such as exec_….
         id: String,
     },
+    /// Fetch what an execution answered, whole: if it was too long for its answer, or nobody waited for it.
+    Result {
+        /// Its id, such as exec_….
+        id: String,
+    },
     /// Answer the question that an execution waits with.
     #[command(after_help = "Example:\n  gloveport execution continue exec_01K… --input '{\"code\": \"123456\"}'")]
     Continue {
@@ -100,6 +105,7 @@ const LINES: &[Column] = &[
     ("Input", "/input"),
     ("Output", "/output"),
     ("Answer", "/data"),
+    ("Cut", "/cut/bytes"),
     ("Started", "/started_at"),
     ("Finished", "/finished_at"),
     ("Timing", "/timing"),
@@ -132,6 +138,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
                 return Ok(writeln!(session.out, "{}", answer.text.trim_end())?);
             }
             Ok(write_list(session.out, LINES, &answer.value)?)
+        }
+        Action::Result { id } => {
+            let answer = client.get(&["v1", "executions", &id, "result"], &[]).await?;
+            Ok(writeln!(session.out, "{}", answer.text)?)
         }
         Action::Continue { id, input, input_file } => {
             let input = call::json(input.as_deref(), input_file.as_deref(), session)?;
@@ -192,6 +202,14 @@ exec_1  2026-01-31T00:00:00Z  github_x  ada         failed  upstream_error  upst
         let ran = run_at(&Fake::answering(200, kept).await, "execution show exec_1", "").await;
         assert!(ran.out.contains("Input         amount=5000.0000000000000000001\n"), "{}", ran.out);
         assert!(ran.out.contains("Output        [redacted]\n"), "{}", ran.out);
+    }
+
+    #[tokio::test]
+    async fn result_prints_what_there_is_and_nothing_else() {
+        let fake = Fake::answering(200, r#"{"n": 1.10}"#).await;
+        let ran = run_at(&fake, "execution result exec_1", "").await;
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "{\"n\": 1.10}\n", ""));
+        assert_eq!(fake.request().line(), "GET /v1/executions/exec_1/result");
     }
 
     #[tokio::test]

@@ -28,6 +28,8 @@ pub struct WrittenRetention {
     pub bodies_kept_days: Option<u32>,
     /// Whole days.
     pub executions_kept_days: Option<u32>,
+    /// Bytes of an output that is answered whole.
+    pub answer_bytes: Option<usize>,
 }
 
 /// What is kept of calls, and for how long.
@@ -39,6 +41,8 @@ pub struct Retention {
     pub bodies_for: Duration,
     /// How long records of calls that have ended are kept.
     pub executions_for: Duration,
+    /// An output that is longer is cut in the answer where it is kept: whoever asked fetches the rest.
+    pub answer_bytes: usize,
 }
 
 /// How long bodies are kept unless the operator says otherwise: whoever looks on any day of a week at all of the week
@@ -48,6 +52,16 @@ const BODIES_KEPT_DAYS: u32 = 14;
 /// How long records are kept unless the operator says otherwise: until the same month of the next year has been looked
 /// at. A record without its bodies is about a kilobyte.
 const EXECUTIONS_KEPT_DAYS: u32 = 400;
+
+/// An output of this length is answered whole unless the operator says otherwise: 1 MiB is more than any model reads at
+/// once, and a listing of thousands of items.
+const ANSWER_BYTES: usize = 1 << 20;
+
+/// The least that can be answered whole: shorter ones would be cut that are no trouble to anybody.
+const MIN_ANSWER_BYTES: usize = 1 << 10;
+
+/// The most: no connector may answer more (`runtime::limits::OUTPUT_BYTES`).
+const MAX_ANSWER_BYTES: usize = 8 << 20;
 
 /// The least: an idempotency key answers for a day, and what it answers with has to be there.
 const MIN_KEPT_DAYS: u32 = 1;
@@ -68,7 +82,13 @@ impl Retention {
             Some(days) => days,
             None => BODIES_KEPT_DAYS.min(executions),
         };
+        let answer_bytes = written.answer_bytes.unwrap_or(ANSWER_BYTES);
+        if !(MIN_ANSWER_BYTES..=MAX_ANSWER_BYTES).contains(&answer_bytes) {
+            let reason = format!("expected {MIN_ANSWER_BYTES} to {MAX_ANSWER_BYTES}");
+            return Err(ConfigError::Value { name: "answer_bytes", value: answer_bytes.to_string(), reason });
+        }
         Ok(Self {
+            answer_bytes,
             bodies: written.bodies.unwrap_or(KeepBodies::All),
             bodies_for: of_days(bodies),
             executions_for: of_days(executions),
@@ -103,10 +123,16 @@ mod tests {
     fn what_is_not_written_has_a_reason() {
         let usual = resolve("").unwrap();
         let (two_weeks, most) = (of_days(BODIES_KEPT_DAYS), of_days(EXECUTIONS_KEPT_DAYS));
-        assert_eq!(usual, Retention { bodies: KeepBodies::All, bodies_for: two_weeks, executions_for: most });
+        let whole = Retention {
+            bodies: KeepBodies::All,
+            bodies_for: two_weeks,
+            executions_for: most,
+            answer_bytes: ANSWER_BYTES,
+        };
+        assert_eq!(usual, whole);
         let week = resolve("bodies = \"waiting\"\nexecutions_kept_days = 7").unwrap();
         let seven = of_days(7);
-        assert_eq!(week, Retention { bodies: KeepBodies::Waiting, bodies_for: seven, executions_for: seven });
+        assert_eq!(week, Retention { bodies: KeepBodies::Waiting, bodies_for: seven, executions_for: seven, ..whole });
         assert_eq!(resolve("bodies = \"none\"").unwrap().bodies, KeepBodies::None);
     }
 
@@ -117,6 +143,8 @@ mod tests {
             ("bodies = \"All\"", "All"),
             ("bodies = true", "bodies"),
             ("body = \"all\"", "body"),
+            ("answer_bytes = 1023", "answer_bytes"),
+            ("answer_bytes = 8388609", "answer_bytes"),
             ("bodies_kept_days = 0", "bodies_kept_days"),
             ("bodies_kept_days = -1", "-1"),
             ("bodies_kept_days = 3661", "bodies_kept_days"),

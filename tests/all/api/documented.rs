@@ -75,7 +75,8 @@ impl Document {
         let name = if media == "application/problem+json" { "application/json" } else { &media };
         let schema = content.get(&media).or_else(|| content.get(name));
         let schema = schema.unwrap_or_else(|| panic!("{label}: {media} is not documented: {content:?}"));
-        if media.ends_with("json") {
+        // A part of a JSON text is none.
+        if media.ends_with("json") && answer.status != 206 {
             let errors: Vec<_> = self.validator(&schema["schema"]).iter_errors(&answer.json()).map(said).collect();
             assert!(errors.is_empty(), "{label} {}: {errors:#?}\n{}", answer.status, answer.json());
         }

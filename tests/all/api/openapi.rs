@@ -67,6 +67,7 @@ async fn the_document_is_complete() {
     GET /v1/connectors/{name}
     GET /v1/executions
     GET /v1/executions/{id}
+    GET /v1/executions/{id}/result
     GET /v1/keys
     GET /v1/modifiers
     GET /v1/modifiers/{name}

@@ -283,7 +283,8 @@ async fn a_wait_ends_when_an_approval_expires() {
 #[tokio::test]
 async fn records_go_when_their_time_is_over() {
     let clock = Clock::manual(Timestamp(1_800_000_000_000));
-    let retention = WrittenRetention { bodies_kept_days: Some(2), executions_kept_days: Some(5), bodies: None };
+    let retention =
+        WrittenRetention { bodies_kept_days: Some(2), executions_kept_days: Some(5), ..WrittenRetention::default() };
     let bed = Bed::with(Setup { clock: clock.clone(), retention, ..Setup::usual() }).await;
     bed.connect("ada").await;
     let day = Duration::from_secs(24 * 60 * 60);
