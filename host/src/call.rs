@@ -243,6 +243,6 @@ async fn governed(
             return Err(Failed { execution, fault });
         }
     };
-    let places = host.pace.places(&resolved, request.nesting.as_ref(), timeout).await?;
+    let places = host.pace.places(&resolved, request.nesting.as_ref(), pace::Patience::of_a_new_one(timeout)).await?;
     run::run(host, caller, request, resolved, Attempt { places, ..attempt }, started).await
 }

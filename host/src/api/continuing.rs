@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -59,12 +59,18 @@ impl WaitsForBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct ContinueBody {
     /// The user's answer, as the schema of the question has it.
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<serde_json::Value>)]
     input: Option<Box<RawValue>>,
     /// For a call that waits for approval: `approve` or `reject`. As on the approval itself, the key that asked cannot.
     decision: Option<String>,
     /// Why it was rejected; the agent reads it.
     reason: Option<String>,
+}
+
+/// A `null` that is there is an answer.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Gives a call that waits what it waits for: its user's answer, or a decision on its approval. It goes on by itself;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::CANCEL_PATIENCE;
-use super::nested::Nesting;
+use super::nested::{Nesting, Waiting};
 use super::{Host, faults, pause};
-use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, ProjectId};
+use crate::model::{By, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, ProjectId};
 
 /// The calls that this host runs now, and how to stop each.
 #[derive(Debug, Default)]
@@ -19,25 +19,41 @@ pub struct Stoppable(Mutex<HashMap<ExecutionId, Tokens>>);
 struct Tokens {
     stop: CancellationToken,
     ended: CancellationToken,
-    /// Tells one run of a call from another.
-    run: Arc<()>,
+    /// Tells one run of a call from another, and has the calls that it made and that wait.
+    inner: Waiting,
 }
 
 /// A call on the list; it leaves it when this is dropped, after its outcome was recorded.
 pub(super) struct Entered {
     host: Host,
+    project: ProjectId,
     execution: ExecutionId,
     tokens: Tokens,
 }
 
 impl Entered {
     /// Puts a call on the list.
-    pub(super) fn new(host: &Host, execution: &ExecutionId, nesting: Option<&Nesting>) -> Self {
+    pub(super) fn new(host: &Host, of: &Execution, nesting: Option<&Nesting>) -> Self {
+        let (project, execution) = (of.project.clone(), of.id.clone());
         // A call that another one makes stops with it.
         let stop = nesting.map(|nesting| nesting.stop.child_token()).unwrap_or_default();
         let tokens = Tokens { stop, ..Tokens::default() };
         host.stoppable.list().insert(execution.clone(), tokens.clone());
-        Self { host: host.clone(), execution: execution.clone(), tokens }
+        Self { host: host.clone(), project, execution, tokens }
+    }
+
+    /// Where the calls that it makes are noted if they wait.
+    pub(super) fn inner(&self) -> Waiting {
+        Arc::clone(&self.tokens.inner)
+    }
+
+    /// Stops the calls that it made, those that wait among them: it has come to nothing, and nobody waits for them.
+    pub(super) async fn abandon(&self) {
+        self.tokens.stop.cancel();
+        let waiting = std::mem::take(&mut *self.tokens.inner.lock().unwrap_or_else(PoisonError::into_inner));
+        for inner in &waiting {
+            end_waiting(&self.host, &self.project, inner).await;
+        }
     }
 
     /// Tells when the call has to stop.
@@ -50,7 +66,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let mut list = self.host.stoppable.list();
         // A call that waited may be going on already, under tokens of its own.
-        if list.get(&self.execution).is_some_and(|tokens| Arc::ptr_eq(&tokens.run, &self.tokens.run)) {
+        if list.get(&self.execution).is_some_and(|tokens| Arc::ptr_eq(&tokens.inner, &self.tokens.inner)) {
             list.remove(&self.execution);
         }
         drop(list);
@@ -65,6 +81,15 @@ impl Stoppable {
 
     fn tokens(&self, execution: &ExecutionId) -> Option<Tokens> {
         self.list().get(execution).cloned()
+    }
+}
+
+/// Ends an inner call that waits, if it still does.
+pub(super) async fn end_waiting(host: &Host, project: &ProjectId, execution: &ExecutionId) {
+    match host.store.cancel_waiting(&By::host(host.clock.now()), project, execution).await {
+        Ok(true) => tracing::info!(%execution, "a call that waited ended with the one that it was made for"),
+        Ok(false) => {}
+        Err(error) => tracing::error!(%execution, %error, "a call that nobody waits for could not be ended"),
     }
 }
 

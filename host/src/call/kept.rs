@@ -35,6 +35,9 @@ pub(super) struct KeptRequest {
     /// Whether its next write has to be approved; of a call that stopped at something else.
     #[serde(default)]
     pub(super) asks: bool,
+    /// Whether a person has approved it, or a write of it.
+    #[serde(default)]
+    pub(super) approved: bool,
     /// How many calls it was made for.
     #[serde(default)]
     pub(super) depth: usize,
@@ -53,9 +56,11 @@ impl KeptRequest {
         Self {
             tool: request.tool.clone(),
             input: request.input.clone(),
-            timeout_ms: request.timeout_ms,
+            // What was left of its parent's time when it was made says nothing about the day on which it goes on.
+            timeout_ms: request.timeout_ms.filter(|_| request.nesting.is_none()),
             idempotency_key: request.idempotency_key.clone(),
             asks: false,
+            approved: false,
             depth: request.depth(),
             unmodified: request.unmodified,
             given_input: request.given_input.clone(),

@@ -1,13 +1,19 @@
 //! Calls that a call makes: the same path for them as for all others, bounded in depth, in number and in time.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::cancel::{self, Entered};
 use super::resolve::Resolved;
 use super::{CallRequest, Host, Reply, call};
 use crate::model::{AccountId, Caller, Code, ConnectionId, ExecutionId, Fault, InputError};
 use crate::runtime::{Failure, Invocation, Nested, NestedFault, Tools};
+
+/// Calls that one call has made and that wait.
+pub(super) type Waiting = Arc<Mutex<Vec<ExecutionId>>>;
 
 /// Which call another one is made for.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +22,8 @@ pub struct Nesting {
     pub(super) depth: usize,
     /// Stops with the call above.
     pub(super) stop: CancellationToken,
+    /// Where the call above notes which of its calls wait.
+    waiting: Waiting,
     /// The connections on which the calls above hold places: it needs none there, and might wait for its own parent.
     pub(super) connections: Vec<ConnectionId>,
 }
@@ -24,6 +32,11 @@ impl Nesting {
     /// Of a call that went on after it had waited: nothing above it runs.
     pub(super) fn alone(depth: usize) -> Option<Self> {
         (depth > 0).then(|| Self { depth, ..Self::default() })
+    }
+
+    /// Whether a call above it runs, and holds its places.
+    pub(super) fn is_held(&self) -> bool {
+        !self.connections.is_empty()
     }
 }
 
@@ -41,13 +54,13 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// For a call that has to end at `deadline` and stops with `stop`.
+    /// For a call that has to end at `deadline`.
     pub(super) fn new(
         host: &Host,
         caller: &Caller,
         request: &CallRequest,
         resolved: &Resolved,
-        (parent, deadline, stop): (&ExecutionId, Instant, &CancellationToken),
+        (parent, deadline, entered): (&ExecutionId, Instant, &Entered),
     ) -> Self {
         let above = request.nesting.as_ref();
         let mut connections = above.map(|above| above.connections.clone()).unwrap_or_default();
@@ -59,7 +72,12 @@ impl Children {
             identifier: resolved.context.account.identifier.clone(),
             chat_id: request.chat_id.clone(),
             trigger_type: request.trigger_type.clone(),
-            nesting: Nesting { depth: above.map_or(0, |above| above.depth) + 1, stop: stop.clone(), connections },
+            nesting: Nesting {
+                depth: above.map_or(0, |above| above.depth) + 1,
+                stop: entered.stop().clone(),
+                waiting: entered.inner(),
+                connections,
+            },
             deadline,
         }
     }
@@ -91,9 +109,22 @@ impl Children {
         };
         match call(&self.host, &self.caller, request).await {
             Ok(Reply::Done(answer)) => Nested::Done(Ok(answer.data)),
-            Ok(Reply::Waiting(held)) => Nested::Waits(held.execution),
+            Ok(Reply::Waiting(held)) => {
+                self.nesting.note_waiting(&self.host, &self.caller, &held.execution).await;
+                Nested::Waits(held.execution)
+            }
             Ok(Reply::Started(execution)) => Nested::Waits(execution),
             Err(failed) => Nested::Done(Err(told(&failed.fault))),
+        }
+    }
+}
+
+impl Nesting {
+    /// Notes for the call above that an inner one waits; ends that at once if the one above has ended meanwhile.
+    async fn note_waiting(&self, host: &Host, caller: &Caller, execution: &ExecutionId) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(execution.clone());
+        if self.stop.is_cancelled() {
+            cancel::end_waiting(host, &caller.project, execution).await;
         }
     }
 }

@@ -60,7 +60,11 @@ pub(super) fn status(result: Result<(), &Fault>, report: Option<&Report>) -> Exe
 
 fn cancelled(report: &Report) -> String {
     match (report.open_writes, report.requests) {
-        (0, 0) => "the call was cancelled before anything was sent".into(),
+        (0, 0) if report.calls == 0 => "the call was cancelled before anything was sent".into(),
+        (0, 0) => {
+            "the call was cancelled; the tools that it called have records of their own, and what they did stays done"
+                .into()
+        }
         (0, requests) => format!(
             "the call was cancelled; {requests} requests had been sent and were answered or only read. What they did \
              stays done"

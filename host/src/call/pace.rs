@@ -23,6 +23,29 @@ use crate::model::{Caller, Clock, Code, ConnectionId, Culprit, Fault, KeyId, Pro
 /// no is better.
 const WAITING_PER_RUNNING: u32 = 8;
 
+/// How long an inner call waits for a place on another connection than those on which the calls above it have theirs.
+const INNER_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How a call waits for its places.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    time: Duration,
+    /// However many wait already: it has begun, and a no would end it for good.
+    in_any_case: bool,
+}
+
+impl Patience {
+    /// Of a call that somebody has just asked for.
+    pub(super) fn of_a_new_one(time: Duration) -> Self {
+        Self { time, in_any_case: false }
+    }
+
+    /// Of a call that waited, and of which a part may be done.
+    pub(super) fn of_one_that_goes_on(time: Duration) -> Self {
+        Self { time, in_any_case: true }
+    }
+}
+
 /// All limits between callers.
 pub struct Pace {
     clock: Clock,
@@ -101,8 +124,12 @@ impl Pace {
         &self,
         resolved: &Resolved,
         nesting: Option<&Nesting>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<Places, Fault> {
+        let held_above = nesting.is_some_and(Nesting::is_held);
+        // The call above holds places while this one waits: two such would wait for each other's.
+        let patience =
+            if held_above { Patience { time: patience.time.min(INNER_PATIENCE), ..patience } } else { patience };
         let mut held = Vec::new();
         let connection = &resolved.context.connection;
         let above = nesting.is_some_and(|nesting| nesting.connections.contains(&connection.id));
@@ -110,7 +137,7 @@ impl Pace {
         if let Some(slots) = self.connection_slots.as_ref().filter(|_| !above) {
             held.push(slots.take(&connection.id, patience, "through this connection").await?);
         }
-        if let Some(slots) = self.project_slots.as_ref().filter(|_| nesting.is_none()) {
+        if let Some(slots) = self.project_slots.as_ref().filter(|_| !held_above) {
             held.push(slots.take(&connection.project, patience, "in this project").await?);
         }
         Ok(Places { _held: held })
@@ -176,7 +203,7 @@ impl<K: Hash + Eq + Clone> Slots<K> {
         Self { most: most.get(), of: Mutex::default() }
     }
 
-    async fn take(&self, key: &K, patience: Duration, whose: &str) -> Result<OwnedSemaphorePermit, Fault> {
+    async fn take(&self, key: &K, patience: Patience, whose: &str) -> Result<OwnedSemaphorePermit, Fault> {
         let line = self.line(key);
         let places = Arc::clone(&line.places);
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
@@ -184,10 +211,10 @@ impl<K: Hash + Eq + Clone> Slots<K> {
         }
         let waiting = line.waiting.fetch_add(1, Ordering::Relaxed);
         let _in_line = InLine(&line);
-        if waiting >= self.most.saturating_mul(WAITING_PER_RUNNING) {
+        if !patience.in_any_case && waiting >= self.most.saturating_mul(WAITING_PER_RUNNING) {
             return Err(too_many(format!("{waiting} calls {whose} wait already"), Duration::from_secs(1)));
         }
-        match tokio::time::timeout(patience, places.acquire_owned()).await {
+        match tokio::time::timeout(patience.time, places.acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             // The semaphore is never closed: this is the end of patience.
             _ => {
@@ -218,20 +245,24 @@ impl<K: Hash + Eq + Clone> Slots<K> {
 mod tests {
     use super::*;
 
+    fn new(time: Duration) -> Patience {
+        Patience::of_a_new_one(time)
+    }
+
     const NEVER: Duration = Duration::ZERO;
 
     #[tokio::test(start_paused = true)]
     async fn places_are_taken_in_order_and_given_back() {
         let slots = Arc::new(Slots::new(NonZeroU32::MIN));
-        let held = slots.take(&"a", NEVER, "x").await.expect("a place");
-        drop(slots.take(&"b", NEVER, "x").await.expect("another key has its own"));
-        assert_eq!(slots.take(&"a", NEVER, "x").await.expect_err("taken").code, Code::RateLimited);
+        let held = slots.take(&"a", new(NEVER), "x").await.expect("a place");
+        drop(slots.take(&"b", new(NEVER), "x").await.expect("another key has its own"));
+        assert_eq!(slots.take(&"a", new(NEVER), "x").await.expect_err("taken").code, Code::RateLimited);
         let order = Arc::new(Mutex::new(Vec::new()));
         let waiting: Vec<_> = (0..3)
             .map(|number| {
                 let (slots, order) = (Arc::clone(&slots), Arc::clone(&order));
                 tokio::spawn(async move {
-                    let _place = slots.take(&"a", Duration::from_secs(60), "x").await.expect("in time");
+                    let _place = slots.take(&"a", new(Duration::from_secs(60)), "x").await.expect("in time");
                     order.lock().expect("not poisoned").push(number);
                 })
             })
@@ -249,13 +280,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_line_has_an_end() {
         let slots = Arc::new(Slots::new(NonZeroU32::MIN));
-        let _held = slots.take(&"a", NEVER, "x").await.expect("a place");
+        let _held = slots.take(&"a", new(NEVER), "x").await.expect("a place");
         for _ in 0..WAITING_PER_RUNNING {
             let slots = Arc::clone(&slots);
-            tokio::spawn(async move { slots.take(&"a", Duration::from_secs(60), "x").await.map(drop) });
+            tokio::spawn(async move { slots.take(&"a", new(Duration::from_secs(60)), "x").await.map(drop) });
         }
         tokio::task::yield_now().await;
-        let refused = slots.take(&"a", Duration::from_secs(60), "x").await.expect_err("too many wait");
+        let refused = slots.take(&"a", new(Duration::from_secs(60)), "x").await.expect_err("too many wait");
         assert_eq!((refused.code, refused.culprit), (Code::RateLimited, Culprit::Limit));
         assert!(refused.retry_after_ms.is_some());
     }

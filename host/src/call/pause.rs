@@ -13,7 +13,8 @@ use crate::catalog::check_against;
 use crate::config::FaultPoint;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, ProjectId, Timestamp};
 use crate::policy::At;
-use crate::runtime::{CallError, Entry, Journal, Reply, Report};
+use crate::runtime::limits::CALL_ALL_BYTES;
+use crate::runtime::{CallError, Entry, Journal, NestedFault, Reply, Report};
 use crate::store::{Bodies, Pause};
 
 /// What a tool asks its user.
@@ -38,12 +39,12 @@ struct KeptQuestion {
 const OTHERS: &str = "this call would have to wait for its user or for calls that it made";
 
 /// Lets a call wait that has stopped to do so; `None` if it has not. `asked` is when policies wanted a person to look at
-/// it.
+/// it, `approved` whether one has.
 pub(super) async fn paused(
     host: &Host,
     request: &CallRequest,
     (execution, resolved): (&Execution, &Resolved),
-    asked: Option<At>,
+    (asked, approved): (Option<At>, bool),
     (report, timeline): (&Report, Option<&str>),
 ) -> Result<Option<Held>, Fault> {
     let (Err(error), Some(journal)) = (&report.outcome, &report.journal) else { return Ok(None) };
@@ -65,7 +66,7 @@ pub(super) async fn paused(
     };
     wait::can_wait(host, OTHERS)?;
     FaultPoint::Stopped.pass();
-    let mut kept = KeptRequest { asks: report.asks, ..KeptRequest::of(request, asked) };
+    let mut kept = KeptRequest { asks: report.asks, approved, ..KeptRequest::of(request, asked) };
     if let Some(earlier) = kept::request(host, execution).await? {
         // What policies said when it was made is not what they said when it went on.
         kept.asked = earlier.asked;
@@ -102,19 +103,20 @@ pub async fn waits_for(host: &Host, execution: &Execution) -> Result<Option<Wait
     if let Some((approval, _)) = host.store.pending_approval(&execution.id).await.map_err(faults::store)? {
         return Ok(Some(WaitsFor::Approval(approval)));
     }
-    if let Some(asked) = question(host, execution).await? {
+    if let Some((asked, _)) = question(host, execution).await? {
         return Ok(Some(WaitsFor::Input(asked)));
     }
     let calls = host.store.awaited_calls(&execution.id).await.map_err(faults::store)?;
     Ok((!calls.is_empty()).then_some(WaitsFor::Calls(calls)))
 }
 
-async fn question(host: &Host, execution: &Execution) -> Result<Option<InputAsked>, Fault> {
+/// The question that a call waits with, and how it is sealed, which tells it from others.
+async fn question(host: &Host, execution: &Execution) -> Result<Option<(InputAsked, String)>, Fault> {
     let Some(request) = host.store.input_request(&execution.id).await.map_err(faults::store)? else { return Ok(None) };
     let bytes = kept::open(host, &execution.project, execution.id.as_str(), part::QUESTION, &request.shown)?;
     let KeptQuestion { question, schema } =
         serde_json::from_slice(&bytes).map_err(|_| kept::unreadable(&execution.id))?;
-    Ok(Some(InputAsked { question, schema, expires_at: request.expires_at }))
+    Ok(Some((InputAsked { question, schema, expires_at: request.expires_at }, request.shown)))
 }
 
 /// Gives a call that waits for its user the answer: it goes on in a task of this host, and its record says how it ends.
@@ -127,7 +129,7 @@ pub async fn answer(host: &Host, caller: &Caller, execution: &Execution, input: 
         let detail = "this host is stopping: answer by way of another one, or in a moment";
         return Err(Fault::new(Code::Unavailable, Culprit::Host, detail));
     }
-    let Some(asked) = question(host, execution).await? else {
+    let Some((asked, shown)) = question(host, execution).await? else {
         let status = execution.status.as_str();
         return Err(conflict(format!("the call is `{status}` and waits for no answer of a user")));
     };
@@ -146,7 +148,7 @@ pub async fn answer(host: &Host, caller: &Caller, execution: &Execution, input: 
     open.ok_or_else(answered)?.reply = Reply::Output(input.to_owned());
     let sealed = kept::seal(host, &execution.project, execution.id.as_str(), part::JOURNAL, &journal.to_bytes())?;
     let by = caller.by(host.clock.now());
-    if !host.store.answer_input(&by, execution, &sealed, &host.host_id).await.map_err(faults::store)? {
+    if !host.store.answer_input(&by, execution, (&shown, &sealed), &host.host_id).await.map_err(faults::store)? {
         return Err(answered());
     }
     FaultPoint::DecisionKept.pass();
@@ -186,9 +188,16 @@ fn goes_on(host: &Host, project: ProjectId, execution: ExecutionId) {
 
 /// Puts what came of the calls that a call waited for into its journal.
 pub(super) async fn completed(host: &Host, execution: &Execution, mut journal: Journal) -> Result<Journal, Fault> {
+    let mut room = CALL_ALL_BYTES;
     for Entry { reply, .. } in &mut journal.entries {
         if let Reply::Pending(Some(child)) = reply {
             *reply = outcome(host, &execution.project, child).await?;
+        }
+        if let Reply::Output(output) = reply {
+            match room.checked_sub(output.len()) {
+                Some(left) => room = left,
+                None => *reply = Reply::Failed(NestedFault::too_much()),
+            }
         }
     }
     Ok(journal)

@@ -1,11 +1,12 @@
 //! A person decides: the call that waited goes on where it stopped, or ends.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
 use super::kept::{self, KeptRequest, part};
 use super::outcome::NOTHING_MORE;
+use super::pace::Patience;
 use super::resolve::{Resolved, resolve_again};
 use super::run::Attempt;
 use super::verdict::{Asked, Verdict, verdict};
@@ -121,6 +122,16 @@ fn may_decide(caller: &Caller, approval: &Approval) -> Result<(), Fault> {
     }
 }
 
+/// How long is waited each time before the record of a call that goes on is read again: together as long as a database
+/// takes to start anew.
+const READ_AGAIN: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
+];
+
 /// Why a call goes on.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Goes<'a> {
@@ -138,13 +149,7 @@ pub(super) enum Goes<'a> {
 /// Goes on with a call that this host has just taken. Nobody else can do the same.
 pub(super) async fn go_on(host: &Host, project: &ProjectId, execution: &ExecutionId, goes: Goes<'_>) {
     let started = Instant::now();
-    let execution = match host.store.find_execution(project, execution).await {
-        Ok(Some(execution)) => execution,
-        found => {
-            tracing::error!(%execution, ?found, "a call that could go on cannot be read");
-            return;
-        }
-    };
+    let Some(execution) = taken(host, project, execution).await else { return };
     let tool = execution.tool.clone();
     let result = match on(host, &execution, goes, started).await {
         // Before anything ran: the record does not know yet.
@@ -161,12 +166,32 @@ pub(super) async fn go_on(host: &Host, project: &ProjectId, execution: &Executio
     host.figures.finished(&tool, &result, started.elapsed());
 }
 
+/// The record of a call that this host has taken. A database that is away for a moment must not lose it: nobody else will
+/// go on with it.
+async fn taken(host: &Host, project: &ProjectId, execution: &ExecutionId) -> Option<Execution> {
+    for wait in READ_AGAIN {
+        match host.store.find_execution(project, execution).await {
+            Ok(found) => {
+                if found.is_none() {
+                    tracing::error!(%execution, "the record of a call that could go on is gone");
+                }
+                return found;
+            }
+            Err(error) => {
+                tracing::error!(%execution, %error, "a call that could go on cannot be read: trying again");
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+    None
+}
+
 async fn on(host: &Host, execution: &Execution, goes: Goes<'_>, started: Instant) -> Result<Reply, Failed> {
     let Some(through) = &execution.through else {
         let starts_over = matches!(goes, Goes::Approved { starts_over: true, .. });
         return custom::go_on(host, execution, starts_over).await;
     };
-    let Revived { caller, request, resolved, journal, asks } = revived(host, execution, through).await?;
+    let Revived { caller, request, resolved, journal, kept } = revived(host, execution, through).await?;
     let verdict = verdict(host, &caller, &request, &resolved).await?;
     FaultPoint::GoingOn.pass();
     let resumed = Some(execution.clone());
@@ -186,12 +211,16 @@ async fn on(host: &Host, execution: &Execution, goes: Goes<'_>, started: Instant
         (Goes::Approved { approval, .. }, Verdict::Run) => {
             Attempt { gate: gate(approval, None)?, resumed, journal, ..Attempt::free() }
         }
-        // So it is with what needed no approval when it stopped.
-        (Goes::Answered, Verdict::Ask(asked)) if asks => Attempt { resumed, journal, ..Attempt::asking(asked) },
+        // What was approved before it stopped stays so, too; of a call that nobody has looked at, the rule of now tells.
+        (Goes::Answered, Verdict::Ask(asked)) if kept.asks || !kept.approved => {
+            Attempt { resumed, journal, ..Attempt::asking(asked) }
+        }
         (Goes::Answered, _) => Attempt { resumed, journal, ..Attempt::free() },
     };
-    let places = host.pace.places(&resolved, request.nesting.as_ref(), run::timeout(&request)?).await?;
-    run::run(host, &caller, &request, resolved, Attempt { places, ..attempt }, started).await
+    let approved = kept.approved || matches!(goes, Goes::Approved { .. });
+    let patience = Patience::of_one_that_goes_on(run::timeout(&request)?);
+    let places = host.pace.places(&resolved, request.nesting.as_ref(), patience).await?;
+    run::run(host, &caller, &request, resolved, Attempt { places, approved, ..attempt }, started).await
 }
 
 /// A call as it was asked for, and what it was told.
@@ -200,8 +229,16 @@ struct Revived {
     request: CallRequest,
     resolved: Resolved,
     journal: Option<Journal>,
-    /// Whether its next write has to be approved, as it was when it stopped.
+    kept: Stood,
+}
+
+/// How a call stood when it stopped.
+#[derive(Clone, Copy)]
+struct Stood {
+    /// Whether its next write had to be approved.
     asks: bool,
+    /// Whether a person had approved it, or a write of it.
+    approved: bool,
 }
 
 /// All that going on takes, checked anew: keys and accounts may have changed while the call waited.
@@ -220,6 +257,7 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
             Some(pause::completed(host, execution, journal).await?)
         }
     };
+    let stood = Stood { asks: kept.asks, approved: kept.approved };
     let request = CallRequest {
         tool: kept.tool,
         identifier: caller.identifier.clone(),
@@ -245,7 +283,7 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
     if resolved.context.connection.demo != execution.simulated {
         return Err(diverged("the connection's demo mode was switched while the call waited"));
     }
-    Ok(Revived { caller, request, resolved, journal, asks: kept.asks })
+    Ok(Revived { caller, request, resolved, journal, kept: stood })
 }
 
 /// An approval before the call covers all of it; one at a write covers that write, and further ones if the rule says so.

@@ -28,6 +28,8 @@ pub(super) struct Attempt {
     /// What it was told before.
     pub(super) journal: Option<Journal>,
     pub(super) gate: Gate,
+    /// Whether a person has approved it, or a write of it.
+    pub(super) approved: bool,
     /// Who is to be asked at a write.
     pub(super) asked: Option<Asked>,
     /// Its places among its neighbours, until it ends.
@@ -37,12 +39,19 @@ pub(super) struct Attempt {
 impl Attempt {
     /// A call that nobody has to be asked about.
     pub(super) fn free() -> Self {
-        Self { resumed: None, journal: None, gate: Gate::Open, asked: None, places: Places::default() }
+        Self { resumed: None, journal: None, gate: Gate::Open, approved: false, asked: None, places: Places::default() }
     }
 
     /// A call that stops at its first write.
     pub(super) fn asking(asked: Asked) -> Self {
-        Self { resumed: None, journal: None, gate: Gate::Ask, asked: Some(asked), places: Places::default() }
+        Self {
+            resumed: None,
+            journal: None,
+            gate: Gate::Ask,
+            approved: false,
+            asked: Some(asked),
+            places: Places::default(),
+        }
     }
 }
 
@@ -66,7 +75,7 @@ pub(super) async fn run(
     let nobody_waits = goes_on || detached;
     let mut keeping = Keeping::of(host, Some(&resolved), nobody_waits);
     // On the list before it is on record: whoever sees it can stop it.
-    let entered = Entered::new(host, &execution.id, request.nesting.as_ref());
+    let entered = Entered::new(host, &execution, request.nesting.as_ref());
     if !goes_on {
         let asked = attempt.asked.as_ref().map(|asked| asked.ask.at);
         let tool = Some(&resolved.tool().tool);
@@ -110,7 +119,7 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         Some(execution) => requests_before(host, execution).await,
         None => None,
     };
-    let Attempt { journal, gate, asked, places: _places, .. } = attempt;
+    let Attempt { journal, gate, approved, asked, places: _places, .. } = attempt;
     if let Some(result) = simulated::answer(resolved, request) {
         return told(host, request, &running, result, (None, None)).await;
     }
@@ -123,10 +132,11 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         Err(fault) => (Err(fault), None),
     };
     if let Ok(report) = &guest {
-        match held(host, request, &running, asked.as_ref(), (report, timeline.as_deref())).await {
+        match held(host, request, &running, (asked.as_ref(), approved), (report, timeline.as_deref())).await {
             Ok(None) => {}
             Ok(Some(held)) => return Ok(Reply::Waiting(held)),
             Err(fault) => {
+                running.entered.abandon().await;
                 return ended(host, request, execution, Err(fault), (Some(report), timeline, None), *started).await;
             }
         }
@@ -142,10 +152,13 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
 async fn told(
     host: &Host,
     request: &CallRequest,
-    Running { execution, resolved, started, keeping, .. }: &Running,
+    Running { execution, entered, resolved, started, keeping, .. }: &Running,
     result: Result<String, Fault>,
     (report, timeline): (Option<&Report>, Option<String>),
 ) -> Result<Reply, Failed> {
+    if result.is_err() {
+        entered.abandon().await;
+    }
     let tool = Some(&resolved.tool().tool);
     let marked = keeping.is_some() && result.as_ref().is_ok_and(|data| seen::is_marked(tool, data));
     let before = if marked { result.as_ref().ok().cloned() } else { None };
@@ -164,7 +177,7 @@ async fn held(
     host: &Host,
     request: &CallRequest,
     Running { execution, resolved, .. }: &Running,
-    asked: Option<&Asked>,
+    (asked, approved): (Option<&Asked>, bool),
     (report, timeline): (&Report, Option<&str>),
 ) -> Result<Option<Held>, Fault> {
     if let (Some(asked), Err(CallError::Waiting(waiting)), Some(journal)) = (asked, &report.outcome, &report.journal) {
@@ -172,7 +185,7 @@ async fn held(
         let stop = (journal, &**waiting, timeline);
         return wait::at_write(host, request, (execution, resolved), asked, stop).await.map(Some);
     }
-    let at = asked.map(|asked| asked.ask.at);
+    let at = (asked.map(|asked| asked.ask.at), approved);
     let held = pause::paused(host, request, (execution, resolved), at, (report, timeline)).await?;
     if let Some(Held { waits_for: WaitsFor::Calls(calls), .. }) = &held {
         // They may have ended before anybody could see that this one waits.
@@ -242,7 +255,7 @@ async fn guest(
         tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
-    let above = (execution, deadline, entered.stop());
+    let above = (execution, deadline, entered);
     let tools = || Arc::new(Children::new(host, caller, request, resolved, above)) as Arc<dyn Tools>;
     let call = Call {
         tool: &tool.name,

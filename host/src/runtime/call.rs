@@ -77,8 +77,10 @@ pub struct Report {
     pub upstream_us: u64,
     /// Requests that left, redirects included.
     pub requests: u32,
-    /// Requests that write, left and had no answer yet when the call ended.
+    /// Requests that write, left and had no answer yet when the call ended, or never got one before it stopped and went on.
     pub open_writes: u32,
+    /// Calls of other tools that it asked for.
+    pub calls: u32,
     /// Each attempt at a request, up to a limit, in the order in which they left.
     pub attempts: Vec<Attempt>,
     /// Bytes of bodies sent.
@@ -234,6 +236,7 @@ impl Run<String> {
     fn into_report(self, state: &GrantState) -> Report {
         let tally = self.tally;
         let asks = self.recorder.as_ref().is_some_and(Recorder::asks);
+        let cut_off = self.recorder.as_ref().map_or(0, Recorder::cut_off_before);
         let (journal, again) = self.recorder.map_or((None, 0), Recorder::into_journal);
         Report {
             outcome: self.outcome,
@@ -242,7 +245,8 @@ impl Run<String> {
             guest_us: micros(self.run.saturating_sub(tally.upstream)),
             upstream_us: micros(tally.upstream),
             requests: state.sent(),
-            open_writes: state.open_writes(),
+            open_writes: state.open_writes().saturating_add(cut_off),
+            calls: tally.calls,
             attempts: state.attempts(),
             sent_bytes: tally.sent_bytes,
             received_bytes: tally.received_bytes,

@@ -140,6 +140,10 @@ pub const NESTED_CALLS: u32 = 64;
 /// Nested calls of one `call-all` that are under way at the same time, as for requests.
 pub const CALL_ALL_CONCURRENCY: usize = 8;
 
+/// Bytes of the outputs that other tools give to one `call-all`, or to one call that goes on after it waited: what does not
+/// fit into the guest's memory cannot be handed over anyway.
+pub const CALL_ALL_BYTES: usize = 48 << 20;
+
 /// Bytes of a question to a person: it has to fit onto a screen.
 pub const QUESTION_BYTES: usize = 2 << 10;
 

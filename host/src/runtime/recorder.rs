@@ -276,6 +276,16 @@ impl Recorder {
         }
     }
 
+    /// How many writes of earlier runs were cut off: nobody knows whether they arrived.
+    pub(super) fn cut_off_before(&self) -> u32 {
+        let entries = self.journal.iter().flat_map(|journal| journal.entries.iter().take(self.replays));
+        let cut_off = entries.filter(|entry| {
+            let writes = matches!(entry.demand, Demand::Http { writes: true, .. });
+            writes && matches!(entry.reply, Reply::Error(EgressError::Timeout(_) | EgressError::Broken(_)))
+        });
+        u32::try_from(cut_off.count()).unwrap_or(u32::MAX)
+    }
+
     /// The journal up to now, and how many of its requests were answered again and not for the first time.
     pub(super) fn into_journal(self) -> (Option<Journal>, usize) {
         let again = self.journal.iter().flat_map(|journal| journal.entries.iter().take(self.replays));

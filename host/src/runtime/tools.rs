@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use futures_util::future::BoxFuture;
 use sha2::{Digest as _, Sha256};
 
-use super::Failure;
+use super::{Failure, limits};
 use crate::model::{Code, Culprit, ExecutionId};
 
 /// A tool that a guest wants to be called.
@@ -30,6 +30,15 @@ pub struct NestedFault {
     pub code: Code,
     /// Who has to act.
     pub culprit: Culprit,
+}
+
+impl NestedFault {
+    /// In place of an output for which there is no room. The call was made.
+    pub fn too_much() -> Self {
+        let allowed = limits::CALL_ALL_BYTES;
+        let detail = format!("the tool has run; its output and those before it are more than {allowed} bytes");
+        Self { failure: Failure::Internal(detail), code: Code::GuestLimit, culprit: Culprit::Limit }
+    }
 }
 
 /// What comes of a nested call.

@@ -125,6 +125,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
+        // In the order of `insert_modifier`: two changes at once must not wait for each other.
+        touch(&mut transaction, Subject::Modifiers, &modifier.project).await?;
         keep(&mut transaction, modifier, wasm).await?;
         let done = sqlx::query(
             "UPDATE modifiers SET tools = $3, connections = $4, run_when = $5, position = $6, steps = $7, \
@@ -144,7 +146,6 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        touch(&mut transaction, Subject::Modifiers, &modifier.project).await?;
         self.append(&mut transaction, told(modifier, by, Action::ModifierChanged)).await?;
         transaction.commit().await?;
         self.sweep_components().await?;

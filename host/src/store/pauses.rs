@@ -91,18 +91,20 @@ impl Store {
         rows.iter().map(|row| Columns::of(row).parsed(ExecutionId::parse)).collect()
     }
 
-    /// Takes the user's answer, once: the call goes on on `host` with this journal. `false` if it waits for none any more.
+    /// Takes the user's answer to the question that was `shown`, once: the call goes on on `host` with this journal. `false`
+    /// if it does not wait with that question any more.
     pub async fn answer_input(
         &self,
         by: &By,
         execution: &Execution,
-        journal: &str,
+        (shown, journal): (&str, &str),
         host: &str,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let taken = sqlx::query("DELETE FROM input_requests WHERE execution = $1 AND expires_at > $2")
+        let taken = sqlx::query("DELETE FROM input_requests WHERE execution = $1 AND expires_at > $2 AND shown = $3")
             .bind(execution.id.as_str())
             .bind(by.at.0)
+            .bind(shown)
             .execute(&mut *transaction)
             .await?;
         if taken.rows_affected() == 0 {
@@ -155,10 +157,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let taken = sqlx::query("DELETE FROM awaited_calls WHERE parent = $1")
-            .bind(parent.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        // It may have gone on meanwhile, and wait for others now.
+        let taken = sqlx::query(
+            "DELETE FROM awaited_calls WHERE parent = $1 AND NOT EXISTS (SELECT 1 FROM awaited_calls b \
+             JOIN executions e ON e.id = b.child WHERE b.parent = $1 AND e.finished_at IS NULL)",
+        )
+        .bind(parent.as_str())
+        .execute(&mut *transaction)
+        .await?;
         if taken.rows_affected() == 0 {
             return Ok(false);
         }
@@ -174,7 +180,7 @@ impl Store {
             .bind(now.0)
             .fetch_all(&mut *transaction)
             .await?;
-        let mut told = false;
+        let (mut told, mut acts) = (false, Vec::with_capacity(rows.len()));
         for row in &rows {
             let mut columns = Columns::of(row);
             let project = columns.parsed(ProjectId::parse)?;
@@ -187,8 +193,11 @@ impl Store {
             };
             change_status(&mut transaction, &execution, "waiting", ExecutionStatus::Expired, Some(end)).await?;
             let status = Action::Execution(ExecutionStatus::Expired);
-            self.append(&mut transaction, Act::new(&project, &By::host(now), status, execution.as_str())).await?;
+            acts.push(Act::new(&project, &By::host(now), status, execution.as_str()));
             told |= outbox::finished(&mut transaction, &[execution.as_str()]).await?;
+        }
+        if !acts.is_empty() {
+            self.inner.ledger.append(&mut transaction, &acts).await?;
         }
         self.commit_telling(transaction, told).await?;
         Ok(rows.len() as u64)

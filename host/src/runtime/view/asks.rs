@@ -1,13 +1,13 @@
 //! What a guest asks of other tools and of the user.
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::{View, wit};
 use crate::model::{Code, Culprit, InputError};
 use crate::runtime::error::bounded;
 use crate::runtime::recorder::Question;
 use crate::runtime::state::Outside;
-use crate::runtime::tools::{Invocation, NestedFault};
+use crate::runtime::tools::{Invocation, Nested, NestedFault};
 use crate::runtime::{Failure, limits};
 
 /// What a guest is told of a nested call.
@@ -38,7 +38,7 @@ impl View<'_> {
                     let nested = tools.call(invocation.clone()).await;
                     (invocation, nested)
                 });
-                let made: Vec<_> = made.buffered(limits::CALL_ALL_CONCURRENCY).collect().await;
+                let made = bounded_in_sum(made.buffered(limits::CALL_ALL_CONCURRENCY)).await;
                 self.end_wait(since);
                 self.recorder.note_nested(made)?
             }
@@ -73,6 +73,23 @@ impl wit::input::Host for View<'_> {
         let question = Question { question: bounded(&question, limits::QUESTION_BYTES), schema };
         Ok(self.recorder.answer(question)?)
     }
+}
+
+/// Collects what came, and replaces outputs that are too much for the guest in sum.
+async fn bounded_in_sum(made: impl Stream<Item = (Invocation, Nested)>) -> Vec<(Invocation, Nested)> {
+    let mut room = limits::CALL_ALL_BYTES;
+    made.map(|(invocation, nested)| match &nested {
+        Nested::Done(Ok(output)) => match room.checked_sub(output.len()) {
+            Some(left) => {
+                room = left;
+                (invocation, nested)
+            }
+            None => (invocation, Nested::Done(Err(NestedFault::too_much()))),
+        },
+        _ => (invocation, nested),
+    })
+    .collect()
+    .await
 }
 
 fn invocation_from_guest(invocation: wit::tools::Invocation) -> Invocation {
