@@ -196,7 +196,7 @@ impl Table {
 
     /// Lets the provider have granted another scope than the tool needs.
     async fn lose_scopes(&self) {
-        let url = self.database.clone().expect("a database that the test can write to");
+        let url = self.database.clone().unwrap();
         let store = Store::open(&Database::Postgres(url)).await.unwrap();
         let clock = Clock::system();
         let project: ProjectId = store.default_project(&clock, &Random::system()).await.unwrap();
