@@ -247,6 +247,24 @@ async fn an_inner_call_ends_with_the_outer_one() {
     assert_eq!(relayed.ended(&children[0]["id"]).await["status"], "cancelled");
 }
 
+/// Nobody waits for an inner call whose outer one came to nothing: what it would send is not sent later.
+#[tokio::test]
+async fn an_inner_call_that_waits_ends_with_an_outer_one_that_failed() {
+    let relayed = Relayed::start().await;
+    relayed.policy("tool == 'probe_fetch' && payload.method == 'POST'", &json!({ "outcome": "ask" })).await;
+    let calls = json!({ "calls": [fetch("POST", "/x"), fetch("GET", "/slow/1")] });
+    let body = json!({ "identifier": "ada", "input": calls, "timeout_ms": 1_000 });
+    let failed = relayed.agent.post("/v1/tools/relay_all/execute", &body).await.expect(504);
+    let children = relayed.children(&failed["execution_id"]).await;
+    for child in children.iter().filter(|child| child["requests"] == 0) {
+        assert_eq!(relayed.ended(&child["id"]).await["status"], "cancelled", "{child}");
+    }
+    assert_eq!(children.len(), 2, "{children:?}");
+    let pending = relayed.bed.client().get("/v1/approvals?status=pending").await.expect(200);
+    assert_eq!(pending["total_size"], 0, "{pending}");
+    assert_eq!(relayed.sent("POST"), 0);
+}
+
 /// The outer call waits on one host; its inner call is approved through another, which goes on with both.
 #[tokio::test]
 async fn an_outer_call_goes_on_through_another_host() {
