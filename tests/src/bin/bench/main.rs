@@ -5,6 +5,7 @@ mod instance;
 mod load;
 mod native;
 mod report;
+mod resume;
 mod sealed;
 mod starts;
 
@@ -80,14 +81,18 @@ async fn bench(options: &Options) -> Result<(), String> {
     let lean = sealed::start(&upstream, CREDENTIAL, Records::Durable, KeepBodies::Waiting).await?;
     let unrecorded = sealed::start(&upstream, CREDENTIAL, Records::Off, KeepBodies::None).await?;
     let governed = sealed::start(&upstream, CREDENTIAL, Records::Off, KeepBodies::None).await?;
-    sealed::add_rules(&governed, 100).await?;
+    let all = sealed::start(&upstream, CREDENTIAL, Records::Durable, KeepBodies::All).await?;
+    for host in [&governed, &all] {
+        sealed::add_rules(host, 100).await?;
+    }
     let (tool, tool_lean, tool_unrecorded) = (sealed::shot(&recorded), sealed::shot(&lean), sealed::shot(&unrecorded));
-    let tool_governed = sealed::shot(&governed);
+    let (tool_governed, tool_all) = (sealed::shot(&governed), sealed::shot(&all));
     let shots = [
         ("null route", &null),
         ("native pass-through", &call),
         ("tool call", &tool),
         ("tool call, no bodies", &tool_lean),
+        ("tool call, 100 rules", &tool_all),
         ("tool call, records off", &tool_unrecorded),
         ("tool call, records off, 100 rules", &tool_governed),
     ];
@@ -104,10 +109,13 @@ async fn bench(options: &Options) -> Result<(), String> {
     report.compare("tool/native", "tool call", "native pass-through");
     report.compare("tool with records off/native", "tool call, records off", "native pass-through");
     report.compare("bodies kept/not kept", "tool call", "tool call, no bodies");
+    report.compare("bodies and 100 rules/neither", "tool call, 100 rules", "tool call, no bodies");
     report.compare("100 rules/no rules", "tool call, records off, 100 rules", "tool call, records off");
     report.compare("native/null", "native pass-through", "null route");
     eprintln!("measuring: one instance, one thread");
     report.single.extend(instance::measure()?);
+    eprintln!("measuring: a call that goes on");
+    report.single.extend(resume::measure(&recorded, &upstream, CREDENTIAL).await?);
     eprintln!("measuring: starts");
     report.single.extend(starts::measure().await?);
     println!("{}", report.table());

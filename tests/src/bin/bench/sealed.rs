@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::load::Shot;
 
+/// Guests at once: more than there are connections, and few enough for several hosts in one address space.
+const CALLS: u32 = 256;
+
 /// Starts a host with or without records and the bodies of calls, and connects a user at the upstream.
 ///
 /// # Errors
@@ -20,7 +23,7 @@ pub(crate) async fn start(
 ) -> Result<TestHost, String> {
     let retention = WrittenRetention { bodies: Some(bodies), ..WrittenRetention::default() };
     // A log in memory, down to the last detail, is not what an operator runs.
-    let setup = Setup { records, retention, captures_log: false, max_concurrent_calls: None, ..Setup::usual() };
+    let setup = Setup { records, retention, captures_log: false, max_concurrent_calls: Some(CALLS), ..Setup::usual() };
     let host = TestHost::with(setup).await;
     let installed = host.install("github").await;
     let field = installed["auth"][0]["fields"][0]["name"].as_str().ok_or("github asks for no credential")?;
