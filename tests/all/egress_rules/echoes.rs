@@ -125,7 +125,7 @@ async fn an_echo_in_pieces_is_scrubbed() {
 /// Half of it before the limit, half behind: neither half comes through.
 #[tokio::test]
 async fn an_echo_at_the_cut_is_scrubbed() {
-    let case = Case::with(gloveport_probe::Probe::Fetch, gloveport_tests::host::Setup::usual()).await;
+    let case = Case::of(gloveport_probe::Probe::Fetch).await;
     let token = case.canary.token().to_owned();
     let body = format!("{}{token}{}", "x".repeat((4 << 20) - token.len() / 2), "y".repeat(1000));
     case.answer(move |_| Reply::text(200, &body));

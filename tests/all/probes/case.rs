@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, RwLock};
 
+use gloveport::config::WrittenRetention;
 use gloveport_probe::Probe;
 use gloveport_tests::canary::Canary;
 use gloveport_tests::host::{Answer, Setup, TestHost};
@@ -26,10 +27,16 @@ pub(crate) struct Case {
     calls: AtomicU32,
 }
 
+/// A host that cuts no answer: what a guest made is looked at as it is.
+fn whole() -> Setup {
+    let retention = WrittenRetention { answer_bytes: Some(8 << 20), ..WrittenRetention::default() };
+    Setup { retention, ..Setup::usual() }
+}
+
 impl Case {
     /// A usual host with a bearer token.
     pub(crate) async fn of(probe: Probe) -> Self {
-        Self::with(probe, Setup::usual()).await
+        Self::with(probe, whole()).await
     }
 
     /// The same on a host of the test's choice.
