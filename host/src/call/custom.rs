@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::kept::{self, KeptRequest, part};
+use super::kept::{self, KeptRequest};
 use super::limits::{MAX_ACTION_TYPE, MAX_INPUT};
 use super::resolve::identifier_for;
 use super::resume::asker;
@@ -57,12 +57,9 @@ pub(super) async fn submit(host: &Host, caller: &Caller, request: &CallRequest) 
 /// Goes on with an action that a person decided on: policies are asked again, as for every call.
 pub(super) async fn go_on(host: &Host, execution: &Execution, starts_over: bool) -> Result<Reply, Failed> {
     let caller = asker(host, execution).await?;
-    let unreadable = || kept::unreadable(&execution.id);
-    let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
-    let sealed = bodies.ok_or_else(unreadable)?.request;
-    let asked = kept::open(host, &execution.project, execution.id.as_str(), part::REQUEST, &sealed)?;
+    let kept = kept::request(host, execution).await?;
     let KeptRequest { tool, input, timeout_ms, idempotency_key, .. } =
-        serde_json::from_slice(&asked).map_err(|_| unreadable())?;
+        kept.ok_or_else(|| kept::unreadable(&execution.id))?;
     let request = CallRequest {
         tool,
         input,

@@ -29,8 +29,7 @@ pub(super) async fn edited(host: &Host, approval: &Approval, input: &str) -> Res
         }
     }
     check(host, approval, input)?;
-    let request = kept::open(host, &approval.project, record, part::REQUEST, &bodies.request)?;
-    let request: KeptRequest = serde_json::from_slice(&request).map_err(|_| unreadable())?;
+    let request = kept::request_in(host, &approval.project, &approval.execution, &bodies)?;
     let request = KeptRequest { input: input.to_owned(), ..request };
     Ok(Edited {
         request: kept::seal(host, &approval.project, record, part::REQUEST, &kept::written(&request))?,

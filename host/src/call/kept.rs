@@ -9,7 +9,7 @@ use crate::config::{KeepBodies, Records};
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, ProjectId, Role, Tool};
 use crate::policy::At;
 use crate::runtime::Journal;
-use crate::store::{KeptEnd, KeptStart};
+use crate::store::{Bodies, KeptEnd, KeptStart};
 use crate::vault::Body;
 
 /// The names of what is sealed of a call, authenticated with it.
@@ -229,8 +229,7 @@ pub async fn bodies(host: &Host, caller: &Caller, execution: &Execution) -> Resu
     let input = match bodies.input_seen.as_deref() {
         None => None,
         Some("") => {
-            let kept: KeptRequest = serde_json::from_slice(&open(part::REQUEST, &bodies.request)?)
-                .map_err(|_| unreadable(&execution.id))?;
+            let kept = request_in(host, &execution.project, &execution.id, &bodies)?;
             Some(SeenInput { input: kept.input, given: kept.given_input })
         }
         Some(sealed) => {
@@ -254,9 +253,18 @@ pub async fn bodies(host: &Host, caller: &Caller, execution: &Execution) -> Resu
 /// What was asked for, if that is kept.
 pub(super) async fn request(host: &Host, execution: &Execution) -> Result<Option<KeptRequest>, Fault> {
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
-    let Some(bodies) = bodies else { return Ok(None) };
-    let bytes = open(host, &execution.project, execution.id.as_str(), part::REQUEST, &bodies.request)?;
-    serde_json::from_slice(&bytes).map(Some).map_err(|_| unreadable(&execution.id))
+    bodies.map(|bodies| request_in(host, &execution.project, &execution.id, &bodies)).transpose()
+}
+
+/// What was asked for, of what is kept of an execution.
+pub(super) fn request_in(
+    host: &Host,
+    project: &ProjectId,
+    execution: &ExecutionId,
+    bodies: &Bodies,
+) -> Result<KeptRequest, Fault> {
+    let bytes = open(host, project, execution.as_str(), part::REQUEST, &bodies.request)?;
+    serde_json::from_slice(&bytes).map_err(|_| unreadable(execution))
 }
 
 /// What a call answered, as it is, if that is kept.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Instrument;
 
-use super::kept::{self, KeptRequest, part};
+use super::kept::{self, part};
 use super::outcome::NOTHING_MORE;
 use super::pace::Patience;
 use super::resolve::{Resolved, resolve_again};
@@ -169,18 +169,20 @@ pub(super) async fn go_on(host: &Host, project: &ProjectId, execution: &Executio
 /// The record of a call that this host has taken. A database that is away for a moment must not lose it: nobody else will
 /// go on with it.
 async fn taken(host: &Host, project: &ProjectId, execution: &ExecutionId) -> Option<Execution> {
-    for wait in READ_AGAIN {
-        match host.store.find_execution(project, execution).await {
-            Ok(found) => {
+    // After the last wait it is read once more, and then given up.
+    for wait in READ_AGAIN.map(Some).into_iter().chain([None]) {
+        match (host.store.find_execution(project, execution).await, wait) {
+            (Ok(found), _) => {
                 if found.is_none() {
                     tracing::error!(%execution, "the record of a call that could go on is gone");
                 }
                 return found;
             }
-            Err(error) => {
-                tracing::error!(%execution, %error, "a call that could go on cannot be read: trying again");
+            (Err(error), Some(wait)) => {
+                tracing::warn!(%execution, %error, "a call that could go on cannot be read: trying again");
                 tokio::time::sleep(wait).await;
             }
+            (Err(error), None) => tracing::error!(%execution, %error, "a call that could go on cannot be read"),
         }
     }
     None
@@ -246,13 +248,11 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
     let caller = asker(host, execution).await?;
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
     let bodies = bodies.ok_or_else(|| kept::unreadable(&execution.id))?;
-    let open = |part, sealed: &str| kept::open(host, &execution.project, execution.id.as_str(), part, sealed);
-    let kept: KeptRequest =
-        serde_json::from_slice(&open(part::REQUEST, &bodies.request)?).map_err(|_| kept::unreadable(&execution.id))?;
+    let kept = kept::request_in(host, &execution.project, &execution.id, &bodies)?;
     let journal = match bodies.journal {
         None => None,
         Some(sealed) => {
-            let bytes = open(part::JOURNAL, &sealed)?;
+            let bytes = kept::open(host, &execution.project, execution.id.as_str(), part::JOURNAL, &sealed)?;
             let journal = Journal::from_bytes(&bytes).map_err(|error| diverged(&error.to_string()))?;
             Some(pause::completed(host, execution, journal).await?)
         }

@@ -44,14 +44,7 @@ impl Attempt {
 
     /// A call that stops at its first write.
     pub(super) fn asking(asked: Asked) -> Self {
-        Self {
-            resumed: None,
-            journal: None,
-            gate: Gate::Ask,
-            approved: false,
-            asked: Some(asked),
-            places: Places::default(),
-        }
+        Self { gate: Gate::Ask, asked: Some(asked), ..Self::free() }
     }
 }
 

@@ -34,12 +34,7 @@ impl Store {
                 asked(execution)
             }
             Wait::AtWrite { execution, timeline } => {
-                change_status(&mut transaction, execution, "started", ExecutionStatus::Waiting, None).await?;
-                sqlx::query("UPDATE executions SET timeline = COALESCE($2, timeline) WHERE id = $1")
-                    .bind(execution.as_str())
-                    .bind(timeline)
-                    .execute(&mut *transaction)
-                    .await?;
+                stop_running(&mut transaction, execution, timeline).await?;
                 Detail::default()
             }
         };
@@ -265,6 +260,21 @@ pub(super) async fn change_status(
         0 => Err(StoreError::Conflict(format!("{execution} is no longer {from}"))),
         _ => Ok(()),
     }
+}
+
+/// Makes a call that runs wait, with its requests so far.
+pub(super) async fn stop_running(
+    transaction: &mut AnyConnection,
+    execution: &ExecutionId,
+    timeline: Option<&str>,
+) -> Result<(), StoreError> {
+    change_status(transaction, execution, "started", ExecutionStatus::Waiting, None).await?;
+    sqlx::query("UPDATE executions SET timeline = COALESCE($2, timeline) WHERE id = $1")
+        .bind(execution.as_str())
+        .bind(timeline)
+        .execute(transaction)
+        .await?;
+    Ok(())
 }
 
 /// Notes which host goes on with a call.

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::decisions::{End, change_status, moved_to};
+use super::decisions::{End, change_status, moved_to, stop_running};
 use super::row::Columns;
 use super::{Act, Bodies, Detail, Store, StoreError, outbox};
 use crate::model::{Action, Actor, By, Code, Culprit, Execution, ExecutionId, ExecutionStatus, ProjectId, Timestamp};
@@ -41,12 +41,7 @@ impl Store {
         (now, kept_until): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        change_status(&mut transaction, &execution.id, "started", ExecutionStatus::Waiting, None).await?;
-        sqlx::query("UPDATE executions SET timeline = COALESCE($2, timeline) WHERE id = $1")
-            .bind(execution.id.as_str())
-            .bind(timeline)
-            .execute(&mut *transaction)
-            .await?;
+        stop_running(&mut transaction, &execution.id, timeline).await?;
         sqlx::query(
             "INSERT INTO execution_bodies (execution, project, request, journal, input_seen, to_collect, kept_until) \
              VALUES ($1, $2, $3, $4, $5, 1, $6) \
