@@ -24,7 +24,11 @@ mod webhook;
 pub use account::{Account, AccountState, TransitionError};
 pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
-pub use auth::{AuthKind, AuthPattern, Field, Placement};
+pub use auth::{
+    AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Field,
+    HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature,
+    OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
+};
 pub use caller::{BoundProfile, Caller, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};

@@ -227,7 +227,7 @@ fn auth(pattern: &AuthPattern) -> AuthBody {
             };
             (Some(place), Some(name.clone()))
         }
-        AuthKind::Bearer { .. } | AuthKind::Basic { .. } | AuthKind::None => (None, None),
+        _ => (None, None),
     };
     let fields = pattern.fields.iter().map(|field| FieldBody {
         name: field.name.clone(),

@@ -64,6 +64,8 @@ pub(super) fn injection(vault: &Vault, resolved: &Resolved) -> Result<Injection,
                 None => Secret::new(filler.clone()),
             },
         },
+        // No manifest can say these yet.
+        kind => return Err(stale(format!("auth patterns of type `{}` are not executed here", kind.as_str()))),
     })
 }
 

@@ -146,7 +146,15 @@ fn pattern(text: AuthText) -> Result<AuthPattern, CatalogError> {
         "none" => AuthKind::None,
         other => return Err(reject(format!("type `{other}` is not known; bearer, api_key, basic and none are"))),
     };
-    Ok(AuthPattern { name: text.name, title: text.title, kind, fields })
+    Ok(AuthPattern {
+        name: text.name,
+        title: text.title,
+        kind,
+        fields,
+        headers: Vec::new(),
+        insertions: Vec::new(),
+        lookups: Vec::new(),
+    })
 }
 
 fn field(text: FieldText) -> Result<Field, CatalogError> {
@@ -160,7 +168,15 @@ fn field(text: FieldText) -> Result<Field, CatalogError> {
     if !is_name(&text.name) {
         return Err(reject(format!("field `{}`: not a valid name", text.name)));
     }
-    Ok(Field { name: text.name, label: text.label, hint: text.hint, secret, required: text.required })
+    Ok(Field {
+        name: text.name,
+        label: text.label,
+        hint: text.hint,
+        secret,
+        required: text.required,
+        pattern: None,
+        default: None,
+    })
 }
 
 /// What the templates are filled with is checked when an account brings it.

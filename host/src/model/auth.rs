@@ -1,4 +1,15 @@
-//! Auth patterns: how a credential gets into a request, as data that the host executes.
+//! Auth patterns: how a credential is got, and how it gets into a request, as data that the host executes.
+
+mod after;
+mod oauth;
+mod signed;
+
+pub use after::{BodyInsertion, Choice, HeaderTemplate, Lookup};
+pub use oauth::{ClientAuth, ClientCredentials, OAuth1a, OAuth1aSignature, OAuth2, Scope, TokenBody, TokenResponse};
+pub use signed::{
+    AwsSigV4, Encoding, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Session, SessionRequest,
+    SignedJwt, TextSource,
+};
 
 /// One way to authorize a connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +22,12 @@ pub struct AuthPattern {
     pub kind: AuthKind,
     /// What a user fills in.
     pub fields: Vec<Field>,
+    /// Headers that go along with the credential, such as a developer token or a tenant.
+    pub headers: Vec<HeaderTemplate>,
+    /// Places within bodies where the credential goes, for providers that take it there.
+    pub insertions: Vec<BodyInsertion>,
+    /// What is asked of the provider once the account is authorized, to fill its public fields.
+    pub lookups: Vec<Lookup>,
 }
 
 impl AuthPattern {
@@ -20,7 +37,7 @@ impl AuthPattern {
     }
 }
 
-/// How the credential is applied to a request. Names are those of fields of the pattern.
+/// How the credential is got and applied to a request. Names of fields are those of the pattern's fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthKind {
     /// `Authorization: Bearer <field>` (RFC 6750 section 2.1).
@@ -48,6 +65,29 @@ pub enum AuthKind {
         /// What goes where a password would, for providers that take a key as user name.
         filler: String,
     },
+    /// Nothing but the pattern's `headers`, which hold the credential.
+    StaticHeaders,
+    /// The authorization code grant, with PKCE (RFC 6749 section 4.1, RFC 7636), and refresh.
+    OAuth2(Box<OAuth2>),
+    /// The client credentials grant (RFC 6749 section 4.4).
+    ClientCredentials(Box<ClientCredentials>),
+    /// OAuth 1.0a (RFC 5849): each request is signed.
+    OAuth1a(Box<OAuth1a>),
+    /// A signed assertion is exchanged for a token (RFC 7523), which is kept until it expires.
+    JwtBearer(Box<JwtBearer>),
+    /// A token that the host signs itself, anew for each call.
+    SignedJwt(Box<SignedJwt>),
+    /// Signing in gives a token; signing in again where it is refused.
+    Session(Box<Session>),
+    /// AWS Signature Version 4.
+    AwsSigV4(Box<AwsSigV4>),
+    /// A code over parts of the request, with a shared key.
+    Hmac(Box<Hmac>),
+    /// The token that the caller of the tool authenticated with, where it is a JWT.
+    CallerToken {
+        /// Where it goes.
+        token: TokenPlacement,
+    },
     /// No credential.
     None,
 }
@@ -59,12 +99,22 @@ impl AuthKind {
             Self::Bearer { .. } => "bearer",
             Self::ApiKey { .. } => "api_key",
             Self::Basic { .. } => "basic",
+            Self::StaticHeaders => "static_headers",
+            Self::OAuth2(_) => "oauth2",
+            Self::ClientCredentials(_) => "oauth2_client_credentials",
+            Self::OAuth1a(_) => "oauth1a",
+            Self::JwtBearer(_) => "jwt_bearer",
+            Self::SignedJwt(_) => "signed_jwt",
+            Self::Session(_) => "session",
+            Self::AwsSigV4(_) => "aws_sigv4",
+            Self::Hmac(_) => "hmac",
+            Self::CallerToken { .. } => "caller_token",
             Self::None => "none",
         }
     }
 }
 
-/// Where an API key goes.
+/// Where a key or token goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// A request header.
@@ -73,6 +123,24 @@ pub enum Placement {
     Query,
     /// A cookie.
     Cookie,
+}
+
+/// Where a token that the host got or signed goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenPlacement {
+    /// A header, a query parameter or a cookie.
+    pub placement: Placement,
+    /// Its name.
+    pub name: String,
+    /// Put before the token, for example `Bearer `.
+    pub prefix: String,
+}
+
+impl TokenPlacement {
+    /// `Authorization: Bearer …` (RFC 6750 section 2.1), where a pattern says nothing else.
+    pub fn bearer() -> Self {
+        Self { placement: Placement::Header, name: "authorization".into(), prefix: "Bearer ".into() }
+    }
 }
 
 /// Something a user fills in to connect an account.
@@ -88,4 +156,8 @@ pub struct Field {
     pub secret: bool,
     /// Whether connecting fails without it.
     pub required: bool,
+    /// A regular expression that the whole value must match.
+    pub pattern: Option<String>,
+    /// What the value is where a user says nothing.
+    pub default: Option<String>,
 }
