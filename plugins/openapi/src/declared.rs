@@ -99,13 +99,16 @@ pub(crate) fn import(mut root: Value, options: &Options) -> Result<Imported, Str
         ..Imported::default()
     };
     imported.hosts.extend(declaration.hosts.iter().cloned());
+    // A declared operation is called what its author calls it: what it was called before does not matter.
+    let options = &Options { known_names: BTreeMap::new(), ..options.clone() };
     let mut names = Names::new(options, std::iter::empty());
+    let mut written = BTreeSet::new();
     for operation in &declaration.operations {
-        let compiled = compile(operation, &declaration, options, &mut names);
-        let (tool, asks) = compiled.map_err(|reason| format!("operation `{}`: {reason}", line(&operation.name, 60)))?;
-        if imported.tools.iter().any(|other| other.name == tool.name) {
-            return Err(format!("operation `{}`: another one has its name", line(&operation.name, 60)));
+        let reject = |reason: String| format!("operation `{}`: {reason}", line(&operation.name, 60));
+        if !written.insert(snake(&operation.name)) {
+            return Err(reject("another one has its name".into()));
         }
+        let (tool, asks) = compile(operation, &declaration, options, &mut names).map_err(reject)?;
         imported.push(tool, asks);
     }
     Ok(imported)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport_sdk::__private::bindings::gloveport::connector::types::{Effect, Route, Tool};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::binding::Binding;
 use crate::document::{Document, flag, list, object, text};
@@ -355,8 +355,8 @@ fn errors(document: &Document, operation: &Value) -> BTreeMap<String, String> {
     described.take(12).collect()
 }
 
-/// The fixed facts of an import as the options of the next one would give them.
+/// Options with a name and nothing else.
 #[cfg(test)]
 pub(crate) fn options_named(name: &str) -> Options {
-    serde_json::from_value(json!({ "name": name })).unwrap_or_default()
+    Options { name: name.to_owned(), ..Options::default() }
 }

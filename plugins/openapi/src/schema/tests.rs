@@ -116,7 +116,7 @@ fn what_cannot_be_translated_says_why() {
     for _ in 0..DEPTH + 2 {
         deep = json!({ "items": deep });
     }
-    let many: Map<String, Value> = (0..=DEFINITIONS)
+    let many: Map<String, Value> = (0..=DEFINITIONS + 1)
         .map(|n| (format!("S{n}"), json!({ "$ref": format!("#/components/schemas/S{}", n + 1) })))
         .collect();
     for (schemas, reason) in [

@@ -140,7 +140,12 @@ fn operations_that_cannot_be_sent_are_listed_with_the_reason() {
         ("post", "/x", json!({ "requestBody": { "$ref": "#/paths" , "x": 1 } }), ""),
         ("post", "/x", json!({ "requestBody": { "content": { "multipart/form-data": {} } } }), "multipart"),
         ("get", "/x", json!({ "x-gloveport-effect": "none" }), "effect `none`"),
-        ("get", "/x", json!({ "servers": [{ "url": "https://{{f}}.example" }] }), "field of the account"),
+        (
+            "get",
+            "/x",
+            json!({ "servers": [{ "url": "https://{v}", "variables": { "v": { "default": "{{f}}.example" } } }] }),
+            "field of the account",
+        ),
     ] {
         let imported = imported(&with_operation(method, path, &operation));
         let told: Vec<&String> = imported.skipped.iter().map(|(_, reason)| reason).collect();
