@@ -58,7 +58,7 @@ CREATE INDEX issuers_by_profile ON issuers (profile) WHERE profile IS NOT NULL;
 CREATE TABLE principals (
     id TEXT NOT NULL PRIMARY KEY,
     project TEXT NOT NULL REFERENCES projects (id),
-    -- `client`, or the name of an issuer's row.
+    -- Identifier of its client, or the name of an issuer's row.
     source TEXT NOT NULL,
     issuer TEXT NOT NULL,
     subject TEXT NOT NULL,
@@ -66,7 +66,6 @@ CREATE TABLE principals (
     identifier TEXT,
     organization TEXT,
     role TEXT NOT NULL,
-    scopes TEXT NOT NULL,
     seen_at BIGINT NOT NULL
 );
 CREATE INDEX principals_by_project ON principals (project, id);

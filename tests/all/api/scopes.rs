@@ -99,7 +99,7 @@ async fn keys_for_one_task() {
     assert_eq!(reader.get(&record).await.expect(200)["status"], "waiting");
     let cancel = format!("{record}/cancel");
     assert_eq!(reader.post(&cancel, &json!({})).await.problem(403), "forbidden");
-    let caller = with_scopes(&bed, &["executions:read", "tools:execute"]).await;
+    let caller = with_scopes(&bed, &["tools:execute", "executions:read"]).await;
     assert_eq!(caller.post(&cancel, &json!({})).await.problem(404), "not_found");
     let approval = waiting["approval_id"].as_str().unwrap();
     let approve = format!("/v1/approvals/{approval}/approve");
