@@ -16,6 +16,7 @@ mod id;
 mod modifier;
 mod path_template;
 mod secret;
+mod surface;
 mod template;
 mod tool;
 mod url_template;
@@ -44,6 +45,7 @@ pub use id::{
 pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
+pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
