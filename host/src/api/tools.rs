@@ -12,9 +12,9 @@ use super::extract::{Authenticated, Json, Path, Query};
 use super::page::{List, page};
 use super::results::CutBody;
 use super::{ApiState, Problem};
-use crate::call::{self, CallRequest, Reply, Surface, Visible, Wanted, visible_tools};
+use crate::call::{self, CallRequest, Reply, Visible, Wanted, visible_tools};
 use crate::catalog::InstalledTool;
-use crate::model::{AccountId, Caller, Connector, ExecutionId};
+use crate::model::{AccountId, Caller, Connector, ExecutionId, Surface};
 
 /// A tool.
 #[derive(Debug, Serialize, ToSchema)]

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, Surface, faults, run, simulated};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, simulated};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
-use crate::model::{Account, AccountId, AccountState, AuthPattern, Caller, Code, Connection, Culprit, Fault};
+use crate::model::{Account, AccountId, AccountState, AuthPattern, Caller, Code, Connection, Culprit, Fault, Surface};
 use crate::store::{CallContext, StoreError};
 
 /// What marks the execution of a test call.

@@ -1,11 +1,10 @@
 //! Lesson 1: every way to cause a call, against everything that can come of one. The same code on each, and the upstream
-//! saw what it should, or nothing (KO-07). A new `call::Surface` does not compile until it has its rows here.
+//! saw what it should, or nothing (KO-07). A new `model::Surface` does not compile until it has its rows here.
 
 use std::num::NonZeroU32;
 
-use gloveport::call::Surface;
 use gloveport::config::{Database, NeighbourLimits};
-use gloveport::model::{By, Clock, ProjectId, Random};
+use gloveport::model::{By, Clock, ProjectId, Random, Surface};
 use gloveport::store::{AccountFilter, PageRequest, Store};
 use gloveport_tests::host::{Client, Setup, TestHost};
 use gloveport_tests::imitation::{GitHub, User};
