@@ -21,6 +21,7 @@ mod extract;
 mod health;
 mod keys;
 mod modifiers;
+mod oauth;
 mod openapi;
 mod page;
 mod policies;

@@ -10,6 +10,7 @@ use crate::policy::At;
 use run::Attempt;
 use verdict::{Judged, Verdict};
 
+mod authorized;
 mod cancel;
 mod connect;
 mod credential;
@@ -45,6 +46,7 @@ mod visible;
 mod wait;
 mod written;
 
+pub use authorized::{activate, oauth_fault};
 pub use cancel::{Stoppable, cancel};
 pub use connect::{ConnectRequest, Connected, connect, test_account};
 pub use host::{Host, Shared};

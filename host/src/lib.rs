@@ -12,6 +12,8 @@ pub mod identity;
 pub mod runtime;
 pub mod vault;
 
+pub mod oauth;
+
 pub mod accounts;
 pub mod catalog;
 

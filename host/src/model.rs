@@ -23,7 +23,7 @@ mod tool;
 mod url_template;
 mod webhook;
 
-pub use account::{Account, AccountState, TransitionError};
+pub use account::{Account, AccountState, AccountToken, TransitionError};
 pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
@@ -40,8 +40,8 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, PolicyId, ProfileId, ProjectId,
-    RequestId, WebhookId,
+    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId,
+    ProjectId, RequestId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};

@@ -5,8 +5,7 @@ use std::future::Future;
 
 use gloveport::config::Database;
 use gloveport::model::{
-    Account, AccountId, AccountState, By, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus,
-    KeyId, Latency, ProjectId, Random, Role, Surface, Through, Timestamp,
+    Account, AccountId, AccountState, AccountToken, By, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through, Timestamp,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
@@ -88,6 +87,7 @@ impl Fixture {
             base_url: None,
             settings: "{}".into(),
             presets: "{}".into(),
+            scopes: Vec::new(),
             disabled: false,
             demo: false,
             created_at: self.clock.now(),
@@ -116,6 +116,7 @@ impl Fixture {
             fields: BTreeMap::from([("domain".into(), "acme.example.com".into())]),
             scopes: vec!["read".into()],
             hosts: vec!["api.example.com".into()],
+            token: AccountToken::none(),
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
