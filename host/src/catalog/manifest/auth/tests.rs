@@ -139,11 +139,12 @@ fn what_is_not_said_is_as_the_standard_has_it() {
     assert_eq!(signed.claims.key, TextSource::Field { name: "secret".into(), pointer: None });
 }
 
-/// Each row: a type, what is changed of its good pattern, and words of the reason.
-#[test]
-fn what_cannot_be_executed_is_refused() {
-    let url = "https://a.example/a";
-    let rows: Vec<(&str, Value, &str)> = vec![
+/// A type, what is changed of its good pattern, and words of the reason.
+type Row = (&'static str, Value, &'static str);
+
+/// Mistakes of the types that only place what is filled in.
+fn placed() -> Vec<Row> {
+    vec![
         ("oauth3", json!({}), "type `oauth3` is not known"),
         ("bearer", json!({ "field": null }), "`field` is missing"),
         ("bearer", json!({ "field": "tokne" }), "`tokne`, which is not among its fields"),
@@ -165,6 +166,12 @@ fn what_cannot_be_executed_is_refused() {
         ("api_key", json!({ "prefix": "a\nb" }), "visible ASCII"),
         ("basic", json!({ "username": "secrets" }), "not among its fields"),
         ("static_headers", json!({ "headers": null }), "`headers` is missing"),
+    ]
+}
+
+/// Mistakes of OAuth's requests.
+fn granted() -> Vec<Row> {
+    vec![
         ("oauth2", json!({ "token_url": null }), "missing field `token_url`"),
         ("oauth2", json!({ "token_url": "http://a.example/t" }), "not an https URL"),
         ("oauth2", json!({ "token_url": "http://{{site}}/t" }), "not an https URL"),
@@ -186,6 +193,13 @@ fn what_cannot_be_executed_is_refused() {
         ("oauth2", json!({ "authorize_parameters": { "code_challenge": "x" } }), "set by the host"),
         ("oauth2", json!({ "token_parameters": { "client_secret": "x" } }), "set by the host"),
         ("oauth2", json!({ "token_parameters": { "a": "{{secret}}" } }), "which is a password"),
+    ]
+}
+
+/// Mistakes of answers, insertions and lookups.
+fn answered() -> Vec<Row> {
+    let url = "https://a.example/a";
+    vec![
         ("oauth2", json!({ "response": { "access_token": "access_token" } }), "not a JSON Pointer"),
         ("oauth2", json!({ "response": { "scope": "/a~2" } }), "not a JSON Pointer"),
         ("oauth2", json!({ "response": { "lifetime": 0 } }), "from 1 to"),
@@ -210,9 +224,24 @@ fn what_cannot_be_executed_is_refused() {
             json!({ "insertions": [{ "content_type": "text/xml", "marker": "12345678", "field": "token" }] }),
             "not among its fields",
         ),
-        ("oauth2", json!({ "lookups": [{ "url": url, "fields": {} }] }), "nothing to look up"),
-        ("oauth2", json!({ "lookups": [{ "url": "http://a.example/a", "fields": { "a": "" } }] }), "not an https"),
-        ("oauth2", json!({ "lookups": [{ "url": url, "fields": { "a": "a" } }] }), "not a JSON Pointer"),
+        ("oauth2", json!({ "headers": null, "lookups": [{ "url": url, "fields": {} }] }), "nothing to look up"),
+        (
+            "oauth2",
+            json!({ "headers": null, "lookups": [{ "url": "http://a.example/a", "fields": { "a": "" } }] }),
+            "not an https",
+        ),
+        (
+            "oauth2",
+            json!({ "headers": null, "lookups": [{ "url": url, "fields": { "a": "a" } }] }),
+            "not a JSON Pointer",
+        ),
+    ]
+}
+
+/// Mistakes of the other grants.
+fn exchanged() -> Vec<Row> {
+    let url = "https://a.example/a";
+    vec![
         ("oauth2_client_credentials", json!({ "client_secret": "user" }), "must be a password"),
         ("oauth2_client_credentials", json!({ "client_id": null }), "`client_id` is missing"),
         ("oauth1a", json!({ "token": null }), "either fills in"),
@@ -226,6 +255,12 @@ fn what_cannot_be_executed_is_refused() {
         ("jwt_bearer", json!({ "jwt": { "key": "user" } }), "must be a password"),
         ("jwt_bearer", json!({ "jwt": { "key": { "field": "secret", "pointer": "key" } } }), "not a JSON Pointer"),
         ("jwt_bearer", json!({ "parameters": { "assertion": "x" } }), "set by the host"),
+    ]
+}
+
+/// Mistakes of what is signed.
+fn signed() -> Vec<Row> {
+    vec![
         ("signed_jwt", json!({ "jwt": { "lifetime": 3601 } }), "from 1 to 3600"),
         ("signed_jwt", json!({ "jwt": { "claims": { "exp": "1" } } }), "set by the host"),
         ("signed_jwt", json!({ "jwt": { "claims": { "iss": "{{secret}}" } } }), "which is a password"),
@@ -251,7 +286,12 @@ fn what_cannot_be_executed_is_refused() {
         ("hmac", json!({ "timestamp_header": "a b" }), "not a header"),
         ("hmac", json!({ "prefix": "{{body}}" }), "has the body in it"),
         ("caller_token", json!({ "token": { "in": "cookie", "name": "" } }), "not the name of a cookie"),
-    ];
+    ]
+}
+
+#[test]
+fn what_cannot_be_executed_is_refused() {
+    let rows = [placed(), granted(), answered(), exchanged(), signed()].concat();
     let (good, mut wrong) = (good(), Vec::new());
     for (kind, change, words) in rows {
         let keys = good.iter().find(|(name, _)| *name == kind).map_or(json!({}), |(_, keys)| keys.clone());
