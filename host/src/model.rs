@@ -19,6 +19,7 @@ mod scope;
 mod secret;
 mod surface;
 mod template;
+mod text_template;
 mod tool;
 mod url_template;
 mod webhook;
@@ -27,9 +28,10 @@ pub use account::{Account, AccountState, AccountToken, TransitionError};
 pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
-    AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Field,
-    HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature,
-    OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
+    AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Escaping, Field,
+    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding,
+    Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource,
+    TokenBody, TokenPlacement, TokenResponse,
 };
 pub use caller::{BoundProfile, Caller, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
@@ -49,6 +51,7 @@ pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
 pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
+pub use text_template::{TextTemplate, TextTemplateError};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
 pub use webhook::{Delivery, DeliveryState, Event, Webhook};
