@@ -16,6 +16,7 @@ mod custom_actions;
 mod demo;
 mod documented;
 mod durability;
+mod formats;
 mod github;
 mod install;
 mod kill_sweep;

@@ -246,7 +246,10 @@ impl Walk<'_> {
             };
             let fits = part.as_object().is_some_and(|part| pointer::merge(&mut merged, part));
             if !fits && self.dialect.closes {
-                return Err((format!("{path}/allOf/{index}"), "it cannot be put together with what is beside it".into()));
+                return Err((
+                    format!("{path}/allOf/{index}"),
+                    "it cannot be put together with what is beside it".into(),
+                ));
             }
             if !fits {
                 let message = "it is left out: the host still checks it".to_owned();

@@ -92,9 +92,10 @@ fn openai_gets_every_member_required_and_null_for_absent() {
 #[test]
 fn what_cannot_be_said_is_not_strict() {
     let member = |schema: Value| json!({ "type": "object", "properties": { "a": schema } });
-    let deep = (0..12).fold(json!({ "type": "string" }), |inner, _| {
-        json!({ "type": "object", "required": ["a"], "properties": { "a": inner } })
-    });
+    let deep = (0..12).fold(
+        json!({ "type": "string" }),
+        |inner, _| json!({ "type": "object", "required": ["a"], "properties": { "a": inner } }),
+    );
     for (schema, openai, anthropic) in [
         (member(json!({})), "/properties/a", "/properties/a"),
         (member(json!(true)), "/properties/a", "/properties/a"),

@@ -91,10 +91,18 @@ impl Dialect {
             | "minItems" | "maxItems" | "minLength" | "maxLength" | "uniqueItems" | "minProperties"
             | "maxProperties" | "contains" | "minContains" | "maxContains" | "propertyNames" | "contentEncoding"
             | "contentMediaType" | "const" | "default" | "examples" => Fate::Told,
-            "additionalProperties" | "prefixItems" | "not" | "if" | "then" | "else" | "dependentRequired"
-            | "dependentSchemas" | "patternProperties" | "unevaluatedProperties" | "unevaluatedItems" | "$dynamicRef" => {
-                Fate::Lost
-            }
+            "additionalProperties"
+            | "prefixItems"
+            | "not"
+            | "if"
+            | "then"
+            | "else"
+            | "dependentRequired"
+            | "dependentSchemas"
+            | "patternProperties"
+            | "unevaluatedProperties"
+            | "unevaluatedItems"
+            | "$dynamicRef" => Fate::Lost,
             _ => Fate::Dropped,
         }
     }

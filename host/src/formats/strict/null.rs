@@ -19,7 +19,9 @@ fn admits(root: &Value, schema: &Value, left: usize) -> bool {
     }
     keywords.iter().all(|(keyword, value)| match (keyword.as_str(), value) {
         ("type", Value::String(kind)) => kind == "null",
-        ("type" | "enum", Value::Array(all)) => all.iter().any(|one| one.is_null() || keyword == "type" && one == "null"),
+        ("type" | "enum", Value::Array(all)) => {
+            all.iter().any(|one| one.is_null() || keyword == "type" && one == "null")
+        }
         ("const", value) => value.is_null(),
         ("anyOf" | "oneOf", Value::Array(branches)) => branches.iter().any(|branch| admits(root, branch, left - 1)),
         ("allOf", Value::Array(parts)) => parts.iter().all(|part| admits(root, part, left - 1)),
