@@ -17,6 +17,7 @@ mod custom_actions;
 mod demo;
 mod documented;
 mod durability;
+mod formats;
 mod github;
 mod happened;
 mod install;

@@ -8,10 +8,11 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::continuing::WaitsForBody;
+use super::execute::Timing;
 use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
 use super::results::CutBody;
-use super::tools::{Timing, raw};
+use super::tools::raw;
 use super::{ApiState, Problem, time};
 use crate::call::{self, SeenBodies};
 use crate::model::{Caller, CallerScope, Execution, ExecutionId, ExecutionStatus, Timestamp};

@@ -34,6 +34,8 @@ macro_rules! surfaces {
 surfaces! {
     /// An application calls a tool by the API.
     Execute = "execute",
+    /// An application calls several tools at once.
+    Batch = "batch",
     /// A connector calls another tool.
     Inner = "inner",
     /// An operator tries an account, before anybody can use it.
@@ -45,7 +47,7 @@ impl Surface {
     /// part in every call that a user's account can be used for (X24).
     pub fn is_modified(self) -> bool {
         match self {
-            Self::Execute | Self::Inner => true,
+            Self::Execute | Self::Batch | Self::Inner => true,
             Self::AccountTest => false,
         }
     }

@@ -5,7 +5,8 @@ use std::future::Future;
 
 use gloveport::config::Database;
 use gloveport::model::{
-    Account, AccountId, AccountState, AccountToken, By, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through, Timestamp,
+    Account, AccountId, AccountState, AccountToken, By, Clock, Connection, ConnectionId, Execution, ExecutionId,
+    ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through, Timestamp,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
