@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use super::execute::{ExecuteBody, ExecuteResult, ExecuteWaiting, Outcome, is_idempotency_key, outcome, requested};
 use super::extract::{Authenticated, Json};
 use super::{ApiState, Problem};
-use crate::call::{CallRequest, Surface};
-use crate::model::Caller;
+use crate::call::CallRequest;
+use crate::model::{Caller, Surface};
 
 /// Calls in one request: models ask for a handful in one turn, seldom for dozens.
 const MAX_CALLS: usize = 64;

@@ -12,9 +12,9 @@ use super::extract::{Authenticated, Json, Path};
 use super::results::CutBody;
 use super::tools::raw;
 use super::{ApiState, Problem};
-use crate::call::{self, Answer, CallRequest, Reply, Surface};
+use crate::call::{self, Answer, CallRequest, Reply};
 use crate::formats::{self, NativeCall, NativeResult};
-use crate::model::{AccountId, Caller, ExecutionId};
+use crate::model::{AccountId, Caller, ExecutionId, Surface};
 
 /// A call.
 #[derive(Debug, Default, Deserialize, ToSchema)]

@@ -8,7 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
 use super::{ApiState, Problem};
-use crate::call::{CallRequest, Caller, Connector, ExecutionId, Format, Reply, Source, Surface, Visible, Wanted, Warning}; use crate::model::{Caller, self, visible_tools}; use crate::catalog::InstalledTool; use crate::formats::{self, visible_tools}; use crate::catalog::InstalledTool; use crate::model::{AccountId};
+use crate::call::{Visible, Wanted, visible_tools};
+use crate::catalog::InstalledTool;
+use crate::formats::{self, Format, Source, Warning};
+use crate::model::{Caller, Connector};
 
 /// A tool.
 #[derive(Debug, Serialize, ToSchema)]

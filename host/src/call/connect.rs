@@ -8,7 +8,9 @@ use super::run::Attempt;
 use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, simulated};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
-use crate::model::{Account, AccountId, AccountState, AccountToken, AuthPattern, Caller, Code, Connection, Culprit, Fault, Surface};
+use crate::model::{
+    Account, AccountId, AccountState, AccountToken, AuthPattern, Caller, Code, Connection, Culprit, Fault, Surface,
+};
 use crate::store::{CallContext, StoreError};
 
 /// What marks the execution of a test call.
