@@ -11,16 +11,20 @@ use utoipa_axum::routes;
 mod accounts;
 mod approvals;
 mod audit;
+mod auth_patterns;
+mod batch;
 mod connections;
 mod connectors;
 mod continuing;
 mod deliveries;
 mod evaluate;
+mod execute;
 mod executions;
 mod extract;
 mod health;
 mod keys;
 mod modifiers;
+mod oauth;
 mod openapi;
 mod page;
 mod policies;
@@ -28,6 +32,7 @@ mod problem;
 mod profiles;
 mod query_names;
 mod results;
+mod scopes;
 mod state;
 mod time;
 mod tools;
@@ -79,7 +84,8 @@ fn documented() -> OpenApiRouter<ApiState> {
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
-        .routes(routes!(tools::execute))
+        .routes(routes!(execute::execute))
+        .routes(routes!(batch::execute_batch))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
         .routes(routes!(executions::cancel))
