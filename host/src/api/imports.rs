@@ -139,7 +139,7 @@ struct ChangedBody {
     responses((status = 200, body = ParsedBody), (status = 422, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn parse(
     State(state): State<ApiState>,
-    Admin(_): Admin,
+    Admin(_caller): Admin,
     Json(body): Json<ParseBody>,
 ) -> Result<axum::Json<ParsedBody>, Problem> {
     let ParseBody { document, url, options, name } = body;

@@ -22,6 +22,8 @@ const PREVIEWED: &str = "api";
 /// Characters of a document's own version that go into the connector's.
 const VERSION_CHARS: usize = 40;
 
+const NO_DOCUMENT: &str = "give a `document` or its `url`";
+
 /// What the host says itself, and nobody else.
 const OWN_OPTIONS: [&str; 2] = ["name", "known_names"];
 
@@ -105,13 +107,14 @@ pub struct Operation {
 /// [`CatalogError::Document`] with what is wrong with it, and those of fetching and of the host.
 pub async fn preview(parts: Importing<'_>, name: Option<&str>, asked: Asked) -> Result<Preview, CatalogError> {
     let name = name.unwrap_or(PREVIEWED);
-    let text = match asked.document {
-        Document::Text(text) => text,
-        Document::Url(ref url) => fetch::document(parts.egress, url).await?,
-        Document::Same => return Err(CatalogError::Document("give a `document` or its `url`".into())),
+    let (text, url) = match asked.document {
+        Document::Text(text) => (text, None),
+        Document::Url(url) => (fetch::document(parts.egress, &url).await?, Some(url)),
+        Document::Same => return Err(CatalogError::Document(NO_DOCUMENT.into())),
     };
     let loaded = parts.generic.loaded(parts.runtime).await?;
-    let made = make(parts, loaded, name, &text, &asked, &[]).await?;
+    let options = options(name, &asked.options, url.as_deref(), &[])?;
+    let made = make(parts, loaded, name, &text, &options).await?;
     Ok(made.preview)
 }
 
@@ -179,7 +182,8 @@ async fn import(
     let (text, url) = text(parts, project, name, &asked.document, before.as_ref()).await?;
     let known = before.as_ref().map(operations).unwrap_or_default();
     let loaded = parts.generic.loaded(parts.runtime).await?;
-    let made = make(parts, loaded, name, &text, &asked, &known).await?;
+    let options = options(name, &asked.options, url.as_deref(), &known)?;
+    let made = make(parts, loaded, name, &text, &options).await?;
     let old = row.as_ref().and_then(|row| tool_text::read(&row.tools)).unwrap_or_default();
     let difference = difference(&by_operation(&known, old), &made.preview.tools.iter().cloned().collect());
     let created = row.is_none();
@@ -213,7 +217,7 @@ async fn text(
         (Document::Same, Some(url)) => fetched(url).await,
         (Document::Same, None) => match parts.store.declared_document(project, name).await? {
             Some(text) => Ok((text, None)),
-            None => Err(CatalogError::Document("give a `document` or its `url`".into())),
+            None => Err(CatalogError::Document(NO_DOCUMENT.into())),
         },
     }
 }
@@ -230,11 +234,9 @@ async fn make(
     loaded: &Loaded,
     name: &str,
     text: &str,
-    asked: &Asked,
-    known: &[Operation],
+    options: &str,
 ) -> Result<Made, CatalogError> {
-    let options = options(name, asked, known)?;
-    let imported = parts.runtime.import(&loaded.importer, text, &options).await.map_err(of_document)?;
+    let imported = parts.runtime.import(&loaded.importer, text, options).await.map_err(of_document)?;
     let (mut warnings, auth) = (imported.warnings.clone(), patterns(&imported.auth));
     let (auth, refused) = auth.map_err(CatalogError::Document)?;
     warnings.extend(refused);
@@ -301,16 +303,21 @@ async fn store(
 }
 
 /// The importer's options: the operator's, and the host's own.
-fn options(name: &str, asked: &Asked, known: &[Operation]) -> Result<String, CatalogError> {
-    if let Some(own) = OWN_OPTIONS.into_iter().find(|own| asked.options.contains_key(*own)) {
+fn options(
+    name: &str,
+    said: &Map<String, Value>,
+    url: Option<&str>,
+    known: &[Operation],
+) -> Result<String, CatalogError> {
+    if let Some(own) = OWN_OPTIONS.into_iter().find(|own| said.contains_key(*own)) {
         return Err(CatalogError::Document(format!("options: `{own}` is not one of them")));
     }
-    let mut options = asked.options.clone();
+    let mut options = said.clone();
     options.insert("name".into(), name.into());
     let names: BTreeMap<&str, &str> = known.iter().map(|one| (one.operation.as_str(), one.tool.as_str())).collect();
     options.insert("known_names".into(), json!(names));
-    if let Document::Url(url) = &asked.document {
-        options.entry("document_url").or_insert_with(|| url.as_str().into());
+    if let Some(url) = url {
+        options.entry("document_url").or_insert_with(|| url.into());
     }
     Ok(Value::Object(options).to_string())
 }
