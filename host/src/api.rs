@@ -89,6 +89,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
         .routes(routes!(execute::execute))
+        .routes(routes!(execute::try_tool))
         .routes(routes!(batch::execute_batch))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))

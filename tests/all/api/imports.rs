@@ -235,7 +235,8 @@ async fn operations_are_marked_one_by_one() {
     assert_eq!((&done["tools"][0]["requires_approval"], &done["tools"][1]["effect"]), (&json!(true), &json!("destroy")));
     host.connection("pets", &upstream.url("")).await;
     host.account("pets", "ada", &json!({ "api_key": "k-1234567890" })).await.expect(201);
-    host.client().post("/v1/policies", &json!({ "name": "all", "when": "true", "outcome": "allow" })).await;
+    let all = json!({ "name": "all", "condition": "true", "outcome": { "outcome": "allow" } });
+    host.client().post("/v1/policies", &all).await.expect(201);
     let waits = host.execute("pets_list_pets", "ada", &json!({})).await.expect(202);
     assert_eq!(waits["status"], "waiting");
     assert!(upstream.requests().is_empty());
@@ -243,6 +244,31 @@ async fn operations_are_marked_one_by_one() {
     assert_eq!(listed["total_size"], 2);
     let all = host.client().get("/v1/tools?connector=pets&include=deferred").await.expect(200);
     assert_eq!(all["total_size"], 3);
+}
+
+/// SI-08: a tool is tried by its short name, as a call under all rules that is on record as a trial.
+#[tokio::test]
+async fn a_tool_is_tried() {
+    let host = TestHost::start().await;
+    let upstream = Upstream::start(|_| Reply::json(200, &json!({ "ok": true }))).await;
+    imported(&host, &upstream).await;
+    let agent = host.caller("agent", "agent").await;
+    let body = json!({ "identifier": "ada", "input": { "limit": 1 } });
+    let tried = agent.post("/v1/connectors/pets/test/list_pets", &body).await.expect(200);
+    assert_eq!(tried["data"], json!({ "ok": true }));
+    assert_eq!(upstream.only_request().target, "/v2/pets?limit=1");
+    let path = format!("/v1/executions/{}", tried["execution_id"].as_str().unwrap());
+    let record = host.client().get(&path).await.expect(200);
+    assert_eq!((&record["tool"], &record["surface"]), (&json!("pets_list_pets"), &json!("tool_test")), "{record}");
+    let deny = json!({ "name": "no", "condition": "tool == 'pets_list_pets'",
+        "outcome": { "outcome": "deny", "reason": "not now" } });
+    host.client().post("/v1/policies", &deny).await.expect(201);
+    assert_eq!(agent.post("/v1/connectors/pets/test/list_pets", &body).await.problem(403), "denied_by_policy");
+    for path in ["pets/test/nothing", "none/test/list_pets", "none/test/pets_list_pets"] {
+        let answer = agent.post(&format!("/v1/connectors/{path}"), &body).await;
+        assert_eq!(answer.problem(404), "not_found", "{path}");
+    }
+    assert_eq!(upstream.requests().len(), 1);
 }
 
 /// SI-09, SI-16, CX-25: operations that somebody wrote down are tools like any other; a good status can be an error.

@@ -92,6 +92,7 @@ async fn the_document_is_complete() {
     POST /v1/connectors
     POST /v1/connectors/parse-openapi
     POST /v1/connectors/{name}/import-openapi
+    POST /v1/connectors/{name}/test/{tool}
     POST /v1/executions/{id}/cancel
     POST /v1/executions/{id}/continue
     POST /v1/keys
