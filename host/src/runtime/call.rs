@@ -227,6 +227,16 @@ impl<R> Run<R> {
         last.map(|line| line.message.as_str()).collect::<Vec<_>>().join(" / ")
     }
 
+    /// Linear memory that it had at its end: it never shrinks.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.tally.memory_bytes
+    }
+
+    /// How long the component itself ran.
+    pub(super) fn ran(&self) -> Duration {
+        self.run
+    }
+
     fn and_then<T>(self, then: impl FnOnce(R) -> Result<T, CallError>) -> Run<T> {
         let Self { outcome, tally, recorder, queue, instantiate, run } = self;
         Run { outcome: outcome.and_then(then), tally, recorder, queue, instantiate, run }

@@ -118,8 +118,10 @@ impl Runtime {
         let run = self.run(&importer.pre, None, 0, bounds, async |importer, store| {
             importer.call_import_document(store, document, options).await
         });
-        let imported = run.await.outcome?.map_err(failure_from_guest)?;
-        checked(imported)
+        let run = run.await;
+        let (memory_bytes, took) = (run.memory_bytes(), run.ran());
+        tracing::info!(document_bytes = document.len(), memory_bytes, ?took, "a document was read in the sandbox");
+        checked(run.outcome?.map_err(failure_from_guest)?)
     }
 }
 

@@ -89,6 +89,8 @@ pub(super) struct Tally {
     pub(super) waits: u32,
     /// Random bytes that the guest was given.
     pub(super) random_blocks: u64,
+    /// Linear memory that it had at its end.
+    pub(super) memory_bytes: usize,
 }
 
 impl Tally {
@@ -192,6 +194,7 @@ impl State {
         if let Some(wasi) = self.wasi.take() {
             wasi.flush(&mut self.tally);
         }
+        self.tally.memory_bytes = self.budget.memory_bytes;
         (self.tally, self.recorder)
     }
 

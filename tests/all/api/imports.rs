@@ -1,8 +1,9 @@
 //! Connectors that are made of documents: imported, imported again, called, and nothing a document can break.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use gloveport_tests::host::{Answer, Setup, TestHost};
+use gloveport_tests::host::{Answer, Setup, TestHost, log};
 use gloveport_tests::upstream::{Reply, Upstream};
 use gloveport_tests::{postgres, wat_guest};
 use serde_json::{Value, json};
@@ -348,6 +349,46 @@ async fn what_cannot_be_imported_is_refused() {
     host.client().put("/v1/connectors/pets", &json!({ "document": document })).await.expect(201);
     let component = wat_guest::connector("pets", "", wat_guest::ECHO);
     assert_eq!(host.client().send("POST", "/v1/connectors", &headers, component).await.problem(409), "conflict");
+}
+
+/// Where real documents lie: beside the project, or a folder further up.
+fn real_documents() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    ["../shared/specs", "../../shared/specs"].iter().map(|path| root.join(path)).find(|path| path.is_dir())
+}
+
+/// Real documents, up to 13 MB: each operation is a tool or has a reason, through the whole host; time and memory are
+/// printed.
+#[tokio::test]
+async fn real_documents_are_imported() {
+    let Some(folder) = real_documents() else {
+        println!("skipped: there is no folder shared/specs");
+        return;
+    };
+    let host = TestHost::start().await;
+    let manifest = std::fs::read_to_string(folder.join("manifest.tsv")).unwrap();
+    for (row, n) in manifest.lines().skip(1).zip(0..) {
+        let columns: Vec<&str> = row.split('\t').collect();
+        let (file, operations) = (columns[0], columns[4].parse::<usize>().unwrap());
+        let document = std::fs::read_to_string(folder.join(file)).unwrap();
+        let bytes = document.len();
+        let options = json!({ "document_url": "https://docs.example/openapi.json", "deferred": true });
+        let body = json!({ "document": document, "options": options });
+        let started = Instant::now();
+        let done = host.client().put(&format!("/v1/connectors/real_{n}"), &body).await.expect(201);
+        let took = started.elapsed();
+        let (tools, skipped) = (names(&done).len(), done["skipped"].as_array().unwrap());
+        println!("{file}: {bytes} bytes, {operations} operations: {tools} tools, {} skipped, {took:?}", skipped.len());
+        skipped.iter().for_each(|skipped| println!("  {}: {}", skipped["operation"], skipped["reason"]));
+        assert_eq!(tools + skipped.len(), operations, "{file}");
+        assert!(skipped.is_empty(), "{file}");
+        let started = Instant::now();
+        let page = host.client().get(&format!("/v1/tools?connector=real_{n}&include=deferred&limit=1")).await.expect(200);
+        println!("  listed in {:?}", started.elapsed());
+        assert_eq!(page["total_size"], tools, "{file}");
+    }
+    let log = String::from_utf8_lossy(&log::lines()).into_owned();
+    log.lines().filter(|line| line.contains("read in the sandbox")).for_each(|line| println!("{line}"));
 }
 
 /// Documents that were made to hurt: each is refused with a typed error or taken for what it is, in bounded time, and calls
