@@ -9,6 +9,7 @@ mod generic;
 mod install;
 mod installed;
 mod live;
+mod made;
 mod manifest;
 mod narrowed;
 mod section;

@@ -226,9 +226,8 @@ fn imported(declared: Declared, dry_run: bool) -> ImportedBody {
     let Declared { preview, created, difference } = declared;
     let breaking = difference.is_breaking();
     let Difference { added, removed, changed } = difference;
-    let named = |list: Vec<(String, String)>| {
-        list.into_iter().map(|(operation, tool)| NamedBody { operation, tool }).collect()
-    };
+    let named =
+        |list: Vec<(String, String)>| list.into_iter().map(|(operation, tool)| NamedBody { operation, tool }).collect();
     let changed = changed.into_iter().map(|Change { operation, tool, what, breaking }| ChangedBody {
         operation,
         tool,

@@ -149,7 +149,9 @@ fn required(schema: &Value) -> BTreeSet<&str> {
 fn plain(schema: &Value) -> Value {
     let mut plain = schema.clone();
     if let Value::Object(members) = &mut plain {
-        members.retain(|name, _| !matches!(name.as_str(), "title" | "description" | "examples" | "default" | "deprecated"));
+        members.retain(|name, _| {
+            !matches!(name.as_str(), "title" | "description" | "examples" | "default" | "deprecated")
+        });
     }
     plain
 }

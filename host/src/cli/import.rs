@@ -104,7 +104,8 @@ fn options(asked: &Import, session: &mut Session<'_>) -> Result<Value, CliError>
         ("methods", &asked.methods),
         ("operations", &asked.operations),
     ];
-    include.extend(lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name.into(), json!(list))));
+    include
+        .extend(lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(name, list)| (name.into(), json!(list))));
     if !include.is_empty() {
         options.insert("include".into(), include.into());
     }
@@ -196,7 +197,17 @@ Imported pets 1.0+ab: 1 tools; auth patterns: token.
     #[tokio::test]
     async fn a_document_goes_as_text_and_without_one_it_is_imported_again() {
         let fake = Fake::answering(200, DONE).await;
-        let line = ["connector", "import", "pets", "-", "--deferred", "--exclude", "DELETE *", "--base-url", "https://a.example"];
+        let line = [
+            "connector",
+            "import",
+            "pets",
+            "-",
+            "--deferred",
+            "--exclude",
+            "DELETE *",
+            "--base-url",
+            "https://a.example",
+        ];
         run_args_at(&fake, &line, "openapi: 3.1.0\n").await;
         let sent: Value = serde_json::from_slice(&fake.request().body).unwrap();
         assert_eq!(sent["document"], json!("openapi: 3.1.0\n"));

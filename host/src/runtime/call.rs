@@ -319,7 +319,11 @@ fn why_it_trapped(state: &State, error: &wasmtime::Error) -> CallError {
     }
     // The engine has no type for this one.
     if detail.contains("fuel allocated for hostcalls") {
-        return limit("host_call_bytes", state.bounds().host_call_bytes, "more bytes in one host call or result".into());
+        return limit(
+            "host_call_bytes",
+            state.bounds().host_call_bytes,
+            "more bytes in one host call or result".into(),
+        );
     }
     CallError::Trap { message: detail }
 }

@@ -151,20 +151,9 @@ pub(super) struct OutOfTime {
 
 impl State {
     /// A store for one run, with all limits set.
-    pub(super) fn store(
-        shared: &Shared,
-        outside: Option<Outside>,
-        recorder: Recorder,
-        bounds: Bounds,
-    ) -> Store<Self> {
-        let budget = Budget {
-            bounds,
-            ticks: 0,
-            waits_seen: 0,
-            memory_bytes: 0,
-            memory_refused: false,
-            table_refused: false,
-        };
+    pub(super) fn store(shared: &Shared, outside: Option<Outside>, recorder: Recorder, bounds: Bounds) -> Store<Self> {
+        let budget =
+            Budget { bounds, ticks: 0, waits_seen: 0, memory_bytes: 0, memory_refused: false, table_refused: false };
         let mut store =
             Store::new(&shared.engine, Self { outside, tally: Tally::default(), recorder, budget, wasi: None });
         store.limiter(|state| &mut state.budget);

@@ -180,10 +180,8 @@ pub(super) async fn put_version(
         check_same(connection, connector).await?;
     }
     count_change(connection).await?;
-    let detail = detail
-        .with("version", &connector.version)
-        .with("imports", &connector.imports.join(" "))
-        .flag("new", created);
+    let detail =
+        detail.with("version", &connector.version).with("imports", &connector.imports.join(" ")).flag("new", created);
     let act = Act::new(&connector.project, by, Action::ConnectorInstalled, &connector.name);
     Ok((created, act.component(&connector.digest).detail(detail)))
 }

@@ -176,7 +176,9 @@ fn compile(
         routes: vec![route],
         tags: operation.tags.iter().take(LABELS).cloned().collect(),
         deferred: overrides.and_then(|overrides| overrides.deferred).unwrap_or(operation.deferred),
-        aliases: std::iter::once(format!("{}.{short}", options.name)).chain(operation.aliases.iter().cloned()).collect(),
+        aliases: std::iter::once(format!("{}.{short}", options.name))
+            .chain(operation.aliases.iter().cloned())
+            .collect(),
         binding: Some(serde_json::to_string(&binding).map_err(|error| error.to_string())?),
         name,
     };

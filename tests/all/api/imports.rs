@@ -233,7 +233,10 @@ async fn operations_are_marked_one_by_one() {
     let body = json!({ "document": pets(), "options": options });
     let done = host.client().put("/v1/connectors/pets", &body).await.expect(201);
     assert_eq!(names(&done), ["pets_list_pets", "pets_create", "pets_delete_pets_id"]);
-    assert_eq!((&done["tools"][0]["requires_approval"], &done["tools"][1]["effect"]), (&json!(true), &json!("destroy")));
+    assert_eq!(
+        (&done["tools"][0]["requires_approval"], &done["tools"][1]["effect"]),
+        (&json!(true), &json!("destroy"))
+    );
     host.connection("pets", &upstream.url("")).await;
     host.account("pets", "ada", &json!({ "api_key": "k-1234567890" })).await.expect(201);
     let all = json!({ "name": "all", "condition": "true", "outcome": { "outcome": "allow" } });
@@ -383,7 +386,8 @@ async fn real_documents_are_imported() {
         assert_eq!(tools + skipped.len(), operations, "{file}");
         assert!(skipped.is_empty(), "{file}");
         let started = Instant::now();
-        let page = host.client().get(&format!("/v1/tools?connector=real_{n}&include=deferred&limit=1")).await.expect(200);
+        let page =
+            host.client().get(&format!("/v1/tools?connector=real_{n}&include=deferred&limit=1")).await.expect(200);
         println!("  listed in {:?}", started.elapsed());
         assert_eq!(page["total_size"], tools, "{file}");
     }
@@ -398,9 +402,8 @@ async fn hostile_documents_are_contained() {
     let bed = Bed::start().await;
     bed.connect("ada").await;
     let head = "openapi: 3.0.0\ninfo: {title: x, version: '1'}\nservers: [{url: 'https://a.example'}]\n";
-    let bomb: String = (1..30)
-        .map(|n| format!("x{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(",")))
-        .collect();
+    let bomb: String =
+        (1..30).map(|n| format!("x{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(","))).collect();
     let cycle = json!({ "openapi": "3.1.0", "info": { "title": "x", "version": "1" },
         "servers": [{ "url": "https://a.example" }], "paths": { "/a": { "$ref": "#/paths/~1b" }, "/b": { "$ref": "#/paths/~1a" },
         "/c": { "post": { "parameters": [{ "$ref": "#/components/parameters/p" }], "requestBody": { "$ref": "#/components/requestBodies/r" } } } },
