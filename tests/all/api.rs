@@ -20,6 +20,7 @@ mod durability;
 mod formats;
 mod github;
 mod happened;
+mod hostile_documents;
 mod imports;
 mod install;
 mod kill_sweep;
