@@ -130,7 +130,8 @@ fn check_shape(wasm: &[u8]) -> Result<(), RuntimeError> {
 fn check_memory(component: &Component) -> Result<(), RuntimeError> {
     let needs = component.resources_required().and_then(|needs| needs.max_initial_memory_size).unwrap_or_default();
     if needs > limits::GUEST_MEMORY_BYTES as u64 {
-        let detail = format!("it begins with {needs} bytes of memory, at most {} are given", limits::GUEST_MEMORY_BYTES);
+        let detail =
+            format!("it begins with {needs} bytes of memory, at most {} are given", limits::GUEST_MEMORY_BYTES);
         return Err(RuntimeError::TooBig { detail });
     }
     Ok(())
