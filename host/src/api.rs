@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 mod accounts;
 mod approvals;
 mod audit;
+mod auth_patterns;
 mod connections;
 mod connectors;
 mod continuing;

@@ -17,6 +17,7 @@ mod modifier;
 mod path_template;
 mod secret;
 mod template;
+mod text_template;
 mod tool;
 mod url_template;
 mod webhook;
@@ -25,9 +26,10 @@ pub use account::{Account, AccountState, TransitionError};
 pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
-    AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Field,
-    HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature,
-    OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
+    AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Escaping, Field,
+    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding,
+    Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource,
+    TokenBody, TokenPlacement, TokenResponse,
 };
 pub use caller::{BoundProfile, Caller, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
@@ -45,6 +47,7 @@ pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
 pub use template::{Preset, PresetError, RenderError, Variable};
+pub use text_template::{TextTemplate, TextTemplateError};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
 pub use webhook::{Delivery, DeliveryState, Event, Webhook};

@@ -3,6 +3,7 @@
 mod again;
 mod approvals;
 mod audit;
+mod auth_patterns;
 mod background;
 mod bad_input;
 mod bed;

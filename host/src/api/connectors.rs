@@ -8,11 +8,12 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Path, Query, Wasm};
 use super::page::{List, PageQuery, page};
 use super::{ApiState, Problem, time, tools};
 use crate::catalog::{self, Installed};
-use crate::model::{AuthKind, AuthPattern, Import, Placement, ProjectId};
+use crate::model::{Import, ProjectId};
 
 /// A connector as it is on offer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,30 +45,6 @@ pub(super) struct ConnectorBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     versions: Vec<String>,
     installed_at: String,
-}
-
-/// One way to authorize a connector.
-#[derive(Debug, Serialize, ToSchema)]
-struct AuthBody {
-    name: String,
-    title: String,
-    r#type: &'static str,
-    /// `header`, `query` or `cookie`, for `api_key`.
-    r#in: Option<&'static str>,
-    /// Name of the header, query parameter or cookie, for `api_key`.
-    parameter: Option<String>,
-    fields: Vec<FieldBody>,
-}
-
-/// Something a user fills in.
-#[derive(Debug, Serialize, ToSchema)]
-struct FieldBody {
-    name: String,
-    label: String,
-    hint: Option<String>,
-    /// `text`, or `password` for what is sealed and never shown.
-    r#type: &'static str,
-    required: bool,
 }
 
 /// What an installation may be given.
@@ -185,7 +162,7 @@ fn body(installed: &Installed) -> ConnectorBody {
         base_url: connector.base_url.clone(),
         hosts: connector.hosts.clone(),
         imports: installed.granted.iter().map(|import| import.as_str()).collect(),
-        auth: connector.auth.iter().map(auth).collect(),
+        auth: connector.auth.iter().map(auth_patterns::body).collect(),
         tools: installed.tools.iter().map(|tool| tools::body(connector, tool, &[])).collect(),
         versions: Vec::new(),
         installed_at: time::text(installed.installed_at),
@@ -214,34 +191,5 @@ fn broken(name: String, reason: String) -> ConnectorBody {
         tools: Vec::new(),
         versions: Vec::new(),
         installed_at: String::new(),
-    }
-}
-
-fn auth(pattern: &AuthPattern) -> AuthBody {
-    let (place, parameter) = match &pattern.kind {
-        AuthKind::ApiKey { placement, name, .. } => {
-            let place = match placement {
-                Placement::Header => "header",
-                Placement::Query => "query",
-                Placement::Cookie => "cookie",
-            };
-            (Some(place), Some(name.clone()))
-        }
-        _ => (None, None),
-    };
-    let fields = pattern.fields.iter().map(|field| FieldBody {
-        name: field.name.clone(),
-        label: field.label.clone(),
-        hint: field.hint.clone(),
-        r#type: if field.secret { "password" } else { "text" },
-        required: field.required,
-    });
-    AuthBody {
-        name: pattern.name.clone(),
-        title: pattern.title.clone(),
-        r#type: pattern.kind.as_str(),
-        r#in: place,
-        parameter,
-        fields: fields.collect(),
     }
 }
