@@ -12,16 +12,22 @@ mod accounts;
 mod approvals;
 mod audit;
 mod auth_patterns;
+<<<<<<< HEAD
+=======
+mod batch;
+>>>>>>> lead
 mod connections;
 mod connectors;
 mod continuing;
 mod deliveries;
 mod evaluate;
+mod execute;
 mod executions;
 mod extract;
 mod health;
 mod keys;
 mod modifiers;
+mod oauth;
 mod openapi;
 mod page;
 mod policies;
@@ -29,6 +35,7 @@ mod problem;
 mod profiles;
 mod query_names;
 mod results;
+mod scopes;
 mod state;
 mod time;
 mod tools;
@@ -80,7 +87,8 @@ fn documented() -> OpenApiRouter<ApiState> {
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
-        .routes(routes!(tools::execute))
+        .routes(routes!(execute::execute))
+        .routes(routes!(batch::execute_batch))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
         .routes(routes!(executions::cancel))

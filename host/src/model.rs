@@ -15,14 +15,16 @@ mod host_pattern;
 mod id;
 mod modifier;
 mod path_template;
+mod scope;
 mod secret;
+mod surface;
 mod template;
 mod text_template;
 mod tool;
 mod url_template;
 mod webhook;
 
-pub use account::{Account, AccountState, TransitionError};
+pub use account::{Account, AccountState, AccountToken, TransitionError};
 pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
@@ -40,12 +42,14 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, PolicyId, ProfileId, ProjectId,
-    RequestId, WebhookId,
+    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId,
+    ProjectId, RequestId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};
+pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
+pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
 pub use text_template::{TextTemplate, TextTemplateError};
 pub use tool::{Effect, Route, Tool};

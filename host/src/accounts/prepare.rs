@@ -6,9 +6,15 @@ use url::Url;
 
 use super::AccountError;
 use crate::model::{
+<<<<<<< HEAD
     Account, AccountState, AuthPattern, Clock, Connection, Connector, Field, FieldPattern, HostPattern, HostTemplate,
     InputError, Secret, UrlTemplate,
+=======
+    Account, AccountState, AccountToken, AuthPattern, Clock, Connection, Connector, Field, FieldPattern, HostPattern,
+    HostTemplate, InputError, Secret, UrlTemplate,
+>>>>>>> lead
 };
+use crate::oauth;
 use crate::vault::{Binding, Vault};
 
 /// A credential field longer than this is no credential: private keys of 8,192 bits are shorter.
@@ -49,10 +55,13 @@ pub fn prepare(
         .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
     account.state = AccountState::connected(account.state);
     account.updated_at = clock.now();
+    account.token = AccountToken::none();
+    account.token.field_hosts = oauth::field_hosts(pattern, &account.hosts, &account.fields)
+        .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
     let mut sealed = BTreeMap::new();
     for (field, secret) in secrets {
-        let binding =
-            Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts: &account.hosts };
+        let hosts = account.hosts_of(&field);
+        let binding = Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts };
         sealed.insert(field.clone(), vault.seal(&binding, &secret)?);
     }
     Ok(Prepared { account, sealed })

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Path, Query, Wasm};
 use super::page::{List, PageQuery, page};
-use super::{ApiState, Problem, time, tools};
+use super::{ApiState, Problem, oauth, time, tools};
 use crate::catalog::{self, Installed};
 use crate::model::{Import, ProjectId};
 
@@ -40,6 +40,8 @@ pub(super) struct ConnectorBody {
     /// Imports that it was granted.
     imports: Vec<&'static str>,
     auth: Vec<AuthBody>,
+    /// Where providers send people back to after they consented: what an OAuth client has to be registered with.
+    redirect_uri: String,
     tools: Vec<tools::ToolBody>,
     /// All installed versions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -74,7 +76,7 @@ pub(super) async fn install(
     let by = caller.by(host.clock.now());
     let done = catalog::install(&host.catalog, &host.store, &host.runtime, &by, &caller.project, wasm, granted).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(body(&done.installed))).into_response())
+    Ok((status, axum::Json(body(&state, &done.installed))).into_response())
 }
 
 fn imports(text: &str) -> Result<BTreeSet<Import>, Problem> {
@@ -96,8 +98,8 @@ pub(super) async fn list(
     let page = page(query.limit, query.cursor)?;
     let catalog = &state.host.catalog;
     let mut bodies: Vec<ConnectorBody> =
-        catalog.connectors(&caller.project).iter().map(|installed| body(installed)).collect();
-    bodies.extend(catalog.all_broken(&caller.project).into_iter().map(|(name, reason)| broken(name, reason)));
+        catalog.connectors(&caller.project).iter().map(|installed| body(&state, installed)).collect();
+    bodies.extend(catalog.all_broken(&caller.project).into_iter().map(|(name, reason)| broken(&state, name, reason)));
     bodies.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(axum::Json(List::cut(bodies, page.limit, page.cursor.as_deref(), |body| &body.name)))
 }
@@ -113,9 +115,9 @@ pub(super) async fn show(
 ) -> Result<axum::Json<ConnectorBody>, Problem> {
     let host = &state.host;
     let mut shown = match host.catalog.find_connector(&host.store, &caller.project, &name).await? {
-        Some(installed) => body(&installed),
+        Some(installed) => body(&state, &installed),
         None => match state.host.catalog.broken(&caller.project, &name) {
-            Some(reason) => broken(name.clone(), reason),
+            Some(reason) => broken(&state, name.clone(), reason),
             None => return Err(Problem::not_found("there is no such connector")),
         },
     };
@@ -144,7 +146,7 @@ pub(super) async fn remove(
     Err(Problem::not_found("there is no such connector"))
 }
 
-fn body(installed: &Installed) -> ConnectorBody {
+fn body(state: &ApiState, installed: &Installed) -> ConnectorBody {
     let connector = &installed.connector;
     ConnectorBody {
         name: connector.name.clone(),
@@ -163,6 +165,10 @@ fn body(installed: &Installed) -> ConnectorBody {
         hosts: connector.hosts.clone(),
         imports: installed.granted.iter().map(|import| import.as_str()).collect(),
         auth: connector.auth.iter().map(auth_patterns::body).collect(),
+<<<<<<< HEAD
+=======
+        redirect_uri: oauth::redirect_uri(state, &connector.name),
+>>>>>>> lead
         tools: installed.tools.iter().map(|tool| tools::body(connector, tool, &[])).collect(),
         versions: Vec::new(),
         installed_at: time::text(installed.installed_at),
@@ -170,9 +176,10 @@ fn body(installed: &Installed) -> ConnectorBody {
 }
 
 /// A stored connector that this host cannot read: listed, with the reason.
-fn broken(name: String, reason: String) -> ConnectorBody {
+fn broken(state: &ApiState, name: String, reason: String) -> ConnectorBody {
     ConnectorBody {
         title: name.clone(),
+        redirect_uri: oauth::redirect_uri(state, &name),
         name,
         version: String::new(),
         description: String::new(),

@@ -8,13 +8,14 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::continuing::WaitsForBody;
+use super::execute::Timing;
 use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
 use super::results::CutBody;
-use super::tools::{Timing, raw};
+use super::tools::raw;
 use super::{ApiState, Problem, time};
 use crate::call::{self, SeenBodies};
-use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus, Role, Timestamp};
+use crate::model::{Caller, CallerScope, Execution, ExecutionId, ExecutionStatus, Timestamp};
 use crate::store::ExecutionFilter;
 
 /// The record of a call.
@@ -40,6 +41,10 @@ pub(super) struct ExecutionBody {
     input_digest: String,
     /// Whether nothing was sent, because the connection is in demo mode: what it answered is made up.
     simulated: bool,
+    /// How it was caused: `execute` by the API, `inner` by another tool, `account_test` by an operator who tried an account.
+    surface: &'static str,
+    /// Id of the policy that decided on it as it began; null if none spoke of it.
+    rule: Option<String>,
     /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled`,
     /// `not_dispatched` or `unknown_outcome`.
     status: &'static str,
@@ -83,14 +88,29 @@ pub(super) struct ExecutionBody {
 #[derive(Debug, Serialize, ToSchema)]
 struct EventBody {
     at: String,
-    /// `decided`, `started`, `simulated`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
+    /// `decided`, `modified`, `started`, `simulated`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled`,
+    /// `asked`, `answered`, `awaits_calls`, `calls_ended` or `finished`.
     step: &'static str,
-    /// What was decided, which approval is waited for, why it was rejected, how it finished.
+    /// What was decided, which approval or calls are waited for, who answered, why it was rejected, how it finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// One attempt at a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<SentBody>,
+    /// A modifier that ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modifier: Option<ModifiedBody>,
+}
+
+/// A modifier that ran.
+#[derive(Debug, Serialize, ToSchema)]
+struct ModifiedBody {
+    id: String,
+    name: String,
+    /// `before` or `after`.
+    when: String,
+    /// The revision of the project's modifiers that it was of: it grows with each change of any of them.
+    revision: i64,
 }
 
 /// One attempt at a request.
@@ -267,20 +287,28 @@ pub(super) async fn cancel(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<axum::Json<ExecutionBody>, Problem> {
-    let execution = find(&state, &caller, &id).await?;
+    let execution = find_to_change(&state, &caller, &id).await?;
     let ended = call::cancel(&state.host, &caller, execution).await?;
     Ok(axum::Json(body(&ended)))
 }
 
+/// One to read.
 pub(super) async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
+    find_with(state, caller, id, CallerScope::ExecutionsRead).await
+}
+
+/// One to continue or to cancel.
+pub(super) async fn find_to_change(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
+    find_with(state, caller, id, CallerScope::ExecutionsManage).await
+}
+
+/// The caller's own; another one with this scope only.
+async fn find_with(state: &ApiState, caller: &Caller, id: &str, others: CallerScope) -> Result<Execution, Problem> {
     let id = ExecutionId::parse(id).ok_or_else(missing)?;
     let host = &state.host;
     host.store.expire_approvals(host.clock.now()).await?;
     let execution = host.store.find_execution(&caller.project, &id).await?.ok_or_else(missing)?;
-    match own_only(caller) {
-        Some(key) if key != execution.key => Err(missing()),
-        _ => Ok(execution),
-    }
+    if execution.key == caller.key || caller.may(others) { Ok(execution) } else { Err(missing()) }
 }
 
 fn missing() -> Problem {
@@ -288,10 +316,7 @@ fn missing() -> Problem {
 }
 
 fn own_only(caller: &Caller) -> Option<crate::model::KeyId> {
-    match caller.role {
-        Role::Admin => None,
-        Role::Agent => Some(caller.key.clone()),
-    }
+    (!caller.may(CallerScope::ExecutionsRead)).then(|| caller.key.clone())
 }
 
 fn status(text: &str) -> Result<ExecutionStatus, Problem> {
@@ -324,6 +349,8 @@ pub(super) fn body(execution: &Execution) -> ExecutionBody {
         trigger_type: execution.trigger_type.clone(),
         input_digest: execution.input_digest.clone(),
         simulated: execution.simulated,
+        surface: execution.surface().as_str(),
+        rule: execution.rule.as_ref().map(ToString::to_string),
         status: execution.status.as_str(),
         code: execution.code.map(|code| code.as_str()),
         culprit: execution.culprit.map(|culprit| culprit.as_str()),
@@ -356,7 +383,13 @@ fn event(event: call::Event) -> EventBody {
         status: sent.status,
         again_after_ms: sent.again_after_ms,
     });
-    EventBody { at: time::text(event.at), step: event.step, detail: event.detail, request }
+    let modifier = event.modifier.map(|call::Modified { modifier, name, when, revision, .. }| ModifiedBody {
+        id: modifier,
+        name,
+        when,
+        revision,
+    });
+    EventBody { at: time::text(event.at), step: event.step, detail: event.detail, request, modifier }
 }
 
 #[cfg(test)]
