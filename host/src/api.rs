@@ -12,10 +12,7 @@ mod accounts;
 mod approvals;
 mod audit;
 mod auth_patterns;
-<<<<<<< HEAD
-=======
 mod batch;
->>>>>>> lead
 mod connections;
 mod connectors;
 mod continuing;

@@ -6,13 +6,8 @@ use url::Url;
 
 use super::AccountError;
 use crate::model::{
-<<<<<<< HEAD
-    Account, AccountState, AuthPattern, Clock, Connection, Connector, Field, FieldPattern, HostPattern, HostTemplate,
-    InputError, Secret, UrlTemplate,
-=======
     Account, AccountState, AccountToken, AuthPattern, Clock, Connection, Connector, Field, FieldPattern, HostPattern,
     HostTemplate, InputError, Secret, UrlTemplate,
->>>>>>> lead
 };
 use crate::oauth;
 use crate::vault::{Binding, Vault};

@@ -165,10 +165,7 @@ fn body(state: &ApiState, installed: &Installed) -> ConnectorBody {
         hosts: connector.hosts.clone(),
         imports: installed.granted.iter().map(|import| import.as_str()).collect(),
         auth: connector.auth.iter().map(auth_patterns::body).collect(),
-<<<<<<< HEAD
-=======
         redirect_uri: oauth::redirect_uri(state, &connector.name),
->>>>>>> lead
         tools: installed.tools.iter().map(|tool| tools::body(connector, tool, &[])).collect(),
         versions: Vec::new(),
         installed_at: time::text(installed.installed_at),
