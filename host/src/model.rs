@@ -29,9 +29,9 @@ pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
     AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Escaping, Field,
-    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding,
-    Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource,
-    TokenBody, TokenPlacement, TokenResponse,
+    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims,
+    KEY_FINGERPRINT, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest,
+    SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
 pub use caller::{BoundProfile, Caller, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
@@ -51,7 +51,7 @@ pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
 pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
-pub use text_template::{TextTemplate, TextTemplateError};
+pub use text_template::{TextPiece, TextTemplate, TextTemplateError};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
 pub use webhook::{Delivery, DeliveryState, Event, Webhook};
