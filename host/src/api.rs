@@ -29,6 +29,7 @@ mod problem;
 mod profiles;
 mod query_names;
 mod results;
+mod scopes;
 mod state;
 mod time;
 mod tools;

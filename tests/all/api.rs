@@ -40,6 +40,7 @@ mod questions;
 mod records;
 mod refusals;
 mod results;
+mod scopes;
 mod simulated;
 mod steps;
 mod stripe;

@@ -15,8 +15,8 @@ use super::{CallRequest, Failed, Host, Nesting, Reply, custom, edit, faults, onc
 use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency, ProjectId,
-    Role, Through,
+    Approval, ApprovalId, ApprovalState, Caller, CallerScope, Code, Culprit, Execution, ExecutionId, Fault, Latency,
+    ProjectId, Through,
 };
 use crate::policy::{Ask, At};
 use crate::runtime::{Gate, Journal};
@@ -114,7 +114,7 @@ fn may_decide(caller: &Caller, approval: &Approval) -> Result<(), Fault> {
         return forbidden("the key that asked cannot approve its own call");
     }
     let Ok(ask) = Ask::from_json(&approval.ask) else { return forbidden("who may decide cannot be read") };
-    let admin = caller.role == Role::Admin;
+    let admin = caller.may(CallerScope::ApprovalsDecide);
     if ask.admits(approval.asked_by.as_str(), caller.key.as_str(), &caller.name, admin) {
         Ok(())
     } else {
@@ -257,13 +257,11 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
             Some(pause::completed(host, execution, journal).await?)
         }
     };
+    let surface = kept.surface(&execution.id)?;
     let stood = Stood { asks: kept.asks, approved: kept.approved };
     let request = CallRequest {
-        tool: kept.tool,
         identifier: caller.identifier.clone(),
         account: Some(through.account.clone()),
-        connection: None,
-        input: kept.input,
         given_input: kept.given_input,
         tool_call_id: execution.tool_call_id.clone(),
         parent: execution.parent.clone(),
@@ -271,9 +269,8 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
         trigger_type: execution.trigger_type.clone(),
         timeout_ms: kept.timeout_ms,
         idempotency_key: kept.idempotency_key,
-        unmodified: kept.unmodified,
-        respond_async: false,
         nesting: Nesting::alone(kept.depth),
+        ..CallRequest::new(surface, kept.tool, kept.input)
     };
     let resolved = resolve_again(host, &caller, &request).await?;
     if resolved.installed.digest != through.component {
