@@ -6,7 +6,7 @@ use super::browser::{hash, is_unguessable};
 use super::{Browser, ConnectError};
 use crate::call::Host;
 use crate::catalog::Installed;
-use crate::model::{Account, AuthPattern, AuthRequest, AuthRequestId, AuthStep, Caller, Connection, Role};
+use crate::model::{Account, AuthPattern, AuthRequest, AuthRequestId, AuthStep, Caller, Connection, Role, Scopes};
 use crate::store::AuthRequestRow;
 
 /// What a link is about.
@@ -57,6 +57,7 @@ impl Visit {
             role: Role::Admin,
             identifier: None,
             profile: None,
+            scopes: Scopes::of_role(Role::Admin),
         }
     }
 }
