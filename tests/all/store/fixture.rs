@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use gloveport::config::Database;
 use gloveport::model::{
-    Account, AccountId, AccountState, AuthRequest, AuthRequestId, AuthStep, By, Clock, Connection, ConnectionId,
-    Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Through, Timestamp, Verify,
+    Account, AccountId, AccountState, AccountToken, AuthRequest, AuthRequestId, AuthStep, By, Clock, Connection,
+    ConnectionId, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through,
+    Timestamp, Verify,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
@@ -89,6 +90,7 @@ impl Fixture {
             base_url: None,
             settings: "{}".into(),
             presets: "{}".into(),
+            scopes: Vec::new(),
             disabled: false,
             demo: false,
             created_at: self.clock.now(),
@@ -117,6 +119,7 @@ impl Fixture {
             fields: BTreeMap::from([("domain".into(), "acme.example.com".into())]),
             scopes: vec!["read".into()],
             hosts: vec!["api.example.com".into()],
+            token: AccountToken::none(),
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
@@ -160,6 +163,8 @@ impl Fixture {
             trigger_type: None,
             input_digest: "00".into(),
             simulated: false,
+            surface: Some(Surface::Execute),
+            rule: None,
             status: ExecutionStatus::Started,
             code: None,
             culprit: None,
@@ -179,6 +184,7 @@ impl Fixture {
             code: None,
             culprit: None,
             detail: None,
+            rule: None,
             finished_at: self.clock.now(),
             latency: Latency { total_us: 900, guest_us: 100, upstream_us: 700 },
             requests: 2,
