@@ -10,12 +10,14 @@ use url::Url;
 
 use crate::model::Secret;
 
+mod connect;
 mod environment;
 pub mod fault;
 mod file;
 mod limits;
 mod retention;
 
+pub use connect::{Connect, WrittenConnect};
 pub use environment::Environment;
 pub use fault::FaultPoint;
 pub use file::ConfigFile;
@@ -49,6 +51,8 @@ pub struct Config {
     pub records: Records,
     /// What is kept of them besides, and for how long.
     pub retention: Retention,
+    /// The pages on which users connect their accounts.
+    pub connect: Connect,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: u32,
     /// What one caller may take from its neighbours.
@@ -162,6 +166,7 @@ impl Config {
             master_key: environment.master_key,
             records: Records::Durable,
             retention: Retention::resolve(file.records.unwrap_or_default())?,
+            connect: Connect::resolve(file.connect.unwrap_or_default())?,
             limits: file.limits.unwrap_or(NeighbourLimits::NONE),
             max_concurrent_calls: file.max_concurrent_calls.unwrap_or(DEFAULT_MAX_CONCURRENT_CALLS).max(1),
             stop_grace: STOP_GRACE,

@@ -11,9 +11,11 @@ use tokio::sync::Notify;
 
 use crate::config::Database;
 
+mod account_events;
 mod accounts;
 mod approvals;
 mod audit;
+mod auth_requests;
 mod cache;
 mod call_context;
 mod connections;
@@ -45,6 +47,7 @@ mod webhooks;
 pub use accounts::AccountFilter;
 pub use approvals::{Decided, Edited, Wait};
 pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
+pub use auth_requests::{AuthMove, AuthRequestRow};
 pub use call_context::{CallContext, MAX_CANDIDATES};
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;

@@ -28,6 +28,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/connections/{name}/accounts/{identifier}", AccountsRead),
     ("PUT", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
     ("DELETE", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
+    ("POST", "/v1/connections/{name}/accounts/{identifier}/authorize", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/disable", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/enable", AccountsWrite),
     ("GET", "/v1/connectors", ConnectorsRead),

@@ -15,6 +15,10 @@ use super::secrets::Credentials;
 use super::table::{Column, clean, str_at, write_list};
 use super::{CliError, Session};
 
+mod authorize;
+
+use authorize::Authorize;
+
 /// Options of `gloveport account`.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
@@ -29,6 +33,9 @@ enum Action {
     /// Connect an account; secrets come from standard input or a file.
     #[command(after_help = CONNECT_HELP)]
     Connect(Connect),
+    /// Make a link with which a user authorizes an account.
+    #[command(after_help = authorize::HELP)]
+    Authorize(Authorize),
     /// List accounts.
     List(Filter),
     /// Show an account; its credential cannot be shown.
@@ -139,6 +146,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let Args { remote, action } = args;
     match action {
         Action::Connect(connect) => run_connect(&remote, &connect, session).await,
+        Action::Authorize(args) => authorize::run(&remote, &args, session).await,
         Action::List(filter) => {
             let list = list::fetch(&remote.client(session)?, &["v1", "accounts"], &filter.query(), MAX_ITEMS).await?;
             let if_empty = "No such account: `gloveport account connect CONNECTION IDENTIFIER --secret NAME`.";

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, NeighbourLimits, WrittenRetention};
+use super::{ConfigError, NeighbourLimits, WrittenConnect, WrittenRetention};
 
 /// What an operator wrote. Unknown keys are errors: a misspelt limit must not pass for a set one.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct ConfigFile {
     pub limits: Option<NeighbourLimits>,
     /// What is kept of calls, and for how long; only in the file.
     pub records: Option<WrittenRetention>,
+    /// The pages on which users connect their accounts; only in the file.
+    pub connect: Option<WrittenConnect>,
 }
 
 impl ConfigFile {
@@ -52,6 +54,7 @@ impl ConfigFile {
             max_concurrent_calls: over.max_concurrent_calls.or(self.max_concurrent_calls),
             limits: over.limits.or(self.limits),
             records: over.records.or(self.records),
+            connect: over.connect.or(self.connect),
         }
     }
 }
