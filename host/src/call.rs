@@ -35,7 +35,10 @@ mod resolve;
 mod resume;
 mod rules;
 mod run;
+mod secrets;
 mod seen;
+mod settings;
+mod shared;
 mod simulated;
 mod sweep;
 mod timeline;
@@ -46,7 +49,7 @@ mod wait;
 mod written;
 
 pub use cancel::{Stoppable, cancel};
-pub use connect::{ConnectRequest, Connected, connect, test_account};
+pub use connect::{AccountChange, ConnectRequest, Connected, change_account, connect, test_account};
 pub use host::{Host, Shared};
 pub use kept::{SeenBodies, bodies};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
@@ -59,6 +62,7 @@ pub use pause::{InputAsked, answer, waits_for};
 pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
+pub use secrets::put_secret;
 pub use timeline::{Event, Sent, timeline};
 pub use verdict::CompiledPolicies;
 pub use visible::{Visible, Wanted, visible_tools};
@@ -72,6 +76,8 @@ pub struct CallRequest {
     pub tool: String,
     /// The user to act for; the key's own if it is bound to one.
     pub identifier: Option<String>,
+    /// The user's organization: only accounts of it, and shared ones that serve it.
+    pub organization: Option<String>,
     /// The account to use, instead of finding it by identifier.
     pub account: Option<AccountId>,
     /// Name of the connection; needed where the user has accounts on several of the connector.

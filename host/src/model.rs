@@ -14,6 +14,7 @@ mod fault;
 mod host_pattern;
 mod id;
 mod modifier;
+mod named_secret;
 mod path_template;
 mod secret;
 mod template;
@@ -39,9 +40,10 @@ pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
     AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, PolicyId, ProfileId, ProjectId,
-    RequestId, WebhookId,
+    RequestId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
+pub use named_secret::{NamedSecret, SecretOwner, SecretSource};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use secret::Secret;
 pub use template::{Preset, PresetError, RenderError, Variable};

@@ -13,4 +13,5 @@ mod outbox;
 mod plans;
 mod profiles;
 mod rows;
+mod secrets;
 mod vault;

@@ -23,6 +23,13 @@ pub struct Candidate {
     pub fields: BTreeMap<String, String>,
 }
 
+impl Candidate {
+    /// Nothing: all that the account needs comes from elsewhere.
+    pub fn empty() -> Self {
+        Self { credentials: BTreeMap::new(), fields: BTreeMap::new() }
+    }
+}
+
 /// An account that may be stored, and its sealed credential by field.
 #[derive(Debug)]
 pub struct Prepared {
@@ -32,7 +39,13 @@ pub struct Prepared {
     pub sealed: BTreeMap<String, String>,
 }
 
-/// Makes `account` (new, or as it was) an active one with this credential. Nothing is stored.
+/// Secret fields that stay as they are, sealed, when an account is changed in part.
+pub type Kept = BTreeMap<String, String>;
+
+/// Makes `account` (new, or as it was) an active one with this credential, and what is kept of the one before. Nothing is
+/// stored.
+///
+/// What is kept stays bound to its hosts: a change of fields that would send it elsewhere is refused (lesson 5).
 pub fn prepare(
     vault: &Vault,
     clock: &Clock,
@@ -41,15 +54,23 @@ pub fn prepare(
     pattern: &AuthPattern,
     mut account: Account,
     candidate: Candidate,
+    mut kept: Kept,
 ) -> Result<Prepared, AccountError> {
-    let (public, secrets) = sort_fields(pattern, candidate)?;
+    kept.retain(|field, _| !candidate.credentials.contains_key(field));
+    let (public, secrets) = sort_fields(pattern, candidate, |field| {
+        kept.contains_key(field) || connection.credentials.contains_key(field)
+    })?;
     account.fields = public;
+    let hosts_before = std::mem::take(&mut account.hosts);
     account.hosts = allowed_hosts(connector, connection, &account.fields)
         .and_then(|hosts| rendered_base_url(connector, connection, &account.fields).map(|_| hosts))
         .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
+    if !kept.is_empty() && account.hosts != hosts_before {
+        return Err(AccountError::Moved { fields: kept.into_keys().collect() });
+    }
     account.state = AccountState::connected(account.state);
     account.updated_at = clock.now();
-    let mut sealed = BTreeMap::new();
+    let mut sealed = kept;
     for (field, secret) in secrets {
         let binding =
             Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts: &account.hosts };
@@ -104,7 +125,11 @@ fn authority(url: &Url) -> Result<String, String> {
 type Sorted = (BTreeMap<String, String>, BTreeMap<String, Secret>);
 
 /// Public fields and secret ones, with every mistake named.
-fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, AccountError> {
+fn sort_fields(
+    pattern: &AuthPattern,
+    candidate: Candidate,
+    has_already: impl Fn(&str) -> bool,
+) -> Result<Sorted, AccountError> {
     let mut errors = Vec::new();
     let mut public = candidate.fields;
     let mut secrets = BTreeMap::new();
@@ -130,7 +155,7 @@ fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, Ac
             (None, Some(value)) => value.len(),
             (None, None) => 0,
         };
-        if field.required && length == 0 {
+        if field.required && length == 0 && !has_already(&field.name) {
             errors.push(error("credentials", &field.name, "this field is required"));
         }
         if length > MAX_FIELD {

@@ -16,6 +16,10 @@ use crate::catalog::Installed;
 use crate::model::{AccountId, Caller, Connection, ConnectionId, UrlTemplate};
 use crate::store::{AccountFilter, ConnectionFilter, PageRequest, StoreError};
 
+mod filled;
+
+use filled::Filled;
+
 /// Names appear in paths and in tool calls that models write.
 const MAX_NAME: usize = 64;
 
@@ -32,6 +36,8 @@ pub(super) struct ConnectionBody {
     /// Name of a tool to its preset parameters.
     #[schema(value_type = Object)]
     presets: Box<RawValue>,
+    /// Fields that accounts need not fill in, because named secrets do.
+    credentials: Filled,
     /// Where the provider sends people back to after they consented.
     redirect_uri: String,
     /// `active` or `disabled`.
@@ -53,6 +59,9 @@ pub(super) struct NewConnection {
     connector: String,
     /// One of the connector's auth patterns; may be left out where there is only one.
     auth_pattern: Option<String>,
+    /// Fields of the auth pattern that named secrets fill: field to `{"secret": NAME}`.
+    #[serde(default)]
+    credentials: Filled,
     /// Stands in for the connector's own.
     base_url: Option<String>,
     /// Readable by the connector.
@@ -74,6 +83,8 @@ pub(super) struct ConnectionChange {
     /// Stands in for the connector's own. Credentials that were connected before stay bound to the host they were
     /// connected for.
     base_url: Option<String>,
+    /// Replaces all references to secrets.
+    credentials: Option<Filled>,
     /// Replaces all settings.
     #[schema(value_type = Option<Object>)]
     settings: Option<serde_json::Map<String, serde_json::Value>>,
@@ -138,11 +149,13 @@ pub(super) async fn create(
         .ok_or_else(|| Problem::not_found("there is no such connector: install it first"))?;
     let now = host.clock.now();
     let by = caller.by(now);
+    let auth_pattern = auth_pattern(&installed, new.auth_pattern)?;
     let connection = Connection {
         id: ConnectionId::new(&host.clock, &host.random),
         project: caller.project,
         name: new.name,
-        auth_pattern: auth_pattern(&installed, new.auth_pattern)?,
+        credentials: filled::checked(&installed, &auth_pattern, new.credentials)?,
+        auth_pattern,
         connector: new.connector,
         base_url: new.base_url.map(check_base_url).transpose()?,
         settings: settings_text(new.settings.unwrap_or_default())?,
@@ -214,10 +227,15 @@ pub(super) async fn change(
     if let Some(settings) = change.settings {
         connection.settings = settings_text(settings)?;
     }
-    if let Some(presets) = change.presets {
+    if change.presets.is_some() || change.credentials.is_some() {
         let installed = host.catalog.find_connector(&host.store, &caller.project, &connection.connector).await?;
         let installed = installed.ok_or_else(|| Problem::conflict("its connector cannot be used: install it again"))?;
-        connection.presets = presets_text(&installed, presets)?;
+        if let Some(presets) = change.presets {
+            connection.presets = presets_text(&installed, presets)?;
+        }
+        if let Some(credentials) = change.credentials {
+            connection.credentials = filled::checked(&installed, &connection.auth_pattern, credentials)?;
+        }
     }
     if let Some(disabled) = change.disabled {
         connection.disabled = disabled;
@@ -337,6 +355,7 @@ fn body(state: &ApiState, connection: &Connection, account_count: u64) -> Result
         base_url: connection.base_url.clone(),
         settings,
         presets: raw(connection.presets.clone()),
+        credentials: filled::body(connection),
         redirect_uri: format!("{public}/oauth/callback/{}", connection.connector),
         status: if connection.disabled { "disabled" } else { "active" },
         demo: connection.demo,

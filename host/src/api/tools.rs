@@ -52,6 +52,8 @@ pub(super) struct ToolBody {
 pub(super) struct ToolQuery {
     /// Only those that can be called for this user.
     identifier: Option<String>,
+    /// Only those that can be called for this user as one of this organization.
+    organization: Option<String>,
     /// Only those that can be called through this connection. Needs `identifier`, unless the key is bound to one.
     connection: Option<String>,
     /// Only those of this connector.
@@ -74,6 +76,8 @@ pub(super) struct ToolQuery {
 pub(super) struct ExecuteBody {
     /// The user to act for.
     identifier: Option<String>,
+    /// The user's organization: only accounts of it are used, and shared ones that serve it.
+    organization: Option<String>,
     /// The account to use, where the user has several.
     account: Option<String>,
     /// Name of the connection to go through.
@@ -137,7 +141,11 @@ pub(super) async fn list(
         Some("deferred") => true,
         Some(_) => return Err(Problem::bad_request("`include` takes `deferred`")),
     };
-    let wanted = Wanted { identifier: query.identifier.as_deref(), profile: query.profile.as_deref() };
+    let wanted = Wanted {
+        identifier: query.identifier.as_deref(),
+        organization: query.organization.as_deref(),
+        profile: query.profile.as_deref(),
+    };
     let visible = visible_tools(&state.host, &caller, &wanted).await?;
     let words: Vec<String> = query.query.iter().flat_map(|text| text.split_whitespace()).map(lower).collect();
     let mut fitting: Vec<&Visible> = visible
@@ -188,6 +196,7 @@ pub(super) async fn execute(
     let request = CallRequest {
         tool,
         identifier: body.identifier,
+        organization: body.organization,
         account: body.account.as_deref().map(account_id).transpose()?,
         connection: body.connection,
         input: body.input.map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),

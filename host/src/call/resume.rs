@@ -260,7 +260,8 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
     let stood = Stood { asks: kept.asks, approved: kept.approved };
     let request = CallRequest {
         tool: kept.tool,
-        identifier: caller.identifier.clone(),
+        identifier: caller.identifier.clone().or_else(|| execution.identifier.clone()),
+        organization: kept.organization,
         account: Some(through.account.clone()),
         connection: None,
         input: kept.input,

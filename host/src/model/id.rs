@@ -69,6 +69,8 @@ ids! {
     WebhookId = "hook_";
     /// Of a notice on its way to a webhook.
     MessageId = "msg_";
+    /// Of a named secret.
+    SecretId = "sec_";
     /// Of one HTTP request to this host.
     RequestId = "req_";
 }

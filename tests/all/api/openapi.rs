@@ -45,6 +45,7 @@ async fn the_document_is_complete() {
     let bed = Bed::start().await;
     assert_eq!(bed.document().value()["openapi"], "3.1.0");
     insta::assert_snapshot!(routes(bed.document()), @r"
+    DELETE /v1/accounts/{id}
     DELETE /v1/connections/{name}
     DELETE /v1/connections/{name}/accounts/{identifier}
     DELETE /v1/connectors/{name}
@@ -52,11 +53,13 @@ async fn the_document_is_complete() {
     DELETE /v1/modifiers/{name}
     DELETE /v1/policies/{id}
     DELETE /v1/profiles/{name}
+    DELETE /v1/secrets/{name}
     DELETE /v1/webhooks/{id}
     GET /healthz
     GET /metrics
     GET /readyz
     GET /v1/accounts
+    GET /v1/accounts/{id}
     GET /v1/approvals
     GET /v1/approvals/{id}
     GET /v1/audit
@@ -76,12 +79,16 @@ async fn the_document_is_complete() {
     GET /v1/policies/{id}
     GET /v1/profiles
     GET /v1/profiles/{name}
+    GET /v1/secrets
+    GET /v1/secrets/{name}
     GET /v1/tools
     GET /v1/tools/{name}
     GET /v1/webhooks
     GET /v1/webhooks/{id}
     GET /v1/webhooks/{id}/deliveries
+    PATCH /v1/accounts/{id}
     PATCH /v1/connections/{name}
+    PATCH /v1/connections/{name}/accounts/{identifier}
     PATCH /v1/webhooks/{id}
     POST /v1/approvals/{id}/approve
     POST /v1/approvals/{id}/reject
@@ -107,6 +114,7 @@ async fn the_document_is_complete() {
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}
     PUT /v1/profiles/{name}
+    PUT /v1/secrets/{name}
     ");
 }
 

@@ -87,6 +87,7 @@ impl Fixture {
             base_url: None,
             settings: "{}".into(),
             presets: "{}".into(),
+            credentials: BTreeMap::new(),
             disabled: false,
             demo: false,
             created_at: self.clock.now(),
@@ -110,13 +111,16 @@ impl Fixture {
             identifier: identifier.into(),
             organization: String::new(),
             label: String::new(),
+            shared: false,
             state: AccountState::Active,
             disabled: false,
             fields: BTreeMap::from([("domain".into(), "acme.example.com".into())]),
+            settings: "{}".into(),
             scopes: vec!["read".into()],
             hosts: vec!["api.example.com".into()],
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
+            last_used_at: None,
         }
     }
 
