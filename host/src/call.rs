@@ -40,6 +40,7 @@ mod seen;
 mod settings;
 mod shared;
 mod simulated;
+mod surface;
 mod sweep;
 mod timeline;
 mod to_end;
@@ -63,6 +64,7 @@ pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
 pub use secrets::put_secret;
+pub use surface::Surface;
 pub use timeline::{Event, Sent, timeline};
 pub use verdict::CompiledPolicies;
 pub use visible::{Visible, Wanted, visible_tools};
@@ -70,8 +72,10 @@ pub use wait::{ShownCall, ShownLine, ShownRequest};
 pub use written::{Missing, check_connection_presets, check_profile, missing_of_profile};
 
 /// What a caller asks for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct CallRequest {
+    /// How it is caused.
+    pub surface: Surface,
     /// Name or alias of the tool.
     pub tool: String,
     /// The user to act for; the key's own if it is bound to one.
@@ -98,8 +102,6 @@ pub struct CallRequest {
     pub timeout_ms: Option<u64>,
     /// What makes it happen once: the same key of the same caller is the same call.
     pub idempotency_key: Option<String>,
-    /// Whether no modifier has a part in it: an operator tries an account, or calls at a low level. Policies have (X24).
-    pub unmodified: bool,
     /// Whether its caller waits only until it has begun. Where nothing is recorded, nobody could come back for the answer:
     /// then the caller waits to the end.
     pub respond_async: bool,
@@ -108,6 +110,28 @@ pub struct CallRequest {
 }
 
 impl CallRequest {
+    /// A call of a tool, with nothing said but its input.
+    pub fn new(surface: Surface, tool: impl Into<String>, input: impl Into<String>) -> Self {
+        Self {
+            surface,
+            tool: tool.into(),
+            identifier: None,
+            organization: None,
+            account: None,
+            connection: None,
+            input: input.into(),
+            given_input: None,
+            tool_call_id: None,
+            parent: None,
+            chat_id: None,
+            trigger_type: None,
+            timeout_ms: None,
+            idempotency_key: None,
+            respond_async: false,
+            nesting: None,
+        }
+    }
+
     /// How many calls it is made for, one in another.
     fn depth(&self) -> usize {
         self.nesting.as_ref().map_or(0, |nesting| nesting.depth)

@@ -12,7 +12,7 @@ use super::extract::{Authenticated, Json, Path, Query};
 use super::page::{List, page};
 use super::results::CutBody;
 use super::{ApiState, Problem};
-use crate::call::{self, CallRequest, Reply, Visible, Wanted, visible_tools};
+use crate::call::{self, CallRequest, Reply, Surface, Visible, Wanted, visible_tools};
 use crate::catalog::InstalledTool;
 use crate::model::{AccountId, Caller, Connector, ExecutionId};
 
@@ -193,14 +193,12 @@ pub(super) async fn execute(
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency_key(&headers)?;
     let respond_async = prefers_async(&headers);
+    let input = body.input.map_or_else(|| "{}".to_owned(), |input| input.get().to_owned());
     let request = CallRequest {
-        tool,
         identifier: body.identifier,
         organization: body.organization,
         account: body.account.as_deref().map(account_id).transpose()?,
         connection: body.connection,
-        input: body.input.map_or_else(|| "{}".to_owned(), |input| input.get().to_owned()),
-        given_input: None,
         tool_call_id: name("tool_call_id", body.tool_call_id)?,
         parent: body.parent.as_deref().map(execution_id).transpose()?,
         chat_id: name("chat_id", body.chat_id)?,
@@ -208,8 +206,7 @@ pub(super) async fn execute(
         timeout_ms: body.timeout_ms,
         idempotency_key,
         respond_async,
-        nesting: None,
-        unmodified: false,
+        ..CallRequest::new(Surface::Execute, tool, input)
     };
     let answer = match call::call(&state.host, &caller, request).await? {
         Reply::Done(answer) => answer,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, secrets, simulated};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, Surface, faults, run, secrets, simulated};
 use crate::accounts::{AccountError, Candidate, Kept, Prepared, prepare};
 use crate::catalog::Installed;
 use crate::model::{
@@ -224,11 +224,8 @@ async fn probe(
     let Some(test) = installed.connector.test.clone() else { return Ok(None) };
     let Some(tool) = installed.tools.iter().position(|tool| tool.tool.name == test.tool) else { return Ok(None) };
     let request = CallRequest {
-        tool: test.tool,
-        input: test.input,
         trigger_type: Some(TRIGGER.into()),
-        unmodified: true,
-        ..CallRequest::default()
+        ..CallRequest::new(Surface::AccountTest, test.tool, test.input)
     };
     let (task_host, caller) = (host.clone(), caller.clone());
     // An operator tries the account as it is: neither a profile, a preset nor a modifier has a part in it.

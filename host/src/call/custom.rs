@@ -58,16 +58,15 @@ pub(super) async fn submit(host: &Host, caller: &Caller, request: &CallRequest) 
 pub(super) async fn go_on(host: &Host, execution: &Execution, starts_over: bool) -> Result<Reply, Failed> {
     let caller = asker(host, execution).await?;
     let kept = kept::request(host, execution).await?;
-    let KeptRequest { tool, input, timeout_ms, idempotency_key, .. } =
-        kept.ok_or_else(|| kept::unreadable(&execution.id))?;
+    let kept = kept.ok_or_else(|| kept::unreadable(&execution.id))?;
+    let surface = kept.surface(&execution.id)?;
+    let KeptRequest { tool, input, timeout_ms, idempotency_key, .. } = kept;
     let request = CallRequest {
-        tool,
-        input,
         timeout_ms,
         idempotency_key,
         chat_id: execution.chat_id.clone(),
         trigger_type: execution.trigger_type.clone(),
-        ..CallRequest::default()
+        ..CallRequest::new(surface, tool, input)
     };
     check(&request)?;
     match on_action(host, &caller, &request, execution.identifier.as_deref()).await? {

@@ -80,7 +80,7 @@ pub(super) async fn before(
     request: &mut CallRequest,
     resolved: &Resolved,
 ) -> Result<(), Fault> {
-    if request.unmodified {
+    if !request.surface.is_modified() {
         return Ok(());
     }
     let all = compiled(host, &caller.project).await?;
@@ -113,7 +113,7 @@ pub(super) async fn after(
     result: Result<String, Fault>,
 ) -> Result<String, Fault> {
     let data = result?;
-    if request.unmodified {
+    if !request.surface.is_modified() {
         return Ok(data);
     }
     let side = Side { when: When::After, most: limits::OUTPUT_BYTES };

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cancel::{self, Entered};
 use super::resolve::Resolved;
-use super::{CallRequest, Host, Reply, call};
+use super::{CallRequest, Host, Reply, Surface, call};
 use crate::model::{AccountId, Caller, Code, ConnectionId, ExecutionId, Fault, InputError};
 use crate::runtime::{Failure, Invocation, Nested, NestedFault, Tools};
 
@@ -97,18 +97,16 @@ impl Children {
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
         let request = CallRequest {
-            tool: invocation.tool,
             identifier: Some(self.identifier.clone()),
             organization: self.organization.clone(),
             account,
             connection: invocation.connection,
-            input: invocation.input,
             parent: Some(self.parent.clone()),
             chat_id: self.chat_id.clone(),
             trigger_type: self.trigger_type.clone(),
             timeout_ms: Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1)),
             nesting: Some(self.nesting.clone()),
-            ..CallRequest::default()
+            ..CallRequest::new(Surface::Inner, invocation.tool, invocation.input)
         };
         match call(&self.host, &self.caller, request).await {
             Ok(Reply::Done(answer)) => Nested::Done(Ok(answer.data)),

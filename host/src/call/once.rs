@@ -235,9 +235,10 @@ impl KeptFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Surface;
 
     fn request() -> CallRequest {
-        CallRequest { tool: "t".into(), identifier: Some("ada".into()), input: "{}".into(), ..CallRequest::default() }
+        CallRequest { identifier: Some("ada".into()), ..CallRequest::new(Surface::Execute, "t", "{}") }
     }
 
     #[test]

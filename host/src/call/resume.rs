@@ -257,14 +257,12 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
             Some(pause::completed(host, execution, journal).await?)
         }
     };
+    let surface = kept.surface(&execution.id)?;
     let stood = Stood { asks: kept.asks, approved: kept.approved };
     let request = CallRequest {
-        tool: kept.tool,
         identifier: caller.identifier.clone().or_else(|| execution.identifier.clone()),
-        organization: kept.organization,
+        organization: kept.organization.clone(),
         account: Some(through.account.clone()),
-        connection: None,
-        input: kept.input,
         given_input: kept.given_input,
         tool_call_id: execution.tool_call_id.clone(),
         parent: execution.parent.clone(),
@@ -272,9 +270,8 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
         trigger_type: execution.trigger_type.clone(),
         timeout_ms: kept.timeout_ms,
         idempotency_key: kept.idempotency_key,
-        unmodified: kept.unmodified,
-        respond_async: false,
         nesting: Nesting::alone(kept.depth),
+        ..CallRequest::new(surface, kept.tool, kept.input)
     };
     let resolved = resolve_again(host, &caller, &request).await?;
     if resolved.installed.digest != through.component {

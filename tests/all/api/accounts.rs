@@ -91,12 +91,17 @@ async fn an_accounts_settings_are_laid_over_the_connections() {
     bed.connect("ada").await;
     bed.connect("bob").await;
     bed.client().put(ADA, &json!({ "settings": { "version": 2.50, "own": "x" } })).await.expect(200);
-    let seen = async |user: &str| {
-        let answer = bed.host.execute("probe_account", user, &json!({})).await.expect(200);
-        answer["data"]["settings"].clone()
-    };
-    assert_eq!(seen("ada").await, json!({ "region": "eu", "version": 2.5, "own": "x" }));
-    assert_eq!(seen("bob").await, json!({ "region": "eu", "version": 1 }));
+    for (user, name, expected) in [
+        ("ada", "region", json!("eu")),
+        ("ada", "version", json!(2.5)),
+        ("ada", "own", json!("x")),
+        ("bob", "region", json!("eu")),
+        ("bob", "version", json!(1)),
+        ("bob", "own", json!(null)),
+    ] {
+        let answer = bed.host.execute("probe_setting", user, &json!({ "name": name })).await.expect(200);
+        assert_eq!(answer["data"], expected, "{user} {name}");
+    }
 }
 
 /// AK-106: each filter.

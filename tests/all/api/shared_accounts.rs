@@ -32,7 +32,11 @@ async fn a_shared_account_serves_who_has_none() {
     let bob = json!({ "identifier": "bob" });
     assert_eq!(call(&bed, &bob).await, Err("account_not_connected".into()));
     let (own, _) = account(&bed, "probe", "ada", json!({})).await;
-    assert_eq!(call(&bed, &bob).await, Err("account_not_connected".into()), "an account of somebody else serves nobody");
+    assert_eq!(
+        call(&bed, &bob).await,
+        Err("account_not_connected".into()),
+        "an account of somebody else serves nobody"
+    );
     let (shared, id) = account(&bed, "probe", "everyone", json!({ "shared": true })).await;
     assert_eq!(call(&bed, &bob).await, Ok(shared.token().into()));
     assert_eq!(call(&bed, &json!({ "identifier": "ada" })).await, Ok(own.token().into()), "their own comes first");
@@ -99,7 +103,11 @@ async fn organizations_are_apart() {
     assert_eq!(call(&bed, &bob("one")).await, Err("account_not_connected".into()));
     assert_eq!(call(&bed, &json!({ "identifier": "bob" })).await, Err("account_not_connected".into()));
     let named = json!({ "identifier": "bob", "account": shared_id });
-    assert_eq!(call(&bed, &named).await, Err("not_found".into()), "without the organization its identifier opens nothing");
+    assert_eq!(
+        call(&bed, &named).await,
+        Err("not_found".into()),
+        "without the organization its identifier opens nothing"
+    );
     let (project, _) = account(&bed, "probe", "all", json!({ "shared": true })).await;
     assert_eq!(call(&bed, &bob("three")).await, Ok(shared.token().into()), "the organization's comes first");
     assert_eq!(call(&bed, &bob("one")).await, Ok(project.token().into()));

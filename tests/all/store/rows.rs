@@ -224,7 +224,8 @@ async fn accounts_are_invisible_to_other_projects() {
         assert_eq!(f.store.credential(stranger, id).await.unwrap(), None);
         assert_eq!(f.store.find_accounts(stranger, &connection.id, "ann", None, None).await.unwrap(), []);
         for (identifier, account) in [(Some("ann"), None), (None, Some(id)), (Some("ann"), Some(id))] {
-            let wanted = ContextQuery { connector: CONNECTOR, connection: None, identifier, organization: None, account };
+            let wanted =
+                ContextQuery { connector: CONNECTOR, connection: None, identifier, organization: None, account };
             assert_eq!(f.store.call_contexts(stranger, &wanted).await.unwrap(), []);
         }
         assert_eq!(f.store.contexts_of_user(stranger, "ann", None).await.unwrap(), []);

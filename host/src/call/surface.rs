@@ -1,0 +1,67 @@
+//! The ways in which a call can be caused: whoever adds one finds out from the compiler what it has to hold to.
+
+/// Declares the ways and the list of them together, so that neither can lack one.
+macro_rules! surfaces {
+    ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
+        /// How a call was caused. What rules hold for it does not depend on this; the test `matrix` has a row for each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Surface {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl Surface {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// As it is kept with a call that waits.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+
+            /// The one that is kept under this name.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+surfaces! {
+    /// An application calls a tool by the API.
+    Execute = "execute",
+    /// A connector calls another tool.
+    Inner = "inner",
+    /// An operator tries an account, before anybody can use it.
+    AccountTest = "account_test",
+}
+
+impl Surface {
+    /// Whether modifiers have a part in it: not where an operator wants to see what a tool itself does. Policies have a
+    /// part in every call that a user's account can be used for (X24).
+    pub(super) fn is_modified(self) -> bool {
+        match self {
+            Self::Execute | Self::Inner => true,
+            Self::AccountTest => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_read_back_as_it_is_kept() {
+        for name in ["", "Execute", "execute ", "mcp2"] {
+            assert_eq!(Surface::parse(name), None, "{name}");
+        }
+        for &surface in Surface::ALL {
+            assert_eq!(Surface::parse(surface.as_str()), Some(surface));
+        }
+    }
+}
