@@ -95,7 +95,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(connectors::show, connectors::remove))
         .routes(routes!(connections::create, connections::list))
         .routes(routes!(connections::show, connections::change, connections::remove))
-        .routes(routes!(connections::test))
+        .routes(routes!(connections::trial::test))
         .routes(routes!(accounts::put, accounts::show, accounts::change::change, accounts::remove))
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))

@@ -12,7 +12,7 @@ use super::profiles::{self, Profile};
 use super::resolve::Resolved;
 use super::rules::Draft;
 use super::verdict::{Judged, Verdict, judge, judge_action, only_reads};
-use super::{CallRequest, Host, faults, shared};
+use super::{CallRequest, Host, faults, nearest};
 use crate::identity;
 use crate::model::{
     Caller, Code, Execution, ExecutionId, ExecutionStatus, Fault, KeyId, PolicyId, Role, Through, Timestamp,
@@ -196,7 +196,7 @@ async fn resolved(
     let wanted = ContextQuery { connector, connection: None, identifier: None, organization: None, account };
     let found = host.store.call_contexts(&execution.project, &wanted).await;
     let Some(context) = found.map_err(faults::store)?.into_iter().next() else { return Ok(None) };
-    let mut context = shared::acting(context, execution.identifier.as_deref(), None);
+    let mut context = nearest::acting(context, execution.identifier.as_deref(), None);
     let offer = host.profiles.offer(profile, &context.connection, &installed.tools[tool]);
     let Ok(offer) = offer else { return Ok(None) };
     // Whether the connection is in demo mode now says nothing of then.

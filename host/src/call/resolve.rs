@@ -6,7 +6,7 @@ use super::limits::{MAX_INPUT, MAX_NAMED};
 use super::presets::{self, PresetFacts, ToolPresets};
 use super::profiles::{self, Offer, Profile};
 use super::secrets::{self, Filled};
-use super::{CallRequest, Host, faults, shared};
+use super::{CallRequest, Host, faults, nearest};
 use crate::catalog::{Installed, InstalledTool};
 use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, ExecutionId, Fault, ProjectId};
 use crate::store::{CallContext, ConnectionFilter, ContextQuery, MAX_CANDIDATES, PageRequest};
@@ -203,8 +203,8 @@ async fn reach(
         within(host, caller, request, found, profile).await?;
     }
     let connector = &found.installed.connector.name;
-    let context = one_of(host, caller, request, connector, identifier, shared::nearest(candidates)).await?;
-    let context = shared::acting(context, identifier, request.organization.as_deref());
+    let context = one_of(host, caller, request, connector, identifier, nearest::among(candidates)).await?;
+    let context = nearest::acting(context, identifier, request.organization.as_deref());
     let offer = admits(host, found.profile.as_deref(), found.tool(), &context.connection, Some(&context.account))?;
     Ok((context, offer))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::profiles::{self, Offer, Profile};
 use super::resolve::{admits, identifier_for};
-use super::{Host, faults, presets, secrets, shared};
+use super::{Host, faults, nearest, presets, secrets};
 use crate::catalog::{Installed, InstalledTool};
 use crate::model::{Account, Caller, Code, Connection, Culprit, Fault, ProjectId, Role};
 use crate::store::CallContext;
@@ -88,8 +88,8 @@ async fn ways_of(
     (identifier, organization): (&str, Option<&str>),
 ) -> Result<Vec<Way>, Fault> {
     let mut ways = Vec::with_capacity(found.len());
-    for context in shared::nearest(found) {
-        let context = shared::acting(context, Some(identifier), organization);
+    for context in nearest::among(found) {
+        let context = nearest::acting(context, Some(identifier), organization);
         match secrets::filled(host, &context).await {
             Ok(_) => ways.push((context.connection.clone(), Some(context.account.clone()))),
             Err(fault) if fault.code == Code::AccountNotActive => {}

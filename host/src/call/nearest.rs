@@ -6,7 +6,7 @@ use crate::store::CallContext;
 
 /// Of each connection the user's own accounts; where there are none the shared ones, those of the user's organization
 /// before those of the project.
-pub(super) fn nearest(candidates: Vec<Arc<CallContext>>) -> Vec<Arc<CallContext>> {
+pub(super) fn among(candidates: Vec<Arc<CallContext>>) -> Vec<Arc<CallContext>> {
     let rank = |context: &CallContext| (context.account.shared, context.account.organization.is_empty());
     let own_first = |context: &CallContext| if context.account.shared { rank(context) } else { (false, false) };
     let best = |context: &Arc<CallContext>| {
