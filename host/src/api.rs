@@ -28,6 +28,7 @@ mod problem;
 mod profiles;
 mod query_names;
 mod results;
+mod scopes;
 mod secrets;
 mod state;
 mod time;

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::model::{Caller, Random, Role};
+use crate::model::{Caller, CallerScope, Random, Scopes};
 use crate::store::{ApiKey, Store, StoreError};
 
 /// What every API key starts with: so that scanners for leaked keys know it.
@@ -36,8 +36,8 @@ pub enum IdentityError {
     #[error("this API key is not valid, or was removed")]
     Unknown,
     /// The caller is known, but may not do this.
-    #[error("this needs a key with the role `admin`")]
-    NotAdmin,
+    #[error("this needs the scope `{}`, which this caller does not have", .0.as_str())]
+    MissingScope(CallerScope),
     /// Who asks could not be found out.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,7 +46,7 @@ pub enum IdentityError {
 impl IdentityError {
     /// Whether the caller is known and may not (403), rather than not known (401).
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::NotAdmin)
+        matches!(self, Self::MissingScope(_))
     }
 }
 
@@ -59,16 +59,14 @@ pub async fn authenticate(store: &Store, header: Option<&str>) -> Result<Caller,
 
 /// The caller that comes with a key.
 pub fn caller(key: ApiKey) -> Caller {
-    let ApiKey { id, project, role, identifier, profile, name, .. } = key;
-    Caller { project, key: id, name, role, identifier, profile }
+    let ApiKey { id, project, role, identifier, profile, scopes, name, .. } = key;
+    let scopes = scopes.unwrap_or_else(|| Scopes::of_role(role));
+    Caller { project, key: id, name, role, identifier, profile, scopes }
 }
 
-/// Lets only administrators pass.
-pub fn require_admin(caller: &Caller) -> Result<(), IdentityError> {
-    match caller.role {
-        Role::Admin => Ok(()),
-        Role::Agent => Err(IdentityError::NotAdmin),
-    }
+/// Lets only callers pass that may do this.
+pub fn require(caller: &Caller, scope: CallerScope) -> Result<(), IdentityError> {
+    if caller.may(scope) { Ok(()) } else { Err(IdentityError::MissingScope(scope)) }
 }
 
 /// A new key, and the hash to store it by. The first is shown to its owner once and kept nowhere.
@@ -147,10 +145,9 @@ mod tests {
 
     #[test]
     fn no_error_repeats_what_was_sent() {
-        let errors =
-            [IdentityError::Missing, IdentityError::Malformed, IdentityError::Unknown, IdentityError::NotAdmin];
-        for error in errors {
-            assert_eq!(error.is_forbidden(), error == IdentityError::NotAdmin);
+        let missing = IdentityError::MissingScope(CallerScope::AuditRead);
+        for error in [IdentityError::Missing, IdentityError::Malformed, IdentityError::Unknown, missing.clone()] {
+            assert_eq!(error.is_forbidden(), error == missing);
             assert!(!error.to_string().is_empty());
         }
     }

@@ -16,6 +16,7 @@ mod id;
 mod modifier;
 mod named_secret;
 mod path_template;
+mod scope;
 mod secret;
 mod template;
 mod tool;
@@ -45,6 +46,7 @@ pub use id::{
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{NamedSecret, SecretOwner, SecretSource};
 pub use path_template::{PathTemplate, PathTemplateError};
+pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
 pub use template::{Preset, PresetError, RenderError, Variable};
 pub use tool::{Effect, Route, Tool};

@@ -40,6 +40,7 @@ mod questions;
 mod records;
 mod refusals;
 mod results;
+mod scopes;
 mod secrets;
 mod shared_accounts;
 mod simulated;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::executions::{ExecutionBody, body, find};
+use super::executions::{ExecutionBody, body, find_to_change};
 use super::extract::{Authenticated, Json, Path};
 use super::tools::raw;
 use super::{ApiState, Problem, time};
@@ -86,7 +86,7 @@ pub(super) async fn go_on(
     Json(given): Json<ContinueBody>,
 ) -> Result<(StatusCode, axum::Json<ExecutionBody>), Problem> {
     let host = &state.host;
-    let execution = find(&state, &caller, &id).await?;
+    let execution = find_to_change(&state, &caller, &id).await?;
     match (given.input, given.decision.as_deref()) {
         (Some(input), None) => call::answer(host, &caller, &execution, input.get()).await?,
         (None, Some(decision)) => {
@@ -102,5 +102,5 @@ pub(super) async fn go_on(
         }
         _ => return Err(Problem::bad_request("give `input` or `decision`, one of the two")),
     }
-    Ok((StatusCode::ACCEPTED, axum::Json(body(&find(&state, &caller, &id).await?))))
+    Ok((StatusCode::ACCEPTED, axum::Json(body(&find_to_change(&state, &caller, &id).await?))))
 }

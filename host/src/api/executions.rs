@@ -14,7 +14,7 @@ use super::results::CutBody;
 use super::tools::{Timing, raw};
 use super::{ApiState, Problem, time};
 use crate::call::{self, SeenBodies};
-use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus, Role, Timestamp};
+use crate::model::{Caller, CallerScope, Execution, ExecutionId, ExecutionStatus, Timestamp};
 use crate::store::ExecutionFilter;
 
 /// The record of a call.
@@ -267,20 +267,28 @@ pub(super) async fn cancel(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<axum::Json<ExecutionBody>, Problem> {
-    let execution = find(&state, &caller, &id).await?;
+    let execution = find_to_change(&state, &caller, &id).await?;
     let ended = call::cancel(&state.host, &caller, execution).await?;
     Ok(axum::Json(body(&ended)))
 }
 
+/// One to read.
 pub(super) async fn find(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
+    find_with(state, caller, id, CallerScope::ExecutionsRead).await
+}
+
+/// One to continue or to cancel.
+pub(super) async fn find_to_change(state: &ApiState, caller: &Caller, id: &str) -> Result<Execution, Problem> {
+    find_with(state, caller, id, CallerScope::ExecutionsManage).await
+}
+
+/// The caller's own; another one with this scope only.
+async fn find_with(state: &ApiState, caller: &Caller, id: &str, others: CallerScope) -> Result<Execution, Problem> {
     let id = ExecutionId::parse(id).ok_or_else(missing)?;
     let host = &state.host;
     host.store.expire_approvals(host.clock.now()).await?;
     let execution = host.store.find_execution(&caller.project, &id).await?.ok_or_else(missing)?;
-    match own_only(caller) {
-        Some(key) if key != execution.key => Err(missing()),
-        _ => Ok(execution),
-    }
+    if execution.key == caller.key || caller.may(others) { Ok(execution) } else { Err(missing()) }
 }
 
 fn missing() -> Problem {
@@ -288,10 +296,7 @@ fn missing() -> Problem {
 }
 
 fn own_only(caller: &Caller) -> Option<crate::model::KeyId> {
-    match caller.role {
-        Role::Admin => None,
-        Role::Agent => Some(caller.key.clone()),
-    }
+    (!caller.may(CallerScope::ExecutionsRead)).then(|| caller.key.clone())
 }
 
 fn status(text: &str) -> Result<ExecutionStatus, Problem> {

@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
-use super::{ApiState, Problem};
+use super::{ApiState, Problem, scopes};
 use crate::identity;
 use crate::model::{Caller, Code, Culprit, Fault, Secret};
 
-/// Any valid key.
+/// A caller with the scope that [`super::scopes`] names for the route: on routes that agents' keys may use.
 pub(super) struct Authenticated(pub(super) Caller);
 
-/// A valid key with the role `admin`.
+/// The same, on routes that only administrators' keys may use unless a key was made for it.
 pub(super) struct Admin(pub(super) Caller);
 
 impl FromRequestParts<ApiState> for Authenticated {
@@ -25,7 +25,9 @@ impl FromRequestParts<ApiState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let span = tracing::debug_span!("identity");
-        Ok(Self(identity::authenticate(&state.host.store, header).instrument(span).await?))
+        let caller = identity::authenticate(&state.host.store, header).instrument(span).await?;
+        identity::require(&caller, scopes::needed(parts)?)?;
+        Ok(Self(caller))
     }
 }
 
@@ -34,7 +36,6 @@ impl FromRequestParts<ApiState> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let Authenticated(caller) = Authenticated::from_request_parts(parts, state).await?;
-        identity::require_admin(&caller)?;
         Ok(Self(caller))
     }
 }

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, PageQuery, page};
 use super::{ApiState, Problem, time};
-use crate::identity;
-use crate::model::{BoundProfile, Caller, KeyId, Role};
+use crate::identity::{self, IdentityError};
+use crate::model::{BoundProfile, Caller, CallerScope, KeyId, Role, Scopes};
 use crate::store::{ApiKey, ProfileRow, StoreError};
 
 /// A key, without its value.
@@ -23,6 +23,8 @@ pub(super) struct KeyBody {
     identifier: Option<String>,
     /// Name of the profile that says what it may use; all of the project if null.
     profile: Option<String>,
+    /// What it may do.
+    scopes: Vec<String>,
     name: String,
     created_at: String,
     /// The key itself: shown once, now.
@@ -40,6 +42,8 @@ pub(super) struct NewKey {
     identifier: Option<String>,
     /// Name of the profile that says what it may use; all of the project if absent.
     profile: Option<String>,
+    /// What it may do, if that is less or more than its role says; no more than the key that makes it may.
+    scopes: Option<Vec<String>>,
     /// For people.
     name: Option<String>,
 }
@@ -59,6 +63,8 @@ pub(super) async fn create(
     if role == Role::Admin && new.profile.is_some() {
         return Err(Problem::bad_request("only an agent's key can be bound to a `profile`"));
     }
+    let scopes = new.scopes.as_deref().map(read_scopes).transpose()?;
+    may_give(&caller, scopes.unwrap_or_else(|| Scopes::of_role(role)))?;
     let host = &state.host;
     let profile = match new.profile {
         None => None,
@@ -71,6 +77,7 @@ pub(super) async fn create(
         role,
         identifier: new.identifier,
         profile,
+        scopes,
         name: new.name.unwrap_or_default(),
         created_at: by.at,
     };
@@ -121,12 +128,29 @@ async fn profile(state: &ApiState, caller: &Caller, name: &str) -> Result<BoundP
     Ok(BoundProfile { id, name })
 }
 
+/// Reads the names of scopes.
+pub(super) fn read_scopes(names: &[String]) -> Result<Scopes, Problem> {
+    Scopes::parse(names.iter().map(String::as_str)).map_err(|_| {
+        let all: Vec<_> = CallerScope::ALL.iter().map(|scope| scope.as_str()).collect();
+        Problem::bad_request(format!("`scopes` is a list of these: {}", all.join(", ")))
+    })
+}
+
+/// Nobody lets others do what they may not do themselves.
+pub(super) fn may_give(caller: &Caller, scopes: Scopes) -> Result<(), Problem> {
+    match scopes.iter().find(|scope| !caller.may(*scope)) {
+        None => Ok(()),
+        Some(scope) => Err(IdentityError::MissingScope(scope).into()),
+    }
+}
+
 fn body(key: &ApiKey, clear: Option<String>) -> KeyBody {
     KeyBody {
         id: key.id.to_string(),
         role: key.role.as_str(),
         identifier: key.identifier.clone(),
         profile: key.profile.as_ref().map(|profile| profile.name.clone()),
+        scopes: key.scopes.unwrap_or_else(|| Scopes::of_role(key.role)).names(),
         name: key.name.clone(),
         created_at: time::text(key.created_at),
         key: clear,

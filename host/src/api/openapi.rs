@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, InfoBuilder, OpenApi};
 
+use super::scopes;
+
 /// Name of the security scheme.
 const SCHEME: &str = "key";
 
@@ -20,6 +22,7 @@ pub(super) fn completed(mut document: OpenApi) -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     components.add_security_scheme(SCHEME, SecurityScheme::Http(key));
     document.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
+    scopes::describe(&mut document, SCHEME);
     document
 }
 

@@ -36,6 +36,7 @@ pub(super) async fn ensure(
         role: Role::Admin,
         identifier: None,
         profile: None,
+        scopes: None,
         name: "first admin key".into(),
         created_at: clock.now(),
     };

@@ -15,8 +15,8 @@ use super::{CallRequest, Failed, Host, Nesting, Reply, custom, edit, faults, onc
 use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
-    Approval, ApprovalId, ApprovalState, Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency, ProjectId,
-    Role, Through,
+    Approval, ApprovalId, ApprovalState, Caller, CallerScope, Code, Culprit, Execution, ExecutionId, Fault, Latency,
+    ProjectId, Through,
 };
 use crate::policy::{Ask, At};
 use crate::runtime::{Gate, Journal};
@@ -114,7 +114,7 @@ fn may_decide(caller: &Caller, approval: &Approval) -> Result<(), Fault> {
         return forbidden("the key that asked cannot approve its own call");
     }
     let Ok(ask) = Ask::from_json(&approval.ask) else { return forbidden("who may decide cannot be read") };
-    let admin = caller.role == Role::Admin;
+    let admin = caller.may(CallerScope::ApprovalsDecide);
     if ask.admits(approval.asked_by.as_str(), caller.key.as_str(), &caller.name, admin) {
         Ok(())
     } else {

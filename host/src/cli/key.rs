@@ -47,6 +47,10 @@ struct Add {
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
+    /// What it may do, if that is less or more than its role says, such as approvals:read,approvals:decide.
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scopes: Vec<String>,
     /// For people.
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +120,12 @@ mod tests {
         let fake = Fake::answering(201, r#"{"id": "key_1", "key": "gp_new"}"#).await;
         assert_eq!(run_at(&fake, "key add --role agent --profile support", "").await.code, 0);
         assert_eq!(fake.request().json(), json!({"role": "agent", "profile": "support"}));
+
+        let fake = Fake::answering(201, r#"{"id": "key_1", "key": "gp_new"}"#).await;
+        let line = "key add --role agent --scopes approvals:read,approvals:decide";
+        assert_eq!(run_at(&fake, line, "").await.code, 0);
+        let scopes = json!(["approvals:read", "approvals:decide"]);
+        assert_eq!(fake.request().json(), json!({"role": "agent", "scopes": scopes}));
 
         let fake = Fake::answering(201, r#"{"id": "key_1", "key": "gp_new"}"#).await;
         let ran = run_at(&fake, "key add --role admin --json", "").await;

@@ -76,7 +76,7 @@ fn line(err: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
 fn advice(code: &str) -> &'static str {
     match code {
         "unauthenticated" => "set GLOVEPORT_KEY, or name a file that holds the key with --key-file",
-        "forbidden" => "use a key whose role allows this; `gloveport key list` shows the roles",
+        "forbidden" => "use a key that may do this; `gloveport key list --json` shows the scopes of each",
         "not_found" => "check the name; the `list` command of the same group shows what there is",
         "ambiguous_account" => "choose with --connection or --account; `gloveport account list` shows them",
         "account_not_connected" => "connect it: `gloveport account connect CONNECTION IDENTIFIER --secret NAME`",

@@ -1,13 +1,14 @@
 //! Who asks.
 
-use super::{KeyId, ProfileId, ProjectId};
+use super::{CallerScope, KeyId, ProfileId, ProjectId, Scopes};
 
-/// What a key may do.
+/// What kind of caller it is, and what it may do unless it was made for less or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Everything within its project.
     Admin,
-    /// Lists and executes tools, and reads its own executions. Never approves, installs or sees credentials.
+    /// Lists and executes tools, and reads its own executions. Never approves, installs or sees credentials, unless its
+    /// scopes say so.
     Agent,
 }
 
@@ -50,4 +51,13 @@ pub struct Caller {
     pub identifier: Option<String>,
     /// All that it may use; everything of the project if `None`.
     pub profile: Option<BoundProfile>,
+    /// What it may do: those of its role, or those that it was made for.
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    /// Whether it may do this.
+    pub fn may(&self, scope: CallerScope) -> bool {
+        self.scopes.allow(scope)
+    }
 }

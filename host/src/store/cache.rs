@@ -170,6 +170,7 @@ mod tests {
             role: Role::Agent,
             identifier: None,
             profile: None,
+            scopes: None,
             name: String::new(),
             created_at: Timestamp(0),
         }

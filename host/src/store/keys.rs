@@ -4,7 +4,7 @@ use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
-use crate::model::{Action, BoundProfile, By, KeyId, ProfileId, ProjectId, Role, Timestamp};
+use crate::model::{Action, BoundProfile, By, KeyId, ProfileId, ProjectId, Role, Scopes, Timestamp};
 
 /// An API key, without the text that proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct ApiKey {
     pub identifier: Option<String>,
     /// All that it may use; everything of the project if `None`.
     pub profile: Option<BoundProfile>,
+    /// What it may do; what its role may do if `None`.
+    pub scopes: Option<Scopes>,
     /// For people.
     pub name: String,
     /// When it was made.
@@ -27,7 +29,7 @@ pub struct ApiKey {
 
 macro_rules! columns {
     () => {
-        "id, project, role, identifier, name, created_at, profile, \
+        "id, project, role, identifier, name, created_at, scopes, profile, \
          (SELECT p.name FROM profiles p WHERE p.id = api_keys.profile)"
     };
 }
@@ -37,8 +39,8 @@ impl Store {
     pub async fn insert_key(&self, by: &By, key: &ApiKey, hash: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
-            "INSERT INTO api_keys (id, project, hash, role, identifier, name, created_at, profile) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO api_keys (id, project, hash, role, identifier, name, created_at, profile, scopes) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(key.id.as_str())
         .bind(key.project.as_str())
@@ -48,6 +50,7 @@ impl Store {
         .bind(key.name.as_str())
         .bind(key.created_at.0)
         .bind(key.profile.as_ref().map(|profile| profile.id.as_str()))
+        .bind(key.scopes.map(scopes_text))
         .execute(&mut *transaction)
         .await
         .map_err(|error| or_conflict(error, || "this key exists already, or its project or profile does not".into()))?;
@@ -55,6 +58,7 @@ impl Store {
             .with("role", key.role.as_str())
             .with_some("identifier", key.identifier.as_deref())
             .with_some("profile", key.profile.as_ref().map(|profile| profile.name.as_str()))
+            .with_some("scopes", key.scopes.map(scopes_text).as_deref())
             .with("name", &key.name);
         let act = Act::new(&key.project, by, Action::KeyCreated, key.id.as_str()).detail(detail);
         self.append(&mut transaction, act).await?;
@@ -127,10 +131,22 @@ fn read_key(columns: &mut Columns<'_>) -> Result<ApiKey, StoreError> {
     let (id, project) = (columns.parsed(KeyId::parse)?, columns.parsed(ProjectId::parse)?);
     let role = columns.parsed(Role::parse)?;
     let (identifier, name, created_at) = (columns.maybe_text()?, columns.text()?, columns.time()?);
+    // Likewise one whose scopes cannot be read: without them it might do more.
+    let scopes = columns.maybe_parsed(read_scopes)?;
     // A key whose profile cannot be read opens nothing: without the profile it would open more.
     let profile = match columns.maybe_parsed(ProfileId::parse)? {
         Some(id) => Some(BoundProfile { id, name: columns.text()? }),
         None => None,
     };
-    Ok(ApiKey { id, project, role, identifier, profile, name, created_at })
+    Ok(ApiKey { id, project, role, identifier, profile, scopes, name, created_at })
+}
+
+/// Scopes as they are stored: their names, with spaces between.
+pub(super) fn scopes_text(scopes: Scopes) -> String {
+    scopes.names().join(" ")
+}
+
+/// Reads [`scopes_text`] back.
+pub(super) fn read_scopes(text: &str) -> Option<Scopes> {
+    Scopes::parse(text.split_ascii_whitespace()).ok()
 }

@@ -213,6 +213,7 @@ mod tests {
                 role: Role::Agent,
                 identifier: None,
                 profile: None,
+                scopes: None,
                 name: "x".repeat(10_000),
                 created_at: clock.now(),
             };
@@ -232,7 +233,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder).await;
         let project = store.default_project(&Clock::system(), &Random::system()).await.unwrap();
-        sqlx::query("INSERT INTO api_keys VALUES ('key_canary', $1, 'hash', 'root', NULL, 'n', 0, NULL)")
+        sqlx::query("INSERT INTO api_keys VALUES ('key_canary', $1, 'hash', 'root', NULL, 'n', 0, NULL, NULL)")
             .bind(project.as_str())
             .execute(store.write())
             .await

@@ -124,6 +124,7 @@ pub(super) async fn other_project(bed: &Bed) -> String {
         role: Role::Admin,
         identifier: None,
         profile: None,
+        scopes: None,
         name: "other".into(),
         created_at: clock.now(),
     };

@@ -59,6 +59,7 @@ impl Fixture {
             role,
             identifier: None,
             profile: None,
+            scopes: None,
             name: "test".into(),
             created_at: self.clock.now(),
         }

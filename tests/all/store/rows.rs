@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gloveport::identity::{self, IdentityError};
-use gloveport::model::{Account, AccountState, Connection, Role, Timestamp};
+use gloveport::model::{Account, AccountState, CallerScope, Connection, Role, Timestamp};
 use gloveport::store::{AccountFilter, ApiKey, ConnectionFilter, ConnectorRow, ContextQuery, PageRequest, StoreError};
 
 use super::fixture::{CONNECTOR, Fixture, on_both, sealed};
@@ -26,7 +26,9 @@ async fn keys_open_until_they_are_removed() {
         let caller = identity::authenticate(&f.store, Some(&header)).await.unwrap();
         assert_eq!((&caller.project, &caller.key, caller.role), (&f.project, &key.id, Role::Agent));
         assert_eq!(caller.identifier.as_deref(), Some("ann"));
-        assert_eq!(identity::require_admin(&caller), Err(IdentityError::NotAdmin));
+        let refused = IdentityError::MissingScope(CallerScope::CallersWrite);
+        assert_eq!(identity::require(&caller, CallerScope::CallersWrite), Err(refused));
+        assert_eq!(identity::require(&caller, CallerScope::ToolsExecute), Ok(()));
 
         let unknown = format!("Bearer {}", identity::new_key(&f.random).0);
         let by_hash = format!("Bearer gp_{hash}");
