@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
 use crate::model::{Clock, Random, Secret};
 use crate::notices::{self, Notices};
+use crate::oauth::{self, OAuth};
 use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use crate::store::{Store, StoreError};
 use crate::vault::{self, KeySource, Vault, VaultError};
@@ -112,9 +113,17 @@ impl App {
             host_id: host_id.clone(),
             public_url: config.public_url.clone(),
         });
+        let oauth = OAuth::new(oauth::Parts {
+            store: store.clone(),
+            vault: Arc::clone(&vault),
+            egress: Arc::clone(&egress),
+            clock: clock.clone(),
+            random,
+        });
         let host = Host::new(call::Shared {
             store,
             vault,
+            oauth,
             egress,
             runtime,
             catalog,

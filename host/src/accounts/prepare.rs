@@ -6,9 +6,10 @@ use url::Url;
 
 use super::AccountError;
 use crate::model::{
-    Account, AccountState, AuthPattern, Clock, Connection, Connector, HostPattern, HostTemplate, InputError, Secret,
-    UrlTemplate,
+    Account, AccountState, AccountToken, AuthPattern, Clock, Connection, Connector, Field, FieldPattern, HostPattern,
+    HostTemplate, InputError, Secret, UrlTemplate,
 };
+use crate::oauth;
 use crate::vault::{Binding, Vault};
 
 /// A credential field longer than this is no credential: private keys of 8,192 bits are shorter.
@@ -61,19 +62,25 @@ pub fn prepare(
         kept.contains_key(field) || connection.credentials.contains_key(field)
     })?;
     account.fields = public;
-    let hosts_before = std::mem::take(&mut account.hosts);
+    let before = account.clone();
     account.hosts = allowed_hosts(connector, connection, &account.fields)
         .and_then(|hosts| rendered_base_url(connector, connection, &account.fields).map(|_| hosts))
         .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
-    if !kept.is_empty() && account.hosts != hosts_before {
+    let mut token = if kept.is_empty() { AccountToken::none() } else { account.token };
+    let of_pattern = oauth::field_hosts(pattern, &account.hosts, &account.fields)
+        .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
+    token.field_hosts.retain(|field, _| kept.contains_key(field));
+    token.field_hosts.extend(of_pattern);
+    account.token = AccountToken { error: None, ..token };
+    if kept.keys().any(|field| account.hosts_of(field) != before.hosts_of(field)) {
         return Err(AccountError::Moved { fields: kept.into_keys().collect() });
     }
     account.state = AccountState::connected(account.state);
     account.updated_at = clock.now();
     let mut sealed = kept;
     for (field, secret) in secrets {
-        let binding =
-            Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts: &account.hosts };
+        let hosts = account.hosts_of(&field);
+        let binding = Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts };
         sealed.insert(field.clone(), vault.seal(&binding, &secret)?);
     }
     Ok(Prepared { account, sealed })
@@ -150,19 +157,45 @@ fn sort_fields(
         }
     }
     for field in &pattern.fields {
-        let length = match (secrets.get(&field.name), public.get(&field.name)) {
-            (Some(secret), _) => secret.len(),
-            (None, Some(value)) => value.len(),
-            (None, None) => 0,
-        };
-        if field.required && length == 0 && !has_already(&field.name) {
-            errors.push(error("credentials", &field.name, "this field is required"));
+        let given = secrets.contains_key(&field.name) || public.contains_key(&field.name);
+        if let (false, Some(default)) = (given, &field.default) {
+            public.insert(field.name.clone(), default.clone());
         }
-        if length > MAX_FIELD {
-            errors.push(error("credentials", &field.name, "this value is too long for a credential"));
+        let value = (secrets.get(&field.name), public.get(&field.name).map(String::as_str));
+        if matches!(value, (None, None)) && has_already(&field.name) {
+            continue;
         }
+        errors.extend(wrong(field, value).map(|message| error("credentials", &field.name, &message)));
     }
     if errors.is_empty() { Ok((public, secrets)) } else { Err(AccountError::Invalid(errors)) }
+}
+
+/// What is wrong with a field's value, which is never repeated.
+fn wrong(field: &Field, value: (Option<&Secret>, Option<&str>)) -> Option<String> {
+    let length = match value {
+        (Some(secret), _) => secret.len(),
+        (None, public) => public.unwrap_or_default().len(),
+    };
+    if length == 0 {
+        return field.required.then(|| "this field is required".into());
+    }
+    if length > MAX_FIELD {
+        return Some("this value is too long for a credential".into());
+    }
+    let text = field.pattern.as_deref()?;
+    let fits = match FieldPattern::parse(text) {
+        Ok(pattern) => match value {
+            (Some(secret), _) => secret.fits(&pattern),
+            (None, public) => pattern.fits(public.unwrap_or_default()),
+        },
+        // It was read when the connector was installed.
+        Err(_) => false,
+    };
+    if fits {
+        return None;
+    }
+    let hint = field.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
+    Some(format!("this value does not have the form of `{}`{hint}", field.label))
 }
 
 fn error(part: &str, name: &str, message: &str) -> InputError {

@@ -69,6 +69,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("PUT", "/v1/secrets/{name}", SecretsWrite),
     ("DELETE", "/v1/secrets/{name}", SecretsWrite),
     ("GET", "/v1/tools", ToolsRead),
+    ("POST", "/v1/tools/execute-batch", ToolsExecute),
     ("GET", "/v1/tools/{name}", ToolsRead),
     ("POST", "/v1/tools/{name}/execute", ToolsExecute),
     ("GET", "/v1/webhooks", WebhooksRead),

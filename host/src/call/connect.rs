@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, Surface, faults, run, secrets, simulated};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, secrets, simulated};
 use crate::accounts::{AccountError, Candidate, Kept, Prepared, prepare};
 use crate::catalog::Installed;
 use crate::model::{
-    Account, AccountId, AccountState, AuthKind, AuthPattern, Caller, Code, Connection, Culprit, Fault, Field, Secret,
+    Account, AccountId, AccountState, AccountToken, AuthKind, AuthPattern, Caller, Code, Connection, Culprit, Fault,
+    Field, Secret, Surface,
 };
 use crate::store::{CallContext, ContextQuery, StoreError};
 
@@ -183,7 +184,7 @@ fn context(connection: &Connection, prepared: &Prepared) -> Arc<CallContext> {
 }
 
 /// The account's id is sealed into its credential: when two callers make the same account at once, one has to seal anew.
-fn raced(error: StoreError) -> Fault {
+pub(super) fn raced(error: StoreError) -> Fault {
     match error {
         StoreError::Conflict(_) => {
             let detail = "somebody else connected the same account at the same time: try again";
@@ -263,7 +264,8 @@ fn refused(failed: Failed) -> Failed {
     }
 }
 
-async fn parts(host: &Host, connection: &Connection) -> Result<(Arc<Installed>, AuthPattern), Fault> {
+/// A connection's connector and auth pattern.
+pub(super) async fn parts(host: &Host, connection: &Connection) -> Result<(Arc<Installed>, AuthPattern), Fault> {
     let found = host.catalog.find_connector(&host.store, &connection.project, &connection.connector);
     let installed = found.await.map_err(faults::catalog)?.ok_or_else(|| {
         let detail = format!("connector `{}` is not installed or cannot be used", connection.connector);
@@ -307,6 +309,7 @@ fn new_account(host: &Host, connection: &Connection, request: &ConnectRequest) -
         settings: "{}".to_owned(),
         scopes: Vec::new(),
         hosts: Vec::new(),
+        token: AccountToken::none(),
         created_at: now,
         updated_at: now,
         last_used_at: None,

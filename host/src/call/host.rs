@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::config::{Records, Retention};
 use crate::egress::Egress;
 use crate::model::{Clock, Code, Culprit, Fault, Random};
+use crate::oauth::OAuth;
 use crate::runtime::Runtime;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -29,6 +30,8 @@ pub struct Shared {
     pub store: Store,
     /// Seals and opens credentials.
     pub vault: Arc<Vault>,
+    /// Gets tokens.
+    pub oauth: OAuth,
     /// The way out.
     pub egress: Arc<Egress>,
     /// Runs connectors.

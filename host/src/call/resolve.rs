@@ -6,9 +6,10 @@ use super::limits::{MAX_INPUT, MAX_NAMED};
 use super::presets::{self, PresetFacts, ToolPresets};
 use super::profiles::{self, Offer, Profile};
 use super::secrets::{self, Filled};
+use super::timeline::Modified;
 use super::{CallRequest, Host, faults, nearest};
 use crate::catalog::{Installed, InstalledTool};
-use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, ExecutionId, Fault, ProjectId};
+use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, ExecutionId, Fault, PolicyId, ProjectId};
 use crate::store::{CallContext, ConnectionFilter, ContextQuery, MAX_CANDIDATES, PageRequest};
 
 /// All that a call needs to run, checked.
@@ -28,14 +29,18 @@ pub(super) struct Resolved {
     pub(super) asking_profile: Option<String>,
     /// What was put into the input of a new call, and stays as it is.
     pub(super) presets: Vec<Arc<ToolPresets>>,
+    /// The modifiers that changed the input of a new call.
+    pub(super) modified: Vec<Modified>,
+    /// The rule that decided on a new call.
+    pub(super) rule: Option<PolicyId>,
 }
 
 impl Resolved {
     /// A call that no profile has a part in.
     pub(super) fn plain(host: &Host, installed: Arc<Installed>, tool: usize, context: Arc<CallContext>) -> Self {
         let execution = ExecutionId::new(&host.clock, &host.random);
-        let secrets = Filled::default();
-        Self { installed, tool, context, secrets, execution, asking_profile: None, presets: Vec::new() }
+        let (secrets, presets, modified) = (Filled::default(), Vec::new(), Vec::new());
+        Self { installed, tool, context, secrets, execution, asking_profile: None, presets, modified, rule: None }
     }
 
     pub(super) fn tool(&self) -> &InstalledTool {

@@ -118,7 +118,12 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let answer = match action {
         Action::List(whose) => {
             let list = list::fetch(&client, &["v1", "secrets"], &whose.query(), MAX_ITEMS).await?;
-            return list.show(session, remote.json, COLUMNS, "No such secret: `gloveport secret put NAME --host HOST`.");
+            return list.show(
+                session,
+                remote.json,
+                COLUMNS,
+                "No such secret: `gloveport secret put NAME --host HOST`.",
+            );
         }
         Action::Remove(named) => {
             client.delete(&named.path(), &named.whose.query()).await?;
@@ -178,7 +183,10 @@ mod tests {
         let fake = Fake::answering(201, KEY).await;
         let ran = run_at(&fake, "secret put key --host api.x.y --identifier ada", "canary-1\n").await;
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-        assert_eq!(ran.out, "Id          sec_1\nName        key\nOwner       user\nIdentifier  ada\nHosts       api.x.y\n");
+        assert_eq!(
+            ran.out,
+            "Id          sec_1\nName        key\nOwner       user\nIdentifier  ada\nHosts       api.x.y\n"
+        );
         assert_eq!(fake.request().line(), "PUT /v1/secrets/key");
         let expected = json!({ "value": "canary-1", "hosts": ["api.x.y"], "identifier": "ada" });
         assert_eq!(fake.request().json(), expected);

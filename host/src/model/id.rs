@@ -71,6 +71,8 @@ ids! {
     MessageId = "msg_";
     /// Of a named secret.
     SecretId = "sec_";
+    /// Of an OAuth client of a connection.
+    OAuthClientId = "client_";
     /// Of one HTTP request to this host.
     RequestId = "req_";
 }

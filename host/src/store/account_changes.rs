@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::accounts::{detail, stored_settings};
+use super::accounts::{detail, stored_field_hosts, stored_settings};
 use super::row::{text_map_json, texts_json};
 use super::{Act, Detail, Store, StoreError, outbox};
-use crate::model::{Account, AccountId, AccountState, Action, By, ProjectId};
+use crate::model::{Account, AccountId, AccountState, Action, By, OAuthClientId, ProjectId};
 
 impl Store {
     /// Writes fields, settings, hosts, state and credential of an account if its credential is still the one that was
@@ -20,7 +20,8 @@ impl Store {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
-            "UPDATE accounts SET state = $1, fields = $2, settings = $3, hosts = $4, sealed = $5, updated_at = $6 \
+            "UPDATE accounts SET state = $1, fields = $2, settings = $3, hosts = $4, sealed = $5, updated_at = $6, \
+             expires_at = $11, refreshed_at = $12, oauth_client = $13, error = $14, field_hosts = $15 \
              WHERE project = $7 AND id = $8 AND sealed = $9 AND state = $10",
         )
         .bind(account.state.as_str())
@@ -33,6 +34,11 @@ impl Store {
         .bind(account.id.as_str())
         .bind(text_map_json(seen))
         .bind(seen_state.as_str())
+        .bind(account.token.expires_at.map(|at| at.0))
+        .bind(account.token.refreshed_at.map(|at| at.0))
+        .bind(account.token.client.as_ref().map(OAuthClientId::as_str))
+        .bind(account.token.error.as_deref())
+        .bind(stored_field_hosts(&account.token.field_hosts))
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {

@@ -7,7 +7,10 @@ use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::{Columns, text_map_json, texts_json};
 use super::{Act, Detail, Page, PageRequest, Store, StoreError, outbox};
-use crate::model::{Account, AccountId, AccountState, Action, By, Connection, ConnectionId, ProjectId, Timestamp};
+use crate::model::{
+    Account, AccountId, AccountState, AccountToken, Action, By, Connection, ConnectionId, OAuthClientId, ProjectId,
+    Timestamp,
+};
 
 /// Which accounts to list. What is `None` does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +42,8 @@ const NO_SETTINGS: &str = "{}";
 macro_rules! columns {
     () => {
         "a.id, a.project, a.connection, a.identifier, a.organization, a.label, a.shared, a.state, a.disabled, a.fields, \
-         a.settings, a.scopes, a.hosts, a.created_at, a.updated_at, a.last_used_at"
+         a.settings, a.scopes, a.hosts, a.expires_at, a.refreshed_at, a.oauth_client, a.error, a.field_hosts, \
+         a.created_at, a.updated_at, a.last_used_at"
     };
 }
 pub(super) use columns as account_columns;
@@ -61,8 +65,9 @@ impl Store {
         let mut transaction = self.begin().await?;
         let inserted = sqlx::query(
             "INSERT INTO accounts (id, project, connection, identifier, organization, label, shared, state, disabled, \
-             fields, settings, scopes, hosts, sealed, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+             fields, settings, scopes, hosts, sealed, created_at, updated_at, expires_at, refreshed_at, oauth_client, \
+             error, field_hosts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+             $18, $19, $20, $21) \
              ON CONFLICT (connection, identifier, organization, label) DO NOTHING",
         )
         .bind(account.id.as_str())
@@ -81,6 +86,11 @@ impl Store {
         .bind(text_map_json(sealed))
         .bind(account.created_at.0)
         .bind(account.updated_at.0)
+        .bind(account.token.expires_at.map(|at| at.0))
+        .bind(account.token.refreshed_at.map(|at| at.0))
+        .bind(account.token.client.as_ref().map(OAuthClientId::as_str))
+        .bind(account.token.error.as_deref())
+        .bind(stored_field_hosts(&account.token.field_hosts))
         .execute(&mut *transaction)
         .await
         .map_err(|error| or_conflict(error, || "the account's connection does not exist, or its id is taken".into()))?;
@@ -281,7 +291,8 @@ async fn replace(
     let before = Columns::of(&before).parsed(AccountState::parse)?;
     let done = sqlx::query(
         "UPDATE accounts SET state = $1, fields = $2, scopes = $3, hosts = $4, sealed = $5, updated_at = $6, \
-         settings = $7 WHERE id = $8 AND project = $9 AND connection = $10 AND identifier = $11 \
+         settings = $7, expires_at = $14, refreshed_at = $15, oauth_client = $16, error = $17, field_hosts = $18, \
+         refresh_until = NULL WHERE id = $8 AND project = $9 AND connection = $10 AND identifier = $11 \
          AND organization = $12 AND label = $13",
     )
     .bind(account.state.as_str())
@@ -297,6 +308,11 @@ async fn replace(
     .bind(account.identifier.as_str())
     .bind(account.organization.as_str())
     .bind(account.label.as_str())
+    .bind(account.token.expires_at.map(|at| at.0))
+    .bind(account.token.refreshed_at.map(|at| at.0))
+    .bind(account.token.client.as_ref().map(OAuthClientId::as_str))
+    .bind(account.token.error.as_deref())
+    .bind(stored_field_hosts(&account.token.field_hosts))
     .execute(connection)
     .await?;
     Ok((done.rows_affected() > 0).then_some(before))
@@ -305,6 +321,13 @@ async fn replace(
 /// NULL where an account has no settings, as in rows from before there were any.
 pub(super) fn stored_settings(account: &Account) -> Option<&str> {
     Some(account.settings.as_str()).filter(|settings| *settings != NO_SETTINGS)
+}
+
+/// NULL where all fields go where the account's hosts are, as in rows from before there were others.
+pub(super) fn stored_field_hosts(hosts: &BTreeMap<String, Vec<String>>) -> Option<String> {
+    let object: serde_json::Map<_, _> =
+        hosts.iter().map(|(field, hosts)| (field.clone(), serde_json::Value::from(hosts.as_slice()))).collect();
+    (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
 }
 
 fn with_connections() -> Listing {
@@ -350,6 +373,13 @@ pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreEr
         settings: columns.maybe_text()?.unwrap_or_else(|| NO_SETTINGS.to_owned()),
         scopes: columns.texts()?,
         hosts: columns.texts()?,
+        token: AccountToken {
+            expires_at: columns.maybe_number()?.map(Timestamp),
+            refreshed_at: columns.maybe_number()?.map(Timestamp),
+            client: columns.maybe_parsed(OAuthClientId::parse)?,
+            error: columns.maybe_text()?,
+            field_hosts: columns.maybe_parsed(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
+        },
         created_at: columns.time()?,
         updated_at: columns.time()?,
         last_used_at: columns.maybe_number()?.map(Timestamp),

@@ -2,7 +2,7 @@
 
 use super::error::{is_unique_violation, or_conflict};
 use super::page::{Listing, Order};
-use super::row::{Columns, text_map_json};
+use super::row::{Columns, text_map_json, texts_json};
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
 use crate::model::{Action, By, Connection, ConnectionId, ProjectId, Timestamp};
 
@@ -18,7 +18,7 @@ const NO_PRESETS: &str = "{}";
 
 macro_rules! columns {
     () => {
-        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.credentials, \
+        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.credentials, c.scopes, \
          c.disabled, c.demo, c.created_at, c.updated_at"
     };
 }
@@ -30,8 +30,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, presets, \
-             credentials, disabled, demo, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             credentials, disabled, demo, created_at, updated_at, scopes) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(connection.id.as_str())
         .bind(connection.project.as_str())
@@ -46,6 +46,7 @@ impl Store {
         .bind(i64::from(connection.demo))
         .bind(connection.created_at.0)
         .bind(connection.updated_at.0)
+        .bind(stored_scopes(connection))
         .execute(&mut *transaction)
         .await
         .map_err(|error| {
@@ -109,7 +110,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, presets = $4, \
-             credentials = $5, disabled = $6, demo = $7, updated_at = $8 WHERE project = $9 AND id = $10 \
+             credentials = $5, disabled = $6, demo = $7, updated_at = $8, scopes = $12 WHERE project = $9 AND id = $10 \
              AND updated_at = $11",
         )
         .bind(connection.auth_pattern.as_str())
@@ -123,6 +124,7 @@ impl Store {
         .bind(connection.project.as_str())
         .bind(connection.id.as_str())
         .bind(expected_updated_at.0)
+        .bind(stored_scopes(connection))
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
@@ -138,6 +140,15 @@ impl Store {
     pub async fn delete_connection(&self, by: &By, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
+        // They go with it: accounts, which name theirs, keep it from being removed.
+        sqlx::query(
+            "DELETE FROM oauth_clients WHERE project = $1 AND connection IN (SELECT c.id FROM connections c \
+             WHERE c.project = $1 AND c.name = $2)",
+        )
+        .bind(project.as_str())
+        .bind(name)
+        .execute(&mut *transaction)
+        .await?;
         let gone = sqlx::query("DELETE FROM connections WHERE project = $1 AND name = $2 RETURNING id")
             .bind(project.as_str())
             .bind(name)
@@ -155,7 +166,7 @@ impl Store {
 
 /// Base URLs and settings can hold what only looks public, such as the path of a webhook: they are there as digests.
 fn detail(connection: &Connection) -> Detail {
-    let detail = Detail::default()
+    let mut detail = Detail::default()
         .with("name", &connection.name)
         .with("connector", &connection.connector)
         .with("auth_pattern", &connection.auth_pattern)
@@ -164,11 +175,19 @@ fn detail(connection: &Connection) -> Detail {
         .flag("demo", connection.demo);
     let named = |(field, secret): (&String, &String)| format!("{field}={secret}");
     let credentials = connection.credentials.iter().map(named).collect::<Vec<_>>().join(" ");
-    let detail = detail.with_some("credentials", Some(credentials.as_str()).filter(|text| !text.is_empty()));
+    detail = detail.with_some("credentials", Some(credentials.as_str()).filter(|text| !text.is_empty()));
+    if !connection.scopes.is_empty() {
+        detail = detail.with("scopes", &connection.scopes.join(" "));
+    }
     match &connection.base_url {
         Some(base_url) => detail.digest("base_url", base_url),
         None => detail,
     }
+}
+
+/// NULL where none are asked for, as in rows from before there were any.
+fn stored_scopes(connection: &Connection) -> Option<String> {
+    (!connection.scopes.is_empty()).then(|| texts_json(&connection.scopes))
 }
 
 /// NULL where nothing is preset, as in rows from before there were presets.
@@ -192,6 +211,7 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         settings: columns.text()?,
         presets: columns.maybe_text()?.unwrap_or_else(|| NO_PRESETS.to_owned()),
         credentials: columns.maybe_text_map()?,
+        scopes: columns.maybe_parsed(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
         disabled: columns.flag()?,
         demo: columns.newer_flag()?,
         created_at: columns.time()?,

@@ -86,6 +86,7 @@ const ROUTES: &str = r"
     POST /v1/policies
     POST /v1/policies/evaluate
     POST /v1/profiles
+    POST /v1/tools/execute-batch
     POST /v1/tools/{name}/execute
     POST /v1/webhooks
     POST /v1/webhooks/{id}/deliveries/{message}/retry

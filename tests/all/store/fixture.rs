@@ -5,8 +5,8 @@ use std::future::Future;
 
 use gloveport::config::Database;
 use gloveport::model::{
-    Account, AccountId, AccountState, By, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus,
-    KeyId, Latency, ProjectId, Random, Role, Through, Timestamp,
+    Account, AccountId, AccountState, AccountToken, By, Clock, Connection, ConnectionId, Execution, ExecutionId,
+    ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through, Timestamp,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
@@ -89,6 +89,7 @@ impl Fixture {
             settings: "{}".into(),
             presets: "{}".into(),
             credentials: BTreeMap::new(),
+            scopes: Vec::new(),
             disabled: false,
             demo: false,
             created_at: self.clock.now(),
@@ -119,6 +120,7 @@ impl Fixture {
             settings: "{}".into(),
             scopes: vec!["read".into()],
             hosts: vec!["api.example.com".into()],
+            token: AccountToken::none(),
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
             last_used_at: None,
@@ -143,6 +145,8 @@ impl Fixture {
             trigger_type: None,
             input_digest: "00".into(),
             simulated: false,
+            surface: Some(Surface::Execute),
+            rule: None,
             status: ExecutionStatus::Started,
             code: None,
             culprit: None,
@@ -162,6 +166,7 @@ impl Fixture {
             code: None,
             culprit: None,
             detail: None,
+            rule: None,
             finished_at: self.clock.now(),
             latency: Latency { total_us: 900, guest_us: 100, upstream_us: 700 },
             requests: 2,

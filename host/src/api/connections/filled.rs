@@ -9,6 +9,7 @@ use super::super::Problem;
 use super::check_name;
 use crate::catalog::Installed;
 use crate::model::Connection;
+use crate::oauth;
 
 /// Where a field of a credential comes from.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -33,6 +34,10 @@ pub(super) fn checked(
         check_name(secret)?;
         if !pattern.and_then(|pattern| pattern.field(field)).is_some_and(|field| field.secret) {
             let detail = "`credentials` takes secret fields of the auth pattern, and one of its names is none";
+            return Err(Problem::bad_request(detail));
+        }
+        if pattern.is_some_and(|pattern| oauth::goes_to_endpoint(&pattern.kind, field)) {
+            let detail = "`credentials` takes no field that goes to the provider's token endpoint: accounts hold those";
             return Err(Problem::bad_request(detail));
         }
     }
