@@ -54,8 +54,7 @@ pub fn prepare(
     connector: &Connector,
     pattern: &AuthPattern,
     mut account: Account,
-    candidate: Candidate,
-    mut kept: Kept,
+    (candidate, mut kept): (Candidate, Kept),
 ) -> Result<Prepared, AccountError> {
     kept.retain(|field, _| !candidate.credentials.contains_key(field));
     let (public, secrets) = sort_fields(pattern, candidate, |field| {

@@ -86,7 +86,7 @@ pub async fn connect(
     let (installed, pattern) = parts(host, connection).await?;
     let (clock, connector, kept) = (&host.clock, &installed.connector, Kept::default());
     let prepared =
-        prepare(&host.vault, clock, connection, connector, &pattern, account, candidate, kept).map_err(fault)?;
+        prepare(&host.vault, clock, connection, connector, &pattern, account, (candidate, kept)).map_err(fault)?;
     probe(host, caller, installed, context(connection, &prepared)).await?;
     let by = caller.by(host.clock.now());
     let put = host.store.put_account(&by, &prepared.account, &prepared.sealed).await.map_err(raced)?;
@@ -152,7 +152,7 @@ pub async fn change_account(
     let has_new = candidate.credentials.keys().any(|name| pattern.field(name).is_some_and(|field| field.secret));
     let (clock, connector) = (&host.clock, &installed.connector);
     let mut prepared =
-        prepare(&host.vault, clock, connection, connector, &pattern, account, candidate, kept).map_err(fault)?;
+        prepare(&host.vault, clock, connection, connector, &pattern, account, (candidate, kept)).map_err(fault)?;
     if !has_new {
         // Nothing new was given that could make a refused credential work.
         prepared.account.state = state;
