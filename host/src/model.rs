@@ -15,6 +15,7 @@ mod fault;
 mod host_pattern;
 mod id;
 mod modifier;
+mod named_secret;
 mod path_template;
 mod scope;
 mod secret;
@@ -45,9 +46,10 @@ pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
     AccountId, ApprovalId, AuthRequestId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId,
-    PolicyId, ProfileId, ProjectId, RequestId, WebhookId,
+    PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
+pub use named_secret::{NamedSecret, SecretOwner, SecretSource};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;

@@ -19,8 +19,8 @@ pub(super) fn grant(
     let connector = &resolved.installed.connector;
     let account = &resolved.context.account;
     let base_url = rendered_base_url(connector, &resolved.context.connection, &account.fields).map_err(stale)?;
-    let hosts = account
-        .hosts
+    let hosts = resolved.secrets.hosts(&account.hosts);
+    let hosts = hosts
         .iter()
         .map(|host| HostPattern::parse(host).map_err(|error| stale(error.to_string())))
         .collect::<Result<_, _>>()?;
@@ -76,6 +76,9 @@ fn open(vault: &Vault, resolved: &Resolved, field: &str) -> Result<Secret, Fault
         let hosts = account.hosts_of(field);
         let binding = Binding { project: &account.project, owner: account.id.as_str(), field, hosts };
         return vault.open(&binding, sealed).map_err(|error| faults::vault(&error));
+    }
+    if let Some(secret) = resolved.secrets.open(vault, field, &account.hosts) {
+        return secret;
     }
     // An optional field that was left empty is an empty value, as in a form.
     Ok(Secret::new(account.fields.get(field).cloned().unwrap_or_default()))
