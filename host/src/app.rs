@@ -84,7 +84,7 @@ impl App {
         let metrics = figures::recorder()?;
         let store = Store::open(&config.database).await?;
         store.claim(&config.database)?;
-        let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?);
+        let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?.reading(config.secrets));
         vault::agree(&store, &vault).await?;
         let runtime = Runtime::new(RuntimeConfig {
             cache_dir: Some(data.join("compiled")),
@@ -135,6 +135,7 @@ impl App {
             records: config.records,
             retention: config.retention,
             public_url: config.public_url,
+            connect: config.connect,
             pace,
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),

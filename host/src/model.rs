@@ -4,6 +4,7 @@ mod account;
 mod approval;
 mod audit;
 mod auth;
+mod authorization;
 mod caller;
 mod chain;
 mod clock;
@@ -14,6 +15,7 @@ mod fault;
 mod host_pattern;
 mod id;
 mod modifier;
+mod named_secret;
 mod path_template;
 mod scope;
 mod secret;
@@ -33,6 +35,7 @@ pub use auth::{
     KEY_FINGERPRINT, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest,
     SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
+pub use authorization::{AccountEvent, AccountEventKind, AuthFailure, AuthRequest, AuthStep, Verify};
 pub use caller::{BoundProfile, Caller, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
@@ -42,10 +45,11 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId,
-    ProjectId, RequestId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId,
+    PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
+pub use named_secret::{NamedSecret, SecretOwner, SecretSource};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;

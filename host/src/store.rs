@@ -11,9 +11,12 @@ use tokio::sync::Notify;
 
 use crate::config::Database;
 
+mod account_changes;
+mod account_events;
 mod accounts;
 mod approvals;
 mod audit;
+mod auth_requests;
 mod cache;
 mod call_context;
 mod connections;
@@ -39,13 +42,15 @@ mod projects;
 mod revisions;
 mod row;
 mod sealed;
+mod secrets;
 mod values;
 mod webhooks;
 
 pub use accounts::AccountFilter;
 pub use approvals::{Decided, Edited, Wait};
 pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
-pub use call_context::{CallContext, MAX_CANDIDATES};
+pub use auth_requests::{AuthMove, AuthRequestRow};
+pub use call_context::{CallContext, ContextQuery, MAX_CANDIDATES};
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
 pub use deliveries::{Claimed, Settled, Settlement};
@@ -63,6 +68,7 @@ pub use policies::{PolicyRow, PolicySet};
 pub use profiles::ProfileRow;
 pub use revisions::Subject;
 pub use sealed::{SealedCredential, SealedRow};
+pub use secrets::{SecretFilter, SecretRow};
 pub use webhooks::{Secrets, WebhookRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.

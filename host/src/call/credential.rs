@@ -26,8 +26,8 @@ pub(super) fn grant(
     let connector = &resolved.installed.connector;
     let account = &resolved.context.account;
     let base_url = rendered_base_url(connector, &resolved.context.connection, &account.fields).map_err(stale)?;
-    let hosts = account
-        .hosts
+    let hosts = resolved.secrets.hosts(&account.hosts);
+    let hosts = hosts
         .iter()
         .map(|host| HostPattern::parse(host).map_err(|error| stale(error.to_string())))
         .collect::<Result<_, _>>()?;
@@ -54,7 +54,7 @@ pub(super) fn injection(host: &Host, resolved: &Resolved) -> Result<Injection, F
         .connector
         .auth_pattern(name)
         .ok_or_else(|| stale(format!("the connector no longer has the auth pattern `{name}`")))?;
-    let fields = Fields { host, context: &resolved.context, pattern };
+    let fields = Fields { host, resolved, pattern };
     let main = main(&fields)?;
     if pattern.headers.is_empty() && pattern.insertions.is_empty() {
         return Ok(main);
@@ -123,7 +123,7 @@ fn no_token(fields: &Fields<'_>) -> Fault {
     let detail = format!(
         "connection `{}` sends on the token that its caller comes with: call it with a signed token, and not with an API \
          key",
-        fields.context.connection.name
+        fields.resolved.context.connection.name
     );
     Fault::new(Code::Forbidden, Culprit::Caller, detail)
 }

@@ -1,6 +1,7 @@
 //! The fields of a call's account: public ones as they are, sealed ones opened one by one.
 
 use super::signed;
+use crate::call::resolve::Resolved;
 use crate::call::{Host, faults};
 use crate::egress::{Text, Values};
 use crate::model::{AuthKind, AuthPattern, Code, Culprit, Fault, Secret, TextTemplate};
@@ -11,12 +12,12 @@ use crate::vault::Binding;
 /// The fields of one account, by the pattern that they belong to.
 pub(super) struct Fields<'a> {
     pub(super) host: &'a Host,
-    pub(super) context: &'a CallContext,
+    pub(super) resolved: &'a Resolved,
     pub(super) pattern: &'a AuthPattern,
 }
 
 impl Fields<'_> {
-    /// A field's value: opened if it was sealed, or the public one.
+    /// A field's value: opened if it was sealed or a named secret fills it, or the public one.
     pub(super) fn open(&self, field: &str) -> Result<Secret, Fault> {
         // An optional field that was left empty is an empty value, as in a form.
         Ok(self.sealed(field)?.unwrap_or_else(|| Secret::new(self.public(field))))
@@ -24,7 +25,7 @@ impl Fields<'_> {
 
     /// A public field's value, or nothing.
     pub(super) fn public(&self, field: &str) -> String {
-        self.context.account.fields.get(field).cloned().unwrap_or_default()
+        self.resolved.context.account.fields.get(field).cloned().unwrap_or_default()
     }
 
     /// A field's value as what it is. The token of a pattern in which the host signs is signed here.
@@ -51,11 +52,14 @@ impl Fields<'_> {
     }
 
     fn sealed(&self, field: &str) -> Result<Option<Secret>, Fault> {
-        let CallContext { account, sealed, .. } = self.context;
-        let Some(sealed) = sealed.get(field) else { return Ok(None) };
-        let hosts = account.hosts_of(field);
-        let binding = Binding { project: &account.project, owner: account.id.as_str(), field, hosts };
-        self.host.vault.open(&binding, sealed).map(Some).map_err(|error| faults::vault(&error))
+        let (vault, resolved) = (&self.host.vault, self.resolved);
+        let CallContext { account, sealed, .. } = &*resolved.context;
+        if let Some(sealed) = sealed.get(field) {
+            let hosts = account.hosts_of(field);
+            let binding = Binding { project: &account.project, owner: account.id.as_str(), field, hosts };
+            return vault.open(&binding, sealed).map(Some).map_err(|error| faults::vault(&error));
+        }
+        resolved.secrets.open(vault, field, &account.hosts).transpose()
     }
 }
 
