@@ -48,6 +48,7 @@ mod results;
 mod scopes;
 mod secrets;
 mod shared_accounts;
+mod signed;
 mod simulated;
 mod steps;
 mod stripe;

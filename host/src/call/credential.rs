@@ -46,14 +46,17 @@ pub(super) fn grant(
     })
 }
 
+/// What must not be seen of a call: its credential, but for a token that its caller brings, which is not kept anywhere.
+pub(super) fn known(host: &Host, resolved: &Resolved) -> Result<Injection, Fault> {
+    match pattern_of(resolved)?.kind {
+        AuthKind::CallerToken { .. } => Ok(Injection::None),
+        _ => injection(host, resolved),
+    }
+}
+
 /// The account's credential, and where it goes in a request.
 pub(super) fn injection(host: &Host, resolved: &Resolved) -> Result<Injection, Fault> {
-    let name = &resolved.context.connection.auth_pattern;
-    let pattern = resolved
-        .installed
-        .connector
-        .auth_pattern(name)
-        .ok_or_else(|| stale(format!("the connector no longer has the auth pattern `{name}`")))?;
+    let pattern = pattern_of(resolved)?;
     let fields = Fields { host, resolved, pattern };
     let main = main(&fields)?;
     if pattern.headers.is_empty() && pattern.insertions.is_empty() {
@@ -69,6 +72,12 @@ pub(super) fn injection(host: &Host, resolved: &Resolved) -> Result<Injection, F
     }
     all.push(main);
     Ok(Injection::All(all))
+}
+
+fn pattern_of(resolved: &Resolved) -> Result<&AuthPattern, Fault> {
+    let name = &resolved.context.connection.auth_pattern;
+    let found = resolved.installed.connector.auth_pattern(name);
+    found.ok_or_else(|| stale(format!("the connector no longer has the auth pattern `{name}`")))
 }
 
 fn main(fields: &Fields<'_>) -> Result<Injection, Fault> {

@@ -6,7 +6,7 @@ use super::bed::{Bed, redacted};
 use super::wasm::with_manifest;
 
 /// Installs the probe once more, with these auth patterns.
-async fn install(bed: &Bed, patterns: &Value) {
+pub(super) async fn install(bed: &Bed, patterns: &Value) {
     let component = with_manifest(|manifest| {
         manifest["version"] = "7.0.0".into();
         manifest["auth"] = patterns.clone();
