@@ -185,7 +185,7 @@ mod tests {
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         assert_eq!(
             ran.out,
-            "Id          sec_1\nName        key\nOwner       user\nIdentifier  ada\nHosts       api.x.y\n"
+            "Id            sec_1\nName          key\nOwner         user\nIdentifier    ada\nHosts         api.x.y\n"
         );
         assert_eq!(fake.request().line(), "PUT /v1/secrets/key");
         let expected = json!({ "value": "canary-1", "hosts": ["api.x.y"], "identifier": "ada" });
