@@ -218,7 +218,6 @@ pub(super) async fn list(
         None => None,
     };
     let filter = AccountFilter {
-        id: None,
         connection,
         connector: query.connector,
         identifier: query.identifier,

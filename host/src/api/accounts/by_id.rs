@@ -8,7 +8,6 @@ use super::super::{ApiState, Problem};
 use super::change::{ChangedAccount, changed};
 use super::{AccountBody, account_body, removed};
 use crate::model::{Account, AccountId, Caller, Connection};
-use crate::store::{AccountFilter, PageRequest};
 
 /// One account.
 #[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path)),
@@ -58,8 +57,5 @@ pub(in super::super) async fn find(
 ) -> Result<(Connection, Account), Problem> {
     let missing = || Problem::not_found("there is no such account");
     let id = AccountId::parse(id).ok_or_else(missing)?;
-    let filter = AccountFilter { id: Some(id), ..AccountFilter::default() };
-    let one = PageRequest { limit: 1, cursor: None };
-    let found = state.host.store.list_accounts(&caller.project, &filter, &one).await?;
-    found.items.into_iter().next().ok_or_else(missing)
+    state.host.store.account_with_connection(&caller.project, &id).await?.ok_or_else(missing)
 }
