@@ -240,18 +240,19 @@ fn add_needles(text: &str, needles: &mut Vec<Needle>) {
     if text.contains(' ') {
         exact(text.replace(' ', "+").into_bytes());
     }
-    if text.contains(['&', '<', '>', '"', '\'']) {
-        let xml = Escaping::Xml.escape(text);
-        exact(xml.replace("&apos;", "&#39;").replace("&quot;", "&#34;").into_bytes());
-        exact(xml.replace("&apos;", "&#39;").into_bytes());
-        exact(xml.replace("&apos;", "'").replace("&quot;", "\"").into_bytes());
-        exact(xml.into_bytes());
-    }
     exact(hex::encode(text).into_bytes());
     exact(hex::encode_upper(text).into_bytes());
-    for offset in 0..3 {
-        add_base64(text.as_bytes(), offset, needles);
+    let xml = Zeroizing::new(Escaping::Xml.escape(text));
+    if *xml != text {
+        // Apostrophes have two names, quotes too, and within an element neither needs one.
+        let html = Zeroizing::new(xml.replace("&apos;", "&#39;"));
+        exact(html.replace("&quot;", "&#34;").into_bytes());
+        exact(html.as_bytes().to_vec());
+        exact(xml.replace("&apos;", "'").replace("&quot;", "\"").into_bytes());
+        exact(xml.as_bytes().to_vec());
+        (0..3).for_each(|offset| add_base64(xml.as_bytes(), offset, needles));
     }
+    (0..3).for_each(|offset| add_base64(text.as_bytes(), offset, needles));
 }
 
 /// The characters of base64 that stand for the text and nothing else, when `offset` bytes come before it.
