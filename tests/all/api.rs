@@ -41,6 +41,7 @@ mod presets;
 mod profiles;
 mod projects;
 mod questions;
+mod readiness;
 mod records;
 mod refusals;
 mod results;

@@ -15,6 +15,9 @@ use super::secrets::Credentials;
 use super::table::{Column, clean, str_at, write_list};
 use super::{CliError, Session};
 
+mod change;
+mod ready;
+
 /// Options of `gloveport account`.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
@@ -29,6 +32,11 @@ enum Action {
     /// Connect an account; secrets come from standard input or a file.
     #[command(after_help = CONNECT_HELP)]
     Connect(Connect),
+    /// Change a part of an account; the rest stays.
+    #[command(after_help = change::HELP)]
+    Change(change::Change),
+    /// Show which connections a user can use now, and what keeps them from the others.
+    Ready(ready::Ready),
     /// List accounts.
     List(Filter),
     /// Show an account; its credential cannot be shown.
@@ -139,6 +147,7 @@ const LINES: &[Column] = &[
     ("Hosts", "/hosts"),
     ("Made", "/created_at"),
     ("Changed", "/updated_at"),
+    ("Last used", "/last_used_at"),
 ];
 
 /// Runs `gloveport account`.
@@ -146,6 +155,8 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let Args { remote, action } = args;
     match action {
         Action::Connect(connect) => run_connect(&remote, &connect, session).await,
+        Action::Change(change) => change::run(&remote, &change, session).await,
+        Action::Ready(ready) => ready::run(&remote, &ready, session).await,
         Action::List(filter) => {
             let list = list::fetch(&remote.client(session)?, &["v1", "accounts"], &filter.query(), MAX_ITEMS).await?;
             let if_empty = "No such account: `gloveport account connect CONNECTION IDENTIFIER --secret NAME`.";

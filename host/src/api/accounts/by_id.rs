@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::super::extract::{Admin, Path, SecretJson};
 use super::super::{ApiState, Problem};
 use super::change::{ChangedAccount, changed};
-use super::{AccountBody, account_body, removed};
+use super::{AccountBody, account_body, removed, with_use};
 use crate::model::{Account, AccountId, Caller, Connection};
 use crate::store::{AccountFilter, PageRequest};
 
@@ -61,5 +61,6 @@ pub(in super::super) async fn find(
     let filter = AccountFilter { id: Some(id), ..AccountFilter::default() };
     let one = PageRequest { limit: 1, cursor: None };
     let found = state.host.store.list_accounts(&caller.project, &filter, &one).await?;
-    found.items.into_iter().next().ok_or_else(missing)
+    let (connection, account) = found.items.into_iter().next().ok_or_else(missing)?;
+    Ok((connection, with_use(state, account)))
 }
