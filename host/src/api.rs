@@ -12,6 +12,7 @@ mod accounts;
 mod approvals;
 mod audit;
 mod auth_patterns;
+mod authorize;
 mod batch;
 mod connections;
 mod connectors;
@@ -53,8 +54,8 @@ const MAX_COMPONENT: usize = 64 * 1024 * 1024;
 /// Bytes of a modifier: a component of 20 MiB as base64, and its envelope.
 const MAX_MODIFIER: usize = 28 * 1024 * 1024;
 
-/// All routes, grouped by who calls them.
-pub fn router(state: ApiState) -> Router {
+/// All routes, grouped by who calls them, and the pages beside them.
+pub fn router(state: ApiState, pages: Router<ApiState>) -> Router {
     let (router, document) = documented().split_for_parts();
     let names = query_names::of(&document);
     let document = openapi::rendered(document);
@@ -65,6 +66,7 @@ pub fn router(state: ApiState) -> Router {
             Problem::invalid_request(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .merge(pages)
         .layer(middleware::from_fn_with_state(names, query_names::check))
         .layer(middleware::from_fn_with_state(state.clone(), trace::trace))
         .with_state(state)
@@ -106,6 +108,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))
+        .routes(routes!(authorize::authorize))
         .routes(routes!(accounts::ready::readiness))
         .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
         .routes(routes!(secrets::put, secrets::show, secrets::remove))

@@ -133,6 +133,7 @@ impl App {
             records: config.records,
             retention: config.retention,
             public_url: config.public_url,
+            connect: config.connect,
             pace,
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::model::Secret;
 
+mod connect;
 mod environment;
 pub mod fault;
 mod file;
@@ -17,6 +18,7 @@ mod limits;
 mod retention;
 mod sources;
 
+pub use connect::{Connect, WrittenConnect};
 pub use environment::Environment;
 pub use fault::FaultPoint;
 pub use file::ConfigFile;
@@ -51,6 +53,8 @@ pub struct Config {
     pub records: Records,
     /// What is kept of them besides, and for how long.
     pub retention: Retention,
+    /// The pages on which users connect their accounts.
+    pub connect: Connect,
     /// What projects may read of secrets that are kept outside of the database.
     pub secrets: SecretSources,
     /// How many guests may run at the same time.
@@ -167,6 +171,7 @@ impl Config {
             master_key: environment.master_key,
             records: Records::Durable,
             retention: Retention::resolve(file.records.unwrap_or_default())?,
+            connect: Connect::resolve(file.connect.unwrap_or_default())?,
             secrets,
             limits: file.limits.unwrap_or(NeighbourLimits::NONE),
             max_concurrent_calls: file.max_concurrent_calls.unwrap_or(DEFAULT_MAX_CONCURRENT_CALLS).max(1),

@@ -4,6 +4,7 @@ mod account;
 mod approval;
 mod audit;
 mod auth;
+mod authorization;
 mod caller;
 mod chain;
 mod clock;
@@ -34,6 +35,7 @@ pub use auth::{
     Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource,
     TokenBody, TokenPlacement, TokenResponse,
 };
+pub use authorization::{AccountEvent, AccountEventKind, AuthFailure, AuthRequest, AuthStep, Verify};
 pub use caller::{BoundProfile, Caller, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
@@ -43,8 +45,8 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId,
-    ProjectId, RequestId, SecretId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId,
+    PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{NamedSecret, SecretOwner, SecretSource};

@@ -34,6 +34,7 @@ mod nested;
 mod notices;
 mod once;
 mod openapi;
+mod pages;
 mod past;
 mod policies;
 mod postgres;

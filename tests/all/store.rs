@@ -2,6 +2,7 @@
 
 mod agree;
 mod audit;
+mod auth_requests;
 mod database;
 mod executions;
 mod fixture;

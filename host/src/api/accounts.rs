@@ -80,9 +80,9 @@ pub(super) struct PutAccount {
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichAccount {
     /// The user's organization.
-    organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// Tells several accounts of one user apart.
-    label: Option<String>,
+    pub(super) label: Option<String>,
 }
 
 /// Which accounts.
@@ -125,11 +125,7 @@ pub(super) async fn put(
 ) -> Result<Response, Problem> {
     let connection = connections::find(&state, &caller, &name).await?;
     let (organization, label) = (body.organization.unwrap_or_default(), body.label.unwrap_or_default());
-    check_texts(&[("identifier", &identifier), ("organization", &organization), ("label", &label)])?;
-    if matches!(identifier.as_str(), "." | "..") {
-        // Clients and proxies drop such a segment of a URL, so the account could never be named again.
-        return Err(Problem::bad_request("`identifier` must not be `.` or `..`"));
-    }
+    check_names(&identifier, &organization, &label)?;
     let candidate = match (body.credentials, body.fields) {
         (None, None) => None,
         (credentials, fields) => Some(Candidate {
@@ -240,6 +236,16 @@ pub(super) async fn list(
     })))
 }
 
+/// Names that others chose are short, printable, and can be said in a URL.
+pub(super) fn check_names(identifier: &str, organization: &str, label: &str) -> Result<(), Problem> {
+    check_texts(&[("identifier", identifier), ("organization", organization), ("label", label)])?;
+    if matches!(identifier, "." | "..") {
+        // Clients and proxies drop such a segment of a URL, so the account could never be named again.
+        return Err(Problem::bad_request("`identifier` must not be `.` or `..`"));
+    }
+    Ok(())
+}
+
 fn state_of(text: &str) -> Result<AccountState, Problem> {
     AccountState::parse(text)
         .ok_or_else(|| Problem::bad_request("`status` must be pending, active, expired, revoked or error"))
@@ -283,7 +289,7 @@ fn with_use(state: &ApiState, account: Account) -> Account {
 }
 
 /// Texts that name somebody, in lists, logs and URLs.
-pub(super) fn check_texts(texts: &[(&str, &String)]) -> Result<(), Problem> {
+pub(super) fn check_texts(texts: &[(&str, &str)]) -> Result<(), Problem> {
     for (what, text) in texts {
         if text.len() > MAX_NAME || text.chars().any(char::is_control) {
             return Err(Problem::bad_request(format!("`{what}` is longer than {MAX_NAME} bytes or unprintable")));

@@ -33,6 +33,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("PUT", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
     ("PATCH", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
     ("DELETE", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
+    ("POST", "/v1/connections/{name}/accounts/{identifier}/authorize", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/disable", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/enable", AccountsWrite),
     ("GET", "/v1/connectors", ConnectorsRead),

@@ -15,8 +15,11 @@ use super::secrets::Credentials;
 use super::table::{Column, clean, str_at, write_list};
 use super::{CliError, Session};
 
+mod authorize;
 mod change;
 mod ready;
+
+use authorize::Authorize;
 
 /// Options of `gloveport account`.
 #[derive(ClapArgs, Debug)]
@@ -32,6 +35,9 @@ enum Action {
     /// Connect an account; secrets come from standard input or a file.
     #[command(after_help = CONNECT_HELP)]
     Connect(Connect),
+    /// Make a link with which a user authorizes an account.
+    #[command(after_help = authorize::HELP)]
+    Authorize(Authorize),
     /// Change a part of an account; the rest stays.
     #[command(after_help = change::HELP)]
     Change(change::Change),
@@ -155,6 +161,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let Args { remote, action } = args;
     match action {
         Action::Connect(connect) => run_connect(&remote, &connect, session).await,
+        Action::Authorize(args) => authorize::run(&remote, &args, session).await,
         Action::Change(change) => change::run(&remote, &change, session).await,
         Action::Ready(ready) => ready::run(&remote, &ready, session).await,
         Action::List(filter) => {

@@ -123,6 +123,10 @@ actions! {
     AccountResealed = "account.resealed";
     /// An account was removed with its credential.
     AccountDeleted = "account.deleted";
+    /// A link to authorize an account was made.
+    AuthorizationCreated = "authorization.created";
+    /// An attempt to authorize an account went from one step to another.
+    AuthorizationMoved = "authorization.moved";
     /// A policy was made or changed.
     PolicyChanged = "policy.changed";
     /// A policy was removed.

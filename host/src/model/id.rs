@@ -53,6 +53,8 @@ ids! {
     ConnectionId = "conn_";
     /// Of an account.
     AccountId = "acc_";
+    /// Of an attempt to authorize an account.
+    AuthRequestId = "req_";
     /// Of an execution.
     ExecutionId = "exec_";
     /// Of an API key.

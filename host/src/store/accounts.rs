@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::account_events;
 use super::connections::{connection_columns, read_connection};
 use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::{Columns, text_map_json, texts_json};
 use super::{Act, Detail, Page, PageRequest, Store, StoreError, outbox};
 use crate::model::{
-    Account, AccountId, AccountState, AccountToken, Action, By, Connection, ConnectionId, OAuthClientId, ProjectId,
-    Timestamp,
+    Account, AccountEventKind, AccountId, AccountState, AccountToken, Action, By, Connection, ConnectionId,
+    OAuthClientId, ProjectId, Timestamp,
 };
 
 /// Which accounts to list. What is `None` does not narrow.
@@ -120,6 +121,9 @@ impl Store {
             None => false,
         };
         if created || replaced {
+            let connected = stored.state == AccountState::Active;
+            let kind = if connected { AccountEventKind::Connected } else { AccountEventKind::Created };
+            account_events::add(&mut transaction, (&stored.project, &stored.id), kind, None, by.at).await?;
             let action = if created { Action::AccountCreated } else { Action::AccountChanged };
             let act = Act::new(&stored.project, by, action, stored.id.as_str()).detail(detail(&stored, sealed));
             self.append(&mut transaction, act).await?;
@@ -162,6 +166,16 @@ impl Store {
             .fetch_optional(self.read())
             .await?;
         row.map(|row| read_account(&mut Columns::of(&row))).transpose()
+    }
+
+    /// The account with this identifier, and its connection.
+    pub async fn account_with_connection(
+        &self,
+        project: &ProjectId,
+        id: &AccountId,
+    ) -> Result<Option<(Connection, Account)>, StoreError> {
+        let listing = with_connections().only("a.project = ?", project.as_str()).only("a.id = ?", id.as_str());
+        Ok(listing.all(self.read(), 1, read_both).await?.pop())
     }
 
     /// The project's accounts with their connections, oldest first.
@@ -212,6 +226,9 @@ impl Store {
         }
         let detail = Detail::default().with("from", from.as_str()).with("to", to.as_str());
         let act = Act::new(project, by, Action::AccountState, id.as_str()).detail(detail);
+        let moved = format!("{} to {}", from.as_str(), to.as_str());
+        account_events::add(&mut transaction, (project, id), AccountEventKind::StateChanged, Some(&moved), by.at)
+            .await?;
         let told = outbox::account_moved(&mut transaction, id, (from, to), by.at).await?;
         self.append(&mut transaction, act).await?;
         self.commit_telling(transaction, told).await?;
@@ -238,7 +255,11 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        let action = if disabled { Action::AccountDisabled } else { Action::AccountEnabled };
+        let (action, kind) = match disabled {
+            true => (Action::AccountDisabled, AccountEventKind::Disabled),
+            false => (Action::AccountEnabled, AccountEventKind::Enabled),
+        };
+        account_events::add(&mut transaction, (project, id), kind, None, by.at).await?;
         self.append(&mut transaction, Act::new(project, by, action, id.as_str())).await?;
         transaction.commit().await?;
         Ok(true)
@@ -256,6 +277,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        account_events::forget(&mut transaction, id).await?;
         self.append(&mut transaction, Act::new(project, by, Action::AccountDeleted, id.as_str())).await?;
         transaction.commit().await?;
         Ok(true)

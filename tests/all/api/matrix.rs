@@ -124,6 +124,7 @@ fn entrance(route: &str) -> Option<&'static [Way]> {
 const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/approvals/{id}/reject",
     "POST /v1/connections",
+    "POST /v1/connections/{name}/accounts/{identifier}/authorize",
     "POST /v1/connections/{name}/accounts/{identifier}/disable",
     "POST /v1/connections/{name}/accounts/{identifier}/enable",
     "POST /v1/connectors",

@@ -76,6 +76,7 @@ const ROUTES: &str = r"
     POST /v1/approvals/{id}/approve
     POST /v1/approvals/{id}/reject
     POST /v1/connections
+    POST /v1/connections/{name}/accounts/{identifier}/authorize
     POST /v1/connections/{name}/accounts/{identifier}/disable
     POST /v1/connections/{name}/accounts/{identifier}/enable
     POST /v1/connections/{name}/test

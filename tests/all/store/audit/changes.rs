@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
 use gloveport::model::{
-    Account, AccountState, Action, By, Entry, Event, ModifierId, OAuthClientId, PolicyId, ProfileId, Role, Timestamp,
-    Webhook, WebhookId, When,
+    Account, AccountState, Action, AuthStep, By, Entry, Event, ModifierId, OAuthClientId, PolicyId, ProfileId, Role,
+    Timestamp, Webhook, WebhookId, When,
 };
-use gloveport::store::{ModifierRow, OAuthClient, PolicyRow, ProfileRow, Secrets, WebhookRow};
+use gloveport::store::{AuthMove, ModifierRow, OAuthClient, PolicyRow, ProfileRow, Secrets, WebhookRow};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -59,6 +59,7 @@ async fn each_change_leaves_its_row() {
         webhooks(&f, &by, &mut seen).await;
         secrets(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
+        authorizations(&f, &by, &mut seen, &account).await;
         clients(&f, &by, &mut seen, &account).await;
         f.store.delete_connection(&by, &f.project, "main").await.unwrap_err();
         seen.none("a connection in use").await;
@@ -327,6 +328,21 @@ async fn connections_and_accounts(f: &Fixture, by: &By, seen: &mut Seen<'_>) -> 
     f.store.replace_sealed(&cli, &row, &sealed("late")).await.unwrap();
     seen.none("a credential that was replaced").await;
     account
+}
+
+async fn authorizations(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
+    let request = f.auth_request(account);
+    let id = request.id.as_str();
+    f.store.insert_auth_request(by, &request, "canary-hash").await.unwrap();
+    let detail = json!({ "account": account.id.as_str(), "scopes": "a b", "verify_url": "https://app.example/v" });
+    let row = seen.one(&rows(f).await, by, Action::AuthorizationCreated, id, &detail);
+    assert!(!row.detail.contains("canary"), "{}", row.detail);
+    let change = AuthMove { kept: Some("canary"), ..AuthMove::between(AuthStep::Linked, AuthStep::Consent) };
+    assert!(f.store.move_auth_request(by, &request, &change).await.unwrap());
+    let detail = json!({ "account": account.id.as_str(), "from": "linked", "to": "consent" });
+    seen.one(&rows(f).await, by, Action::AuthorizationMoved, id, &detail);
+    assert!(!f.store.move_auth_request(by, &request, &change).await.unwrap());
+    seen.none("a step that was taken").await;
 }
 
 async fn clients(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
