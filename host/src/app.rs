@@ -93,6 +93,8 @@ impl App {
         })?;
         let egress = Arc::new(Egress::new(EgressConfig {
             ca_certificate: config.extra_ca.as_deref().map(read_ca).transpose()?,
+            clock: clock.clone(),
+            random,
             ..EgressConfig::new(config.private_networks.clone())
         })?);
         let project = store.default_project(&clock, &random).await?;

@@ -31,9 +31,9 @@ pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
     AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Escaping, Field,
-    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding,
-    Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource,
-    TokenBody, TokenPlacement, TokenResponse,
+    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims,
+    KEY_FINGERPRINT, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest,
+    SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
 pub use authorization::{AccountEvent, AccountEventKind, AuthFailure, AuthRequest, AuthStep, Verify};
 pub use caller::{BoundProfile, Caller, Role};
@@ -55,7 +55,7 @@ pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
 pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
-pub use text_template::{TextTemplate, TextTemplateError};
+pub use text_template::{TextPiece, TextTemplate, TextTemplateError};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
 pub use webhook::{Delivery, DeliveryState, Event, Webhook};

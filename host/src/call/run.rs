@@ -250,7 +250,7 @@ async fn guest(
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant =
-        tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
+        tracing::debug_span!("credential").in_scope(|| credential::grant(host, resolved, execution, timeout))?;
     host.used.note(&resolved.context.account.id, began);
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;

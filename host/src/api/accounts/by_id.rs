@@ -8,7 +8,6 @@ use super::super::{ApiState, Problem};
 use super::change::{ChangedAccount, changed};
 use super::{AccountBody, account_body, removed, with_use};
 use crate::model::{Account, AccountId, Caller, Connection};
-use crate::store::{AccountFilter, PageRequest};
 
 /// One account.
 #[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path)),
