@@ -21,6 +21,7 @@ use crate::store::AccountFilter;
 
 pub(super) mod by_id;
 pub(super) mod change;
+pub(super) mod events;
 pub(super) mod ready;
 
 /// Identifiers, organizations and labels are names that others chose; longer ones are a mistake.
@@ -221,7 +222,6 @@ pub(super) async fn list(
         None => None,
     };
     let filter = AccountFilter {
-        id: None,
         connection,
         connector: query.connector,
         identifier: query.identifier,

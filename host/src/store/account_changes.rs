@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::accounts::{detail, stored_field_hosts, stored_settings};
 use super::row::{text_map_json, texts_json};
-use super::{Act, Detail, Store, StoreError, outbox};
-use crate::model::{Account, AccountId, AccountState, Action, By, OAuthClientId, ProjectId, Timestamp};
+use super::{Act, Detail, Store, StoreError, account_events, outbox};
+use crate::model::{Account, AccountEventKind, AccountId, AccountState, Action, By, OAuthClientId, ProjectId, Timestamp};
 
 impl Store {
     /// Writes fields, settings, hosts, state and credential of an account if its credential is still the one that was
@@ -45,6 +45,13 @@ impl Store {
             return Ok(false);
         }
         let told = outbox::account_moved(&mut transaction, &account.id, (seen_state, account.state), by.at).await?;
+        let whose = (&account.project, &account.id);
+        account_events::add(&mut transaction, whose, AccountEventKind::Changed, None, by.at).await?;
+        if account.state != seen_state {
+            let moved = format!("{} to {}", seen_state.as_str(), account.state.as_str());
+            let kind = AccountEventKind::StateChanged;
+            account_events::add(&mut transaction, whose, kind, Some(&moved), by.at).await?;
+        }
         let act = Act::new(&account.project, by, Action::AccountChanged, account.id.as_str());
         self.append(&mut transaction, act.detail(detail(account, sealed))).await?;
         self.commit_telling(transaction, told).await?;
@@ -71,6 +78,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        account_events::add(&mut transaction, (project, id), AccountEventKind::Changed, Some("settings"), by.at).await?;
         let act = Act::new(project, by, Action::AccountChanged, id.as_str());
         self.append(&mut transaction, act.detail(Detail::default().digest("settings", settings))).await?;
         transaction.commit().await?;

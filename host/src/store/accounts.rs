@@ -16,8 +16,6 @@ use crate::model::{
 /// Which accounts to list. What is `None` does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFilter {
-    /// Only this one.
-    pub id: Option<AccountId>,
     /// Only those of connections of this connector.
     pub connector: Option<String>,
     /// Only those of this connection.
@@ -369,7 +367,6 @@ fn narrowed(listing: Listing, project: &ProjectId, filter: &AccountFilter) -> Li
         .only_if("a.connection = ?", filter.connection.as_ref().map(ConnectionId::as_str))
         .only_if("a.identifier = ?", filter.identifier.as_deref())
         .only_if("a.organization = ?", filter.organization.as_deref())
-        .only_if("a.id = ?", filter.id.as_ref().map(AccountId::as_str))
         .only_if("c.connector = ?", filter.connector.as_deref())
         .only_if("a.label = ?", filter.label.as_deref())
         .only_if("a.state = ?", filter.state.map(AccountState::as_str))

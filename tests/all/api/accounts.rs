@@ -211,3 +211,32 @@ async fn the_last_use_of_an_account_is_told() {
     bed.host.sweep().await;
     assert_eq!(used().await.0, called);
 }
+
+/// AK-015: what happened to an account is told in order, without secrets, and goes with it.
+#[tokio::test]
+async fn an_accounts_events_are_told() {
+    let bed = Bed::start().await;
+    let client = bed.client();
+    let made = client.put(ADA, &json!({})).await.expect(201);
+    let path = format!("/v1/accounts/{}/events", made["id"].as_str().unwrap());
+    bed.connect("ada").await;
+    client.patch(ADA, &json!({ "settings": { "v": 1 } })).await.expect(200);
+    let other = bed.host.plant();
+    client.patch(ADA, &json!({ "credentials": { "token": other.token() } })).await.expect(200);
+    client.patch(ADA, &json!({ "credentials": { "token": JUNK } })).await.problem(422);
+    client.post(&format!("{ADA}/disable"), &json!({})).await.expect(200);
+    client.post(&format!("{ADA}/enable"), &json!({})).await.expect(200);
+    let found = client.get(&path).await.expect(200);
+    let kinds: Vec<&str> =
+        found["items"].as_array().unwrap().iter().rev().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["created", "connected", "changed", "changed", "disabled", "enabled"]);
+    let page = client.get(&format!("{path}?limit=2")).await.expect(200);
+    assert_eq!(page["items"].as_array().unwrap()[..], found["items"].as_array().unwrap()[..2]);
+    let next = format!("{path}?limit=2&cursor={}", page["next_cursor"].as_str().unwrap());
+    let next = client.get(&next).await.expect(200);
+    assert_eq!(next["items"].as_array().unwrap()[..], found["items"].as_array().unwrap()[2..4]);
+    assert_eq!(client.get(&format!("{path}?cursor=x")).await.problem(400), "invalid_request");
+    assert_eq!(bed.agent(Some("ada")).await.get(&path).await.problem(403), "forbidden");
+    assert_eq!(client.delete(ADA).await.status, 204);
+    assert_eq!(client.get(&path).await.problem(404), "not_found");
+}
