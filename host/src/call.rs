@@ -18,6 +18,7 @@ mod custom;
 mod edit;
 mod faults;
 mod host;
+mod import;
 mod kept;
 mod limits;
 mod marks;

@@ -21,6 +21,7 @@ mod durability;
 mod formats;
 mod github;
 mod happened;
+mod imports;
 mod install;
 mod kill_sweep;
 mod lost;
