@@ -231,9 +231,7 @@ pub(super) async fn list(
         query: query.query,
     };
     let found = state.host.store.list_accounts(&caller.project, &filter, &page).await?;
-    Ok(axum::Json(List::of(found, |(connection, account)| {
-        account_body(&connection.name, &with_use(&state, account))
-    })))
+    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &with_use(&state, account)))))
 }
 
 /// Names that others chose are short, printable, and can be said in a URL.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::accounts::{detail, stored_field_hosts, stored_settings};
 use super::row::{text_map_json, texts_json};
 use super::{Act, Detail, Store, StoreError, account_events, outbox};
-use crate::model::{Account, AccountEventKind, AccountId, AccountState, Action, By, OAuthClientId, ProjectId, Timestamp};
+use crate::model::{
+    Account, AccountEventKind, AccountId, AccountState, Action, By, OAuthClientId, ProjectId, Timestamp,
+};
 
 impl Store {
     /// Writes fields, settings, hosts, state and credential of an account if its credential is still the one that was
@@ -78,7 +80,8 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        account_events::add(&mut transaction, (project, id), AccountEventKind::Changed, Some("settings"), by.at).await?;
+        account_events::add(&mut transaction, (project, id), AccountEventKind::Changed, Some("settings"), by.at)
+            .await?;
         let act = Act::new(project, by, Action::AccountChanged, id.as_str());
         self.append(&mut transaction, act.detail(Detail::default().digest("settings", settings))).await?;
         transaction.commit().await?;

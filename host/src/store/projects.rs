@@ -52,11 +52,7 @@ impl Store {
         let rows = sqlx::query("SELECT id, name, created_at FROM projects ORDER BY id").fetch_all(self.read()).await?;
         let read = |row| {
             let mut columns = Columns::of(row);
-            Ok(Project {
-                id: columns.parsed(ProjectId::parse)?,
-                name: columns.text()?,
-                created_at: columns.time()?,
-            })
+            Ok(Project { id: columns.parsed(ProjectId::parse)?, name: columns.text()?, created_at: columns.time()? })
         };
         rows.iter().map(read).collect()
     }

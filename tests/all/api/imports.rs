@@ -18,13 +18,14 @@ async fn bed(clock: &Clock) -> Bed {
     let bed = Bed::on(host, |_| Reply::json(200, &json!({ "ok": true }))).await;
     let component = with_manifest(|manifest| {
         manifest["version"] = "8.0.0".into();
-        manifest["auth"] = json!([
+        let more = json!([
             { "name": "oauth", "title": "Sign in", "type": "oauth2", "authorize_url": "https://login.example.com/authorize",
               "token_url": "https://login.example.com/token",
               "fields": [{ "name": "site", "label": "Site", "type": "text", "required": false }] },
             { "name": "first", "title": "Sign in", "type": "oauth1a", "request_url": "https://login.example.com/r",
-              "authorize_url": "https://login.example.com/a", "token_url": "https://login.example.com/t" },
+              "authorize_url": "https://login.example.com/a", "access_url": "https://login.example.com/t" },
         ]);
+        manifest["auth"].as_array_mut().unwrap().extend(more.as_array().unwrap().clone());
     });
     let headers = [("content-type", "application/wasm")];
     bed.client().send("POST", "/v1/connectors", &headers, component).await.expect(201);
@@ -32,7 +33,8 @@ async fn bed(clock: &Clock) -> Bed {
     let client = bed.host.plant();
     let oauth = json!({ "client_id": "gloveport", "client_secret": client.token() });
     for (name, pattern) in [("crm", "oauth"), ("old", "first")] {
-        let body = json!({ "name": name, "connector": "probe", "auth_pattern": pattern, "base_url": url, "oauth": oauth });
+        let body =
+            json!({ "name": name, "connector": "probe", "auth_pattern": pattern, "base_url": url, "oauth": oauth });
         bed.client().post("/v1/connections", &body).await.expect(201);
     }
     bed

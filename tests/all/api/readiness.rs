@@ -20,7 +20,13 @@ fn told(answer: &Value) -> Vec<(String, String, bool, bool, String)> {
         .collect()
 }
 
-fn row(connection: &str, status: &str, ready: bool, can_reconnect: bool, code: &str) -> (String, String, bool, bool, String) {
+fn row(
+    connection: &str,
+    status: &str,
+    ready: bool,
+    can_reconnect: bool,
+    code: &str,
+) -> (String, String, bool, bool, String) {
     (connection.into(), status.into(), ready, can_reconnect, code.into())
 }
 
@@ -80,7 +86,8 @@ async fn organizations_and_labels_have_their_own_lines() {
     }
     let labels = async |query: &str| {
         let found = of(&bed, query).await;
-        let labels: Vec<Value> = found["connections"].as_array().unwrap().iter().map(|one| one["label"].clone()).collect();
+        let labels: Vec<Value> =
+            found["connections"].as_array().unwrap().iter().map(|one| one["label"].clone()).collect();
         json!(labels)
     };
     assert_eq!(labels("identifier=ada&organization=acme").await, json!(["first", "second"]));

@@ -34,7 +34,10 @@ pub(super) async fn run(remote: &Remote, ready: &Ready, session: &mut Session<'_
     }
     let connections = array_at(&answer.value, "/connections");
     if connections.is_empty() {
-        return Ok(writeln!(session.err, "There is no connection: `gloveport connection add NAME --connector CONNECTOR`.")?);
+        return Ok(writeln!(
+            session.err,
+            "There is no connection: `gloveport connection add NAME --connector CONNECTOR`."
+        )?);
     }
     Ok(write_items(session.out, COLUMNS, connections)?)
 }

@@ -36,7 +36,6 @@ async fn a_project_is_made_beside_a_running_host() {
         (&["key", "nobody"], 1, "no project"),
         (&["add", "a b"], 2, "letters"),
         (&["add", ""], 2, "letters"),
-        
     ] {
         let ran = run(&host, &[&["project", "--data", &data], arguments].concat(), "").await;
         assert_eq!((ran.code, ran.out.as_str()), (Some(code), ""), "{arguments:?}: {}", ran.err);

@@ -77,7 +77,8 @@ async fn targets(bed: &Bed) -> Vec<(Operation, String)> {
         }
         let document = bed.document().value();
         let parameters = document["paths"][&operation.path]["get"]["parameters"].as_array().cloned();
-        let required = parameters.unwrap_or_default().into_iter().filter(|one| one["in"] == "query" && one["required"] == true);
+        let required =
+            parameters.unwrap_or_default().into_iter().filter(|one| one["in"] == "query" && one["required"] == true);
         let query: Vec<String> = required
             .map(|parameter| {
                 let name = parameter["name"].as_str().unwrap().to_owned();
@@ -98,11 +99,8 @@ fn identifiers(text: &str) -> BTreeSet<&str> {
 
 #[tokio::test]
 async fn no_route_that_reads_shows_another_project() {
-    let retention = || WrittenRetention {
-        bodies: Some(KeepBodies::All),
-        answer_bytes: Some(1_024),
-        ..WrittenRetention::default()
-    };
+    let retention =
+        || WrittenRetention { bodies: Some(KeepBodies::All), answer_bytes: Some(1_024), ..WrittenRetention::default() };
     let mut beds = Vec::new();
     let bed = Bed::with(Setup { retention: retention(), ..Setup::usual() }).await;
     let file = Database::Sqlite(bed.host.data().join("gloveport.db"));
