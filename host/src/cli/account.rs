@@ -17,6 +17,7 @@ use super::{CliError, Session};
 
 mod authorize;
 mod change;
+mod events;
 mod ready;
 
 use authorize::Authorize;
@@ -43,6 +44,8 @@ enum Action {
     Change(change::Change),
     /// Show which connections a user can use now, and what keeps them from the others.
     Ready(ready::Ready),
+    /// Show what happened to an account, the latest first.
+    Events(events::Events),
     /// List accounts.
     List(Filter),
     /// Show an account; its credential cannot be shown.
@@ -163,6 +166,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
         Action::Connect(connect) => run_connect(&remote, &connect, session).await,
         Action::Authorize(args) => authorize::run(&remote, &args, session).await,
         Action::Change(change) => change::run(&remote, &change, session).await,
+        Action::Events(events) => events::run(&remote, &events, session).await,
         Action::Ready(ready) => ready::run(&remote, &ready, session).await,
         Action::List(filter) => {
             let list = list::fetch(&remote.client(session)?, &["v1", "accounts"], &filter.query(), MAX_ITEMS).await?;
