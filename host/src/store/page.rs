@@ -196,13 +196,13 @@ impl Listing {
         format!("SELECT COUNT(*) FROM (SELECT 1 FROM {from}{filter} ORDER BY {key} LIMIT {MAX_COUNTED}) counted")
     }
 
-    fn rows(self, from: Option<From>, limit: i64) -> Query {
+    fn rows(self, from: Option<Begin>, limit: i64) -> Query {
         let (sql, values) = self.sql(from, limit);
         bind(sql, values)
     }
 
     /// What comes back is in the order of the list, or against it where the page is one back.
-    fn sql(self, begin: Option<From>, limit: i64) -> (String, Vec<Value>) {
+    fn sql(self, begin: Option<Begin>, limit: i64) -> (String, Vec<Value>) {
         let back = begin.as_ref().is_some_and(|begin| begin.back);
         let (beyond, direction) = match (self.order == Order::OldestFirst) != back {
             true => ('>', "ASC"),
@@ -210,10 +210,10 @@ impl Listing {
         };
         let Self { columns, from, key, numbered, filter, mut values, .. } = self;
         let mut sql = format!("SELECT {columns} FROM {from}{filter}");
-        if let Some(From { key, .. }) = begin {
-            values.push(match key.parse() {
+        if let Some(begin) = begin {
+            values.push(match begin.key.parse() {
                 Ok(number) if numbered => Value::Number(number),
-                _ => Value::Text(key),
+                _ => Value::Text(begin.key),
             });
             let word = if filter.is_empty() { "WHERE" } else { "AND" };
             sql.push_str(&format!(" {word} {key} {beyond} ${}", values.len()));
@@ -246,7 +246,7 @@ fn bind(sql: String, values: Vec<Value>) -> Query {
 }
 
 /// Where a page begins: beyond this key, in the order of the list or against it.
-struct From {
+struct Begin {
     key: String,
     back: bool,
 }
@@ -259,12 +259,12 @@ fn cursor(key: &str, back: bool) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}{key}", if back { BACK } else { FORWARD }))
 }
 
-fn open_cursor(cursor: &str, is_key: fn(&str) -> bool) -> Result<From, StoreError> {
+fn open_cursor(cursor: &str, is_key: fn(&str) -> bool) -> Result<Begin, StoreError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::BadCursor)?;
     let text = String::from_utf8(bytes).map_err(|_| StoreError::BadCursor)?;
     let back = text.starts_with(BACK);
     match text.strip_prefix([FORWARD, BACK]) {
-        Some(key) if is_key(key) => Ok(From { key: key.into(), back }),
+        Some(key) if is_key(key) => Ok(Begin { key: key.into(), back }),
         _ => Err(StoreError::BadCursor),
     }
 }
