@@ -75,6 +75,32 @@ async fn each_connection_tells_how_it_stands() {
     assert_eq!(ada["connections"][0]["disabled"], json!(true));
 }
 
+/// With a link for each connection that the user can mend, and for no other; who may not make links gets none.
+#[tokio::test]
+async fn links_are_made_where_they_help() {
+    let bed = Bed::start().await;
+    for name in ["waits", "off"] {
+        bed.connection(name, &bed.upstream.url("")).await;
+    }
+    bed.connect("ada").await;
+    bed.client().patch("/v1/connections/off", &json!({ "disabled": true })).await.expect(200);
+    let links = |answer: &Value| -> Vec<bool> {
+        answer["connections"].as_array().unwrap().iter().map(|one| one["link"].is_string()).collect()
+    };
+    let found = of(&bed, "identifier=ada&organization=&include_links=true").await;
+    assert_eq!(links(&found), [false, true, false]);
+    assert_eq!(links(&of(&bed, "identifier=ada&include_links=false").await), [false, false, false]);
+    // The account waits for who opens the link.
+    let waiting = bed.client().get("/v1/connections/waits/accounts/ada").await.expect(200);
+    assert_eq!(waiting["status"], "pending");
+    let made =
+        bed.client().post("/v1/keys", &json!({ "role": "agent", "scopes": ["accounts:read"] })).await.expect(201);
+    let reader = bed.client().with_key(made["key"].as_str().unwrap());
+    let path = "/v1/accounts/readiness?identifier=ada";
+    assert_eq!(reader.get(&format!("{path}&include_links=true")).await.problem(403), "forbidden");
+    reader.get(path).await.expect(200);
+}
+
 /// AK-011: accounts of another organization do not make a user ready, and each account of a user has its line.
 #[tokio::test]
 async fn organizations_and_labels_have_their_own_lines() {

@@ -8,6 +8,12 @@ use super::super::extract::{Admin, Query};
 use super::super::{ApiState, Problem, time};
 use super::check_texts;
 use crate::call::{self, Readiness};
+use crate::connect::{self, ConnectError, LinkRequest};
+use crate::identity;
+use crate::model::{Caller, CallerScope, Code, Fault};
+
+/// Links of one answer: more than a person opens within the 15 minutes that they work.
+const MAX_LINKS: usize = 50;
 
 /// Whose connections.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -18,6 +24,9 @@ pub(in super::super) struct ReadinessQuery {
     identifier: String,
     /// The user's organization.
     organization: Option<String>,
+    /// Whether to make a link for each of the first 50 connections that the user can mend, as `POST …/authorize` does. It
+    /// needs the scope of that route too.
+    include_links: Option<bool>,
 }
 
 /// All connections of the project, as one user finds them.
@@ -50,6 +59,8 @@ pub(in super::super) struct ReadyBody {
     detail: Option<String>,
     /// Whether the user can mend it, by connecting the account (again).
     can_reconnect: bool,
+    /// With `include_links`: what the user opens for that. It works once, for 15 minutes.
+    link: Option<String>,
     last_used_at: Option<String>,
     updated_at: Option<String>,
 }
@@ -66,8 +77,37 @@ pub(in super::super) async fn readiness(
     check_texts(&[("identifier", &query.identifier), ("organization", &organization)])?;
     let identifier = call::identifier_for(&caller, Some(&query.identifier))?.unwrap_or_default();
     let found = call::readiness(&state.host, &caller.project, identifier, query.organization.as_deref()).await?;
-    let connections: Vec<ReadyBody> = found.iter().map(|one| ready_body(&state, one)).collect();
+    let mut connections: Vec<ReadyBody> = found.iter().map(|one| ready_body(&state, one)).collect();
+    if query.include_links == Some(true) {
+        identity::require(&caller, CallerScope::AccountsWrite)?;
+        let lacking = found.iter().zip(&mut connections).filter(|(one, _)| one.can_reconnect());
+        for (one, body) in lacking.take(MAX_LINKS) {
+            body.link = link(&state, &caller, one, (identifier, &organization)).await?;
+        }
+    }
     Ok(axum::Json(ReadinessBody { ready: connections.iter().all(|one| one.ready), connections }))
+}
+
+/// A link for the user; `None` where one takes more than is said here, such as a URL that confirms who it was.
+async fn link(
+    state: &ApiState,
+    caller: &Caller,
+    one: &Readiness,
+    (identifier, organization): (&str, &str),
+) -> Result<Option<String>, Problem> {
+    let account = one.account.as_ref();
+    let wanted = LinkRequest {
+        identifier: identifier.to_owned(),
+        organization: account.map_or(organization, |account| &account.organization).to_owned(),
+        label: account.map(|account| account.label.clone()).unwrap_or_default(),
+        verify: None,
+        scopes: Vec::new(),
+    };
+    match connect::offer(&state.host, caller, &one.connection, wanted).await {
+        Ok(link) => Ok(Some(link.url.into())),
+        Err(ConnectError::Refused(Fault { code: Code::InvalidInput | Code::Conflict, .. })) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn ready_body(state: &ApiState, one: &Readiness) -> ReadyBody {
@@ -85,6 +125,7 @@ fn ready_body(state: &ApiState, one: &Readiness) -> ReadyBody {
         code: refusal.as_ref().map(|refusal| refusal.code.as_str()),
         detail: refusal.as_ref().map(|refusal| refusal.detail.clone()),
         can_reconnect: one.can_reconnect(),
+        link: None,
         last_used_at: account.and_then(|account| state.host.used.last(account)).map(time::text),
         updated_at: account.map(|account| time::text(account.updated_at)),
     }
