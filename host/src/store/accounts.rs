@@ -119,9 +119,8 @@ impl Store {
             None => false,
         };
         if created || replaced {
-            let connected = stored.state == AccountState::Active;
-            let kind = if connected { AccountEventKind::Connected } else { AccountEventKind::Created };
-            account_events::add(&mut transaction, (&stored.project, &stored.id), kind, None, by.at).await?;
+            account_events::add(&mut transaction, (&stored.project, &stored.id), put_kind(&stored), None, by.at)
+                .await?;
             let action = if created { Action::AccountCreated } else { Action::AccountChanged };
             let act = Act::new(&stored.project, by, action, stored.id.as_str()).detail(detail(&stored, sealed));
             self.append(&mut transaction, act).await?;
@@ -375,6 +374,14 @@ fn narrowed(listing: Listing, project: &ProjectId, filter: &AccountFilter) -> Li
              OR LOWER(a.label) LIKE LOWER(?) ESCAPE '!')",
             filter.query.as_deref(),
         )
+}
+
+/// What is told of an account that was stored.
+fn put_kind(account: &Account) -> AccountEventKind {
+    match account.state {
+        AccountState::Active => AccountEventKind::Connected,
+        _ => AccountEventKind::Created,
+    }
 }
 
 pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreError> {
