@@ -66,6 +66,7 @@ pub use page::{DEFAULT_LIMIT, MAX_COUNTED, MAX_LIMIT, Page, PageRequest};
 pub use pauses::{InputRequest, Pause};
 pub use policies::{PolicyRow, PolicySet};
 pub use profiles::ProfileRow;
+pub use projects::Project;
 pub use revisions::Subject;
 pub use sealed::{SealedCredential, SealedRow};
 pub use secrets::{SecretFilter, SecretRow};

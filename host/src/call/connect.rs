@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, secrets, simulated};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, import, run, secrets, simulated};
 use crate::accounts::{AccountError, Candidate, Kept, Prepared, prepare};
 use crate::catalog::Installed;
 use crate::model::{
@@ -75,7 +75,7 @@ pub async fn connect(
     }
     let settings_change = request.settings.as_ref().is_some_and(|settings| *settings != account.settings);
     account.settings = request.settings.unwrap_or(account.settings);
-    let candidate = match request.candidate {
+    let mut candidate = match request.candidate {
         Some(candidate) => candidate,
         None if account.state == AccountState::Pending && needs_nothing(host, connection).await? => Candidate::empty(),
         None => return known_or_pending(host, caller, account, (known, settings_change)).await,
@@ -85,8 +85,13 @@ pub async fn connect(
     }
     let (installed, pattern) = parts(host, connection).await?;
     let (clock, connector, kept) = (&host.clock, &installed.connector, Kept::default());
+    let tokens = import::take(&pattern, &mut candidate.credentials, clock.now())?;
     let prepared =
         prepare(&host.vault, clock, connection, connector, &pattern, account, (candidate, kept)).map_err(fault)?;
+    let prepared = match tokens {
+        Some(tokens) => import::sealed(host, connection, &pattern, prepared, tokens).await?,
+        None => prepared,
+    };
     // Whoever calls brings the token of such an account: there is nothing to try yet.
     if !matches!(pattern.kind, AuthKind::CallerToken { .. }) {
         probe(host, caller, installed, context(connection, &prepared)).await?;

@@ -251,6 +251,7 @@ async fn guest(
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(host, resolved, execution, timeout))?;
+    host.used.note(&resolved.context.account.id, began);
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
     let above = (execution, deadline, entered);

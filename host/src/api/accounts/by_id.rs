@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::super::extract::{Admin, Path, SecretJson};
 use super::super::{ApiState, Problem};
 use super::change::{ChangedAccount, changed};
-use super::{AccountBody, account_body, removed};
+use super::{AccountBody, account_body, removed, with_use};
 use crate::model::{Account, AccountId, Caller, Connection};
 
 /// One account.
@@ -57,5 +57,7 @@ pub(in super::super) async fn find(
 ) -> Result<(Connection, Account), Problem> {
     let missing = || Problem::not_found("there is no such account");
     let id = AccountId::parse(id).ok_or_else(missing)?;
-    state.host.store.account_with_connection(&caller.project, &id).await?.ok_or_else(missing)
+    let found = state.host.store.account_with_connection(&caller.project, &id).await?;
+    let (connection, account) = found.ok_or_else(missing)?;
+    Ok((connection, with_use(state, account)))
 }
