@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 mod accounts;
 mod approvals;
 mod audit;
+mod clients;
 mod connections;
 mod connectors;
 mod continuing;
@@ -19,6 +20,7 @@ mod evaluate;
 mod executions;
 mod extract;
 mod health;
+mod issuers;
 mod keys;
 mod modifiers;
 mod openapi;
@@ -31,6 +33,7 @@ mod results;
 mod scopes;
 mod state;
 mod time;
+mod token;
 mod tools;
 mod trace;
 mod webhooks;
@@ -77,6 +80,9 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        // Whoever wants to be a caller, or to check one.
+        .routes(routes!(token::give))
+        .routes(routes!(token::keys))
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
@@ -118,6 +124,13 @@ fn documented() -> OpenApiRouter<ApiState> {
         )
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
+        .routes(routes!(clients::create, clients::list))
+        .routes(routes!(clients::show, clients::change, clients::remove))
+        .routes(routes!(clients::rotate))
+        .routes(routes!(clients::rotate_signing_key))
+        .routes(routes!(issuers::list))
+        .routes(routes!(issuers::show, issuers::put, issuers::remove))
+        .routes(routes!(issuers::callers))
         .routes(routes!(webhooks::create, webhooks::list))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::rotate))

@@ -12,6 +12,8 @@ use crate::call::{self, Host};
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
+use crate::identity::Identity;
+use crate::issuing::Issuing;
 use crate::model::{Clock, Random, Secret};
 use crate::notices::{self, Notices};
 use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
@@ -112,9 +114,12 @@ impl App {
             host_id: host_id.clone(),
             public_url: config.public_url.clone(),
         });
+        let identity = Identity::new(store.clone(), Arc::clone(&egress), clock.clone(), &config.public_url);
+        let issuing = Issuing::new(store.clone(), Arc::clone(&vault), clock.clone(), random, identity.issuer());
         let host = Host::new(call::Shared {
             store,
             vault,
+            identity,
             egress,
             runtime,
             catalog,
@@ -132,7 +137,7 @@ impl App {
             running: Default::default(),
             stoppable: Default::default(),
         });
-        Ok(Self { state: ApiState { host, notices, metrics }, first_key, stop_grace: config.stop_grace })
+        Ok(Self { state: ApiState { host, notices, issuing, metrics }, first_key, stop_grace: config.stop_grace })
     }
 }
 

@@ -5,12 +5,14 @@ mod approval;
 mod audit;
 mod call;
 pub(crate) mod client;
+mod clients;
 mod connection;
 mod connector;
 mod demo;
 mod doctor;
 mod error;
 mod execution;
+mod issuer;
 mod key;
 mod list;
 mod modifier;
@@ -92,6 +94,10 @@ enum Command {
     Webhook(webhook::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
+    /// Let programs fetch short-lived tokens.
+    Client(clients::Args),
+    /// Take tokens of others.
+    Issuer(issuer::Args),
     /// Verify the chain of audit rows, and keep copies of it.
     Audit(audit::Args),
     /// Check that a host can run here, and say what to do where it cannot.
@@ -145,6 +151,8 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Modifier(args) => modifier::run(args, session).await,
         Command::Webhook(args) => webhook::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Client(args) => clients::run(args, session).await,
+        Command::Issuer(args) => issuer::run(args, session).await,
         Command::Audit(args) => audit::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
     }
@@ -197,6 +205,8 @@ mod tests {
             "key add",
             "key add --role root",
             "key rotate now",
+            "client add crm",
+            "issuer put login",
             "doctor --nonsense",
             "demo --nonsense",
             "audit",

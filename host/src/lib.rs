@@ -14,6 +14,7 @@ pub mod vault;
 
 pub mod accounts;
 pub mod catalog;
+pub mod issuing;
 
 pub mod call;
 pub mod notices;

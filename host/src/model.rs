@@ -30,7 +30,7 @@ pub use auth::{
     HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature,
     OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
-pub use caller::{BoundProfile, Caller, Role};
+pub use caller::{BoundProfile, Caller, CallerToken, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
 pub use connection::Connection;
@@ -39,8 +39,8 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, PolicyId, ProfileId, ProjectId,
-    RequestId, WebhookId,
+    AccountId, ApprovalId, ClientId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, PolicyId, ProfileId,
+    ProjectId, RequestId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};

@@ -6,6 +6,7 @@ mod audit;
 mod background;
 mod bad_input;
 mod bed;
+mod callers;
 mod calls;
 mod cli;
 mod compiled;

@@ -4,6 +4,7 @@
 pub mod canary;
 pub mod host;
 pub mod imitation;
+pub mod issuer;
 pub mod postgres;
 pub mod programs;
 pub mod upstream;

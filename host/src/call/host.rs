@@ -13,6 +13,7 @@ use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figur
 use crate::catalog::Catalog;
 use crate::config::{Records, Retention};
 use crate::egress::Egress;
+use crate::identity::Identity;
 use crate::model::{Clock, Code, Culprit, Fault, Random};
 use crate::runtime::Runtime;
 use crate::store::Store;
@@ -29,6 +30,8 @@ pub struct Shared {
     pub store: Store,
     /// Seals and opens credentials.
     pub vault: Arc<Vault>,
+    /// Tells who asks.
+    pub identity: Identity,
     /// The way out.
     pub egress: Arc<Egress>,
     /// Runs connectors.

@@ -8,7 +8,7 @@ use super::{Caller, ExecutionStatus, KeyId, Timestamp};
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// Whoever came with this API key.
+    /// Whoever came with this API key, or with a token that this stands for.
     Key(KeyId),
     /// The host by itself, for example when it finds what a crash left.
     Host,
@@ -95,6 +95,22 @@ actions! {
     KeyCreated = "key.created";
     /// An API key was removed.
     KeyDeleted = "key.deleted";
+    /// A client was made.
+    ClientCreated = "client.created";
+    /// A client's name or scopes were changed.
+    ClientChanged = "client.changed";
+    /// A client got another secret.
+    ClientRotated = "client.rotated";
+    /// A client was removed.
+    ClientDeleted = "client.deleted";
+    /// Tokens are signed with a new key.
+    SigningKeyRotated = "signing_key.rotated";
+    /// An issuer's tokens are taken, or otherwise than before.
+    IssuerChanged = "issuer.changed";
+    /// An issuer's tokens are taken no more.
+    IssuerDeleted = "issuer.deleted";
+    /// Somebody came with a token for the first time, or for another user than before.
+    CallerSeen = "caller.seen";
     /// A version of a connector was installed, or its grant was changed.
     ConnectorInstalled = "connector.installed";
     /// A connector was removed with all its versions.

@@ -45,21 +45,27 @@ async fn the_document_is_complete() {
     let bed = Bed::start().await;
     assert_eq!(bed.document().value()["openapi"], "3.1.0");
     insta::assert_snapshot!(routes(bed.document()), @r"
+    DELETE /v1/clients/{id}
     DELETE /v1/connections/{name}
     DELETE /v1/connections/{name}/accounts/{identifier}
     DELETE /v1/connectors/{name}
+    DELETE /v1/issuers/{name}
     DELETE /v1/keys/{id}
     DELETE /v1/modifiers/{name}
     DELETE /v1/policies/{id}
     DELETE /v1/profiles/{name}
     DELETE /v1/webhooks/{id}
     GET /healthz
+    GET /keys
     GET /metrics
     GET /readyz
     GET /v1/accounts
     GET /v1/approvals
     GET /v1/approvals/{id}
     GET /v1/audit
+    GET /v1/callers
+    GET /v1/clients
+    GET /v1/clients/{id}
     GET /v1/connections
     GET /v1/connections/{name}
     GET /v1/connections/{name}/accounts/{identifier}
@@ -68,6 +74,8 @@ async fn the_document_is_complete() {
     GET /v1/executions
     GET /v1/executions/{id}
     GET /v1/executions/{id}/result
+    GET /v1/issuers
+    GET /v1/issuers/{name}
     GET /v1/keys
     GET /v1/modifiers
     GET /v1/modifiers/{name}
@@ -81,10 +89,14 @@ async fn the_document_is_complete() {
     GET /v1/webhooks
     GET /v1/webhooks/{id}
     GET /v1/webhooks/{id}/deliveries
+    PATCH /v1/clients/{id}
     PATCH /v1/connections/{name}
     PATCH /v1/webhooks/{id}
+    POST /oauth/token
     POST /v1/approvals/{id}/approve
     POST /v1/approvals/{id}/reject
+    POST /v1/clients
+    POST /v1/clients/{id}/rotate
     POST /v1/connections
     POST /v1/connections/{name}/accounts/{identifier}/disable
     POST /v1/connections/{name}/accounts/{identifier}/enable
@@ -97,12 +109,14 @@ async fn the_document_is_complete() {
     POST /v1/policies
     POST /v1/policies/evaluate
     POST /v1/profiles
+    POST /v1/signing-keys/rotate
     POST /v1/tools/{name}/execute
     POST /v1/webhooks
     POST /v1/webhooks/{id}/deliveries/{message}/retry
     POST /v1/webhooks/{id}/rotate
     POST /v1/webhooks/{id}/test
     PUT /v1/connections/{name}/accounts/{identifier}
+    PUT /v1/issuers/{name}
     PUT /v1/modifiers/{name}
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}
