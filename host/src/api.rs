@@ -11,18 +11,22 @@ use utoipa_axum::routes;
 mod accounts;
 mod approvals;
 mod audit;
+mod auth_patterns;
+mod batch;
 mod clients;
 mod connections;
 mod connectors;
 mod continuing;
 mod deliveries;
 mod evaluate;
+mod execute;
 mod executions;
 mod extract;
 mod health;
 mod issuers;
 mod keys;
 mod modifiers;
+mod oauth;
 mod openapi;
 mod page;
 mod policies;
@@ -86,7 +90,8 @@ fn documented() -> OpenApiRouter<ApiState> {
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
-        .routes(routes!(tools::execute))
+        .routes(routes!(execute::execute))
+        .routes(routes!(batch::execute_batch))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
         .routes(routes!(executions::cancel))

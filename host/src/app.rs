@@ -16,6 +16,7 @@ use crate::identity::Identity;
 use crate::issuing::Issuing;
 use crate::model::{Clock, Random, Secret};
 use crate::notices::{self, Notices};
+use crate::oauth::{self, OAuth};
 use crate::runtime::{Runtime, RuntimeConfig, RuntimeError};
 use crate::store::{Store, StoreError};
 use crate::vault::{self, KeySource, Vault, VaultError};
@@ -116,10 +117,18 @@ impl App {
         });
         let identity = Identity::new(store.clone(), Arc::clone(&egress), clock.clone(), &config.public_url);
         let issuing = Issuing::new(store.clone(), Arc::clone(&vault), clock.clone(), random, identity.issuer());
+        let oauth = OAuth::new(oauth::Parts {
+            store: store.clone(),
+            vault: Arc::clone(&vault),
+            egress: Arc::clone(&egress),
+            clock: clock.clone(),
+            random,
+        });
         let host = Host::new(call::Shared {
             store,
             vault,
             identity,
+            oauth,
             egress,
             runtime,
             catalog,

@@ -37,6 +37,7 @@ use scrub::Scrubber;
 
 pub use error::EgressError;
 pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Username};
+pub use header::is_for_credentials;
 pub use plan::{Planned, Shown};
 pub use request::{Body, Part, Request, Response};
 pub use resolve::{Resolver, Resolving, SystemResolver};

@@ -5,12 +5,15 @@ pub mod model;
 pub mod config;
 
 pub mod egress;
+pub mod formats;
 pub mod policy;
 pub mod store;
 
 pub mod identity;
 pub mod runtime;
 pub mod vault;
+
+pub mod oauth;
 
 pub mod accounts;
 pub mod catalog;

@@ -17,18 +17,21 @@ mod modifier;
 mod path_template;
 mod scope;
 mod secret;
+mod surface;
 mod template;
+mod text_template;
 mod tool;
 mod url_template;
 mod webhook;
 
-pub use account::{Account, AccountState, TransitionError};
+pub use account::{Account, AccountState, AccountToken, TransitionError};
 pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
-    AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Field,
-    HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature,
-    OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
+    AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Escaping, Field,
+    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding,
+    Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource,
+    TokenBody, TokenPlacement, TokenResponse,
 };
 pub use caller::{BoundProfile, Caller, CallerToken, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
@@ -39,14 +42,16 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, ClientId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, PolicyId, ProfileId,
-    ProjectId, RequestId, WebhookId,
+    AccountId, ApprovalId, ClientId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId, PolicyId,
+    ProfileId, ProjectId, RequestId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
+pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
+pub use text_template::{TextTemplate, TextTemplateError};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
 pub use webhook::{Delivery, DeliveryState, Event, Webhook};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::model::{ProjectId, Random, Secret, Webhook};
+use crate::store::OAuthClient;
 
 mod agree;
 mod error;
@@ -49,6 +50,11 @@ pub struct Binding<'a> {
 }
 
 impl<'a> Binding<'a> {
+    /// Of an OAuth client's secret.
+    pub fn of_oauth_client(client: &'a OAuthClient) -> Self {
+        Self { project: &client.project, owner: client.id.as_str(), field: "client_secret", hosts: &client.hosts }
+    }
+
     /// Of what a webhook's notices are signed with. It is sent nowhere.
     pub fn of_webhook(webhook: &'a Webhook) -> Self {
         Self { project: &webhook.project, owner: webhook.id.as_str(), field: "secret", hosts: &[] }

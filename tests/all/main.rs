@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on fails its test")]
 
 mod api;
+mod authorization;
 mod egress_rules;
 mod imitation;
 mod probes;

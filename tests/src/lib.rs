@@ -1,6 +1,7 @@
 //! The harness of the integration tests: imitated providers, a host to call, and a credential to look for.
 #![expect(clippy::expect_used, reason = "a harness that cannot go on fails its test")]
 
+pub mod authorization;
 pub mod canary;
 pub mod host;
 pub mod imitation;

@@ -6,9 +6,10 @@ use url::Url;
 
 use super::AccountError;
 use crate::model::{
-    Account, AccountState, AuthPattern, Clock, Connection, Connector, HostPattern, HostTemplate, InputError, Secret,
-    UrlTemplate,
+    Account, AccountState, AccountToken, AuthPattern, Clock, Connection, Connector, Field, FieldPattern, HostPattern,
+    HostTemplate, InputError, Secret, UrlTemplate,
 };
+use crate::oauth;
 use crate::vault::{Binding, Vault};
 
 /// A credential field longer than this is no credential: private keys of 8,192 bits are shorter.
@@ -49,10 +50,13 @@ pub fn prepare(
         .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
     account.state = AccountState::connected(account.state);
     account.updated_at = clock.now();
+    account.token = AccountToken::none();
+    account.token.field_hosts = oauth::field_hosts(pattern, &account.hosts, &account.fields)
+        .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
     let mut sealed = BTreeMap::new();
     for (field, secret) in secrets {
-        let binding =
-            Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts: &account.hosts };
+        let hosts = account.hosts_of(&field);
+        let binding = Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts };
         sealed.insert(field.clone(), vault.seal(&binding, &secret)?);
     }
     Ok(Prepared { account, sealed })
@@ -125,19 +129,42 @@ fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, Ac
         }
     }
     for field in &pattern.fields {
-        let length = match (secrets.get(&field.name), public.get(&field.name)) {
-            (Some(secret), _) => secret.len(),
-            (None, Some(value)) => value.len(),
-            (None, None) => 0,
-        };
-        if field.required && length == 0 {
-            errors.push(error("credentials", &field.name, "this field is required"));
+        let given = secrets.contains_key(&field.name) || public.contains_key(&field.name);
+        if let (false, Some(default)) = (given, &field.default) {
+            public.insert(field.name.clone(), default.clone());
         }
-        if length > MAX_FIELD {
-            errors.push(error("credentials", &field.name, "this value is too long for a credential"));
-        }
+        let value = (secrets.get(&field.name), public.get(&field.name).map(String::as_str));
+        errors.extend(wrong(field, value).map(|message| error("credentials", &field.name, &message)));
     }
     if errors.is_empty() { Ok((public, secrets)) } else { Err(AccountError::Invalid(errors)) }
+}
+
+/// What is wrong with a field's value, which is never repeated.
+fn wrong(field: &Field, value: (Option<&Secret>, Option<&str>)) -> Option<String> {
+    let length = match value {
+        (Some(secret), _) => secret.len(),
+        (None, public) => public.unwrap_or_default().len(),
+    };
+    if length == 0 {
+        return field.required.then(|| "this field is required".into());
+    }
+    if length > MAX_FIELD {
+        return Some("this value is too long for a credential".into());
+    }
+    let text = field.pattern.as_deref()?;
+    let fits = match FieldPattern::parse(text) {
+        Ok(pattern) => match value {
+            (Some(secret), _) => secret.fits(&pattern),
+            (None, public) => pattern.fits(public.unwrap_or_default()),
+        },
+        // It was read when the connector was installed.
+        Err(_) => false,
+    };
+    if fits {
+        return None;
+    }
+    let hint = field.hint.as_ref().map(|hint| format!(": {hint}")).unwrap_or_default();
+    Some(format!("this value does not have the form of `{}`{hint}", field.label))
 }
 
 fn error(part: &str, name: &str, message: &str) -> InputError {

@@ -1,5 +1,7 @@
 //! Connections: named configurations of connectors.
 
+mod checks;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,16 +10,15 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Admin, Json, Path, Query};
+use super::oauth::{self, OAuthBody, OAuthText};
 use super::page::{List, page};
 use super::tools::raw;
 use super::{ApiState, Problem, time};
 use crate::call::{self, Failed};
-use crate::catalog::Installed;
-use crate::model::{AccountId, Caller, Connection, ConnectionId, UrlTemplate};
-use crate::store::{AccountFilter, ConnectionFilter, PageRequest, StoreError};
-
-/// Names appear in paths and in tool calls that models write.
-const MAX_NAME: usize = 64;
+use crate::model::{AccountId, Caller, Connection, ConnectionId};
+use crate::store::{AccountFilter, ConnectionFilter, OAuthClient, PageRequest, StoreError};
+pub(super) use checks::check_name;
+use checks::{auth_pattern, check_base_url, presets_text, settings_text};
 
 /// A connection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,6 +33,8 @@ pub(super) struct ConnectionBody {
     /// Name of a tool to its preset parameters.
     #[schema(value_type = Object)]
     presets: Box<RawValue>,
+    /// What it is known as at the authorization server, and the scopes that its accounts are asked for.
+    oauth: OAuthBody,
     /// Where the provider sends people back to after they consented.
     redirect_uri: String,
     /// `active` or `disabled`.
@@ -65,6 +68,9 @@ pub(super) struct NewConnection {
     /// `simulated`. Its accounts need no credential, and take none.
     #[serde(default)]
     demo: bool,
+    /// For auth patterns of OAuth.
+    #[schema(value_type = Option<oauth::OAuthChange>)]
+    oauth: Option<OAuthText>,
 }
 
 /// What may change of a connection.
@@ -84,6 +90,9 @@ pub(super) struct ConnectionChange {
     disabled: Option<bool>,
     /// Nothing leaves for calls while set.
     demo: Option<bool>,
+    /// What is in it replaces what is there: another client is for new authorizations, while accounts stay with theirs.
+    #[schema(value_type = Option<oauth::OAuthChange>)]
+    oauth: Option<OAuthText>,
 }
 
 /// Which connections.
@@ -147,11 +156,13 @@ pub(super) async fn create(
         base_url: new.base_url.map(check_base_url).transpose()?,
         settings: settings_text(new.settings.unwrap_or_default())?,
         presets: presets_text(&installed, new.presets.unwrap_or_default())?,
+        scopes: new.oauth.as_ref().and_then(|oauth| oauth.scopes.clone()).unwrap_or_default(),
         disabled: false,
         demo: new.demo,
         created_at: now,
         updated_at: now,
     };
+    let client = oauth::checked(&installed, &connection, new.oauth)?;
     host.store.insert_connection(&by, &connection).await.map_err(|error| {
         if matches!(error, StoreError::Conflict(_)) {
             Problem::conflict("there is a connection of this name")
@@ -159,7 +170,13 @@ pub(super) async fn create(
             error.into()
         }
     })?;
-    Ok((StatusCode::CREATED, axum::Json(body(&state, &connection, 0)?)).into_response())
+    let client = match client {
+        Some((pattern, change)) => {
+            Some(host.oauth.set_client(&by, &connection, pattern, change).await.map_err(oauth::problem)?)
+        }
+        None => None,
+    };
+    Ok((StatusCode::CREATED, axum::Json(body(&state, &connection, client.as_ref(), 0)?)).into_response())
 }
 
 /// All connections.
@@ -173,10 +190,12 @@ pub(super) async fn list(
     let page = page(query.limit, query.cursor)?;
     let filter = ConnectionFilter { connector: query.connector };
     let found = state.host.store.list_connections(&caller.project, &filter, &page).await?;
+    let clients = state.host.store.oauth_clients(&caller.project).await?;
+    let of = |connection: &Connection| clients.iter().find(|client| client.connection == connection.id);
     let items = found
         .items
         .iter()
-        .map(|(connection, accounts)| body(&state, connection, *accounts))
+        .map(|(connection, accounts)| body(&state, connection, of(connection), *accounts))
         .collect::<Result<_, _>>()?;
     Ok(axum::Json(List { items, next_cursor: found.next_cursor, total_size: found.total_size }))
 }
@@ -225,10 +244,22 @@ pub(super) async fn change(
     if let Some(demo) = change.demo {
         connection.demo = demo;
     }
+    let installed = host.catalog.find_connector(&host.store, &caller.project, &connection.connector).await?;
+    let client = match (change.oauth, &installed) {
+        (None, _) => None,
+        (Some(_), None) => return Err(Problem::conflict("its connector cannot be used: install it again")),
+        (Some(oauth), Some(installed)) => {
+            connection.scopes = oauth.scopes.clone().unwrap_or(connection.scopes);
+            oauth::checked(installed, &connection, Some(oauth))?
+        }
+    };
     connection.updated_at = host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));
     let by = caller.by(host.clock.now());
     if !host.store.update_connection(&by, &connection, before.updated_at).await? {
         return Err(Problem::conflict("somebody else changed the connection at the same time: try again"));
+    }
+    if let Some((pattern, change)) = client {
+        host.oauth.set_client(&by, &connection, pattern, change).await.map_err(oauth::problem)?;
     }
     answer(&state, &connection).await
 }
@@ -322,13 +353,18 @@ pub(super) async fn find(state: &ApiState, caller: &Caller, name: &str) -> Resul
 
 async fn answer(state: &ApiState, connection: &Connection) -> Result<axum::Json<ConnectionBody>, Problem> {
     let accounts = state.host.store.count_accounts(&connection.project, &connection.id).await?;
-    Ok(axum::Json(body(state, connection, accounts)?))
+    let client = state.host.store.newest_oauth_client(&connection.project, &connection.id).await?;
+    Ok(axum::Json(body(state, connection, client.as_ref(), accounts)?))
 }
 
-fn body(state: &ApiState, connection: &Connection, account_count: u64) -> Result<ConnectionBody, Problem> {
+fn body(
+    state: &ApiState,
+    connection: &Connection,
+    client: Option<&OAuthClient>,
+    account_count: u64,
+) -> Result<ConnectionBody, Problem> {
     let settings = RawValue::from_string(connection.settings.clone())
         .map_err(|_| Problem::conflict("the stored settings cannot be read: set them again"))?;
-    let public = state.host.public_url.as_str().trim_end_matches('/');
     Ok(ConnectionBody {
         id: connection.id.to_string(),
         name: connection.name.clone(),
@@ -337,48 +373,12 @@ fn body(state: &ApiState, connection: &Connection, account_count: u64) -> Result
         base_url: connection.base_url.clone(),
         settings,
         presets: raw(connection.presets.clone()),
-        redirect_uri: format!("{public}/oauth/callback/{}", connection.connector),
+        oauth: OAuthBody::of(connection, client),
+        redirect_uri: oauth::redirect_uri(state, &connection.connector),
         status: if connection.disabled { "disabled" } else { "active" },
         demo: connection.demo,
         account_count,
         created_at: time::text(connection.created_at),
         updated_at: time::text(connection.updated_at),
     })
-}
-
-/// Names of what appears in paths.
-pub(super) fn check_name(name: &str) -> Result<(), Problem> {
-    let fits = !name.is_empty()
-        && name.len() <= MAX_NAME
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        && !name.starts_with('.');
-    if fits {
-        return Ok(());
-    }
-    Err(Problem::bad_request(format!("`name` takes letters, digits, `-`, `_` and `.`, at most {MAX_NAME} of them")))
-}
-
-fn check_base_url(text: String) -> Result<String, Problem> {
-    match UrlTemplate::parse(&text) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(Problem::bad_request(format!("`base_url`: {error}"))),
-    }
-}
-
-fn settings_text(settings: serde_json::Map<String, serde_json::Value>) -> Result<String, Problem> {
-    serde_json::to_string(&settings).map_err(|error| Problem::bad_request(format!("`settings`: {error}")))
-}
-
-fn presets_text(installed: &Installed, presets: serde_json::Map<String, serde_json::Value>) -> Result<String, Problem> {
-    let text = serde_json::to_string(&presets).map_err(|error| Problem::bad_request(format!("`presets`: {error}")))?;
-    Ok(call::check_connection_presets(installed, &text)?)
-}
-
-fn auth_pattern(installed: &Installed, wanted: Option<String>) -> Result<String, Problem> {
-    let names: Vec<&str> = installed.connector.auth.iter().map(|pattern| pattern.name.as_str()).collect();
-    match wanted {
-        Some(wanted) if names.contains(&wanted.as_str()) => Ok(wanted),
-        None if names.len() == 1 => Ok(names[0].to_owned()),
-        _ => Err(Problem::bad_request(format!("`auth_pattern` must be one of: {}", names.join(", ")))),
-    }
 }

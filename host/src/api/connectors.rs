@@ -8,11 +8,12 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Path, Query, Wasm};
 use super::page::{List, PageQuery, page};
-use super::{ApiState, Problem, time, tools};
+use super::{ApiState, Problem, oauth, time, tools};
 use crate::catalog::{self, Installed};
-use crate::model::{AuthKind, AuthPattern, Import, Placement, ProjectId};
+use crate::model::{Import, ProjectId};
 
 /// A connector as it is on offer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,35 +40,13 @@ pub(super) struct ConnectorBody {
     /// Imports that it was granted.
     imports: Vec<&'static str>,
     auth: Vec<AuthBody>,
+    /// Where providers send people back to after they consented: what an OAuth client has to be registered with.
+    redirect_uri: String,
     tools: Vec<tools::ToolBody>,
     /// All installed versions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     versions: Vec<String>,
     installed_at: String,
-}
-
-/// One way to authorize a connector.
-#[derive(Debug, Serialize, ToSchema)]
-struct AuthBody {
-    name: String,
-    title: String,
-    r#type: &'static str,
-    /// `header`, `query` or `cookie`, for `api_key`.
-    r#in: Option<&'static str>,
-    /// Name of the header, query parameter or cookie, for `api_key`.
-    parameter: Option<String>,
-    fields: Vec<FieldBody>,
-}
-
-/// Something a user fills in.
-#[derive(Debug, Serialize, ToSchema)]
-struct FieldBody {
-    name: String,
-    label: String,
-    hint: Option<String>,
-    /// `text`, or `password` for what is sealed and never shown.
-    r#type: &'static str,
-    required: bool,
 }
 
 /// What an installation may be given.
@@ -97,7 +76,7 @@ pub(super) async fn install(
     let by = caller.by(host.clock.now());
     let done = catalog::install(&host.catalog, &host.store, &host.runtime, &by, &caller.project, wasm, granted).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(body(&done.installed))).into_response())
+    Ok((status, axum::Json(body(&state, &done.installed))).into_response())
 }
 
 fn imports(text: &str) -> Result<BTreeSet<Import>, Problem> {
@@ -119,8 +98,8 @@ pub(super) async fn list(
     let page = page(query.limit, query.cursor)?;
     let catalog = &state.host.catalog;
     let mut bodies: Vec<ConnectorBody> =
-        catalog.connectors(&caller.project).iter().map(|installed| body(installed)).collect();
-    bodies.extend(catalog.all_broken(&caller.project).into_iter().map(|(name, reason)| broken(name, reason)));
+        catalog.connectors(&caller.project).iter().map(|installed| body(&state, installed)).collect();
+    bodies.extend(catalog.all_broken(&caller.project).into_iter().map(|(name, reason)| broken(&state, name, reason)));
     bodies.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(axum::Json(List::cut(bodies, page.limit, page.cursor.as_deref(), |body| &body.name)))
 }
@@ -136,9 +115,9 @@ pub(super) async fn show(
 ) -> Result<axum::Json<ConnectorBody>, Problem> {
     let host = &state.host;
     let mut shown = match host.catalog.find_connector(&host.store, &caller.project, &name).await? {
-        Some(installed) => body(&installed),
+        Some(installed) => body(&state, &installed),
         None => match state.host.catalog.broken(&caller.project, &name) {
-            Some(reason) => broken(name.clone(), reason),
+            Some(reason) => broken(&state, name.clone(), reason),
             None => return Err(Problem::not_found("there is no such connector")),
         },
     };
@@ -167,7 +146,7 @@ pub(super) async fn remove(
     Err(Problem::not_found("there is no such connector"))
 }
 
-fn body(installed: &Installed) -> ConnectorBody {
+fn body(state: &ApiState, installed: &Installed) -> ConnectorBody {
     let connector = &installed.connector;
     ConnectorBody {
         name: connector.name.clone(),
@@ -185,7 +164,8 @@ fn body(installed: &Installed) -> ConnectorBody {
         base_url: connector.base_url.clone(),
         hosts: connector.hosts.clone(),
         imports: installed.granted.iter().map(|import| import.as_str()).collect(),
-        auth: connector.auth.iter().map(auth).collect(),
+        auth: connector.auth.iter().map(auth_patterns::body).collect(),
+        redirect_uri: oauth::redirect_uri(state, &connector.name),
         tools: installed.tools.iter().map(|tool| tools::body(connector, tool, &[])).collect(),
         versions: Vec::new(),
         installed_at: time::text(installed.installed_at),
@@ -193,9 +173,10 @@ fn body(installed: &Installed) -> ConnectorBody {
 }
 
 /// A stored connector that this host cannot read: listed, with the reason.
-fn broken(name: String, reason: String) -> ConnectorBody {
+fn broken(state: &ApiState, name: String, reason: String) -> ConnectorBody {
     ConnectorBody {
         title: name.clone(),
+        redirect_uri: oauth::redirect_uri(state, &name),
         name,
         version: String::new(),
         description: String::new(),
@@ -214,34 +195,5 @@ fn broken(name: String, reason: String) -> ConnectorBody {
         tools: Vec::new(),
         versions: Vec::new(),
         installed_at: String::new(),
-    }
-}
-
-fn auth(pattern: &AuthPattern) -> AuthBody {
-    let (place, parameter) = match &pattern.kind {
-        AuthKind::ApiKey { placement, name, .. } => {
-            let place = match placement {
-                Placement::Header => "header",
-                Placement::Query => "query",
-                Placement::Cookie => "cookie",
-            };
-            (Some(place), Some(name.clone()))
-        }
-        _ => (None, None),
-    };
-    let fields = pattern.fields.iter().map(|field| FieldBody {
-        name: field.name.clone(),
-        label: field.label.clone(),
-        hint: field.hint.clone(),
-        r#type: if field.secret { "password" } else { "text" },
-        required: field.required,
-    });
-    AuthBody {
-        name: pattern.name.clone(),
-        title: pattern.title.clone(),
-        r#type: pattern.kind.as_str(),
-        r#in: place,
-        parameter,
-        fields: fields.collect(),
     }
 }

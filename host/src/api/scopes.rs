@@ -73,6 +73,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("DELETE", "/v1/profiles/{name}", ProfilesWrite),
     ("POST", "/v1/signing-keys/rotate", CallersWrite),
     ("GET", "/v1/tools", ToolsRead),
+    ("POST", "/v1/tools/execute-batch", ToolsExecute),
     ("GET", "/v1/tools/{name}", ToolsRead),
     ("POST", "/v1/tools/{name}/execute", ToolsExecute),
     ("GET", "/v1/webhooks", WebhooksRead),

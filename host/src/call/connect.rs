@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, Surface, faults, run, simulated};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, simulated};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
-use crate::model::{Account, AccountId, AccountState, AuthPattern, Caller, Code, Connection, Culprit, Fault};
+use crate::model::{
+    Account, AccountId, AccountState, AccountToken, AuthPattern, Caller, Code, Connection, Culprit, Fault, Surface,
+};
 use crate::store::{CallContext, StoreError};
 
 /// What marks the execution of a test call.
@@ -76,7 +78,7 @@ pub async fn connect(
 }
 
 /// The account's id is sealed into its credential: when two callers make the same account at once, one has to seal anew.
-fn raced(error: StoreError) -> Fault {
+pub(super) fn raced(error: StoreError) -> Fault {
     match error {
         StoreError::Conflict(_) => {
             let detail = "somebody else connected the same account at the same time: try again";
@@ -152,7 +154,8 @@ fn refused(failed: Failed) -> Failed {
     }
 }
 
-async fn parts(host: &Host, connection: &Connection) -> Result<(Arc<Installed>, AuthPattern), Fault> {
+/// A connection's connector and auth pattern.
+pub(super) async fn parts(host: &Host, connection: &Connection) -> Result<(Arc<Installed>, AuthPattern), Fault> {
     let found = host.catalog.find_connector(&host.store, &connection.project, &connection.connector);
     let installed = found.await.map_err(faults::catalog)?.ok_or_else(|| {
         let detail = format!("connector `{}` is not installed or cannot be used", connection.connector);
@@ -194,6 +197,7 @@ fn new_account(host: &Host, connection: &Connection, request: &ConnectRequest) -
         fields: Default::default(),
         scopes: Vec::new(),
         hosts: Vec::new(),
+        token: AccountToken::none(),
         created_at: now,
         updated_at: now,
     }

@@ -73,7 +73,8 @@ pub(super) fn injection(vault: &Vault, resolved: &Resolved) -> Result<Injection,
 fn open(vault: &Vault, resolved: &Resolved, field: &str) -> Result<Secret, Fault> {
     let account = &resolved.context.account;
     if let Some(sealed) = resolved.context.sealed.get(field) {
-        let binding = Binding { project: &account.project, owner: account.id.as_str(), field, hosts: &account.hosts };
+        let hosts = account.hosts_of(field);
+        let binding = Binding { project: &account.project, owner: account.id.as_str(), field, hosts };
         return vault.open(&binding, sealed).map_err(|error| faults::vault(&error));
     }
     // An optional field that was left empty is an empty value, as in a form.

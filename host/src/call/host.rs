@@ -15,6 +15,7 @@ use crate::config::{Records, Retention};
 use crate::egress::Egress;
 use crate::identity::Identity;
 use crate::model::{Clock, Code, Culprit, Fault, Random};
+use crate::oauth::OAuth;
 use crate::runtime::Runtime;
 use crate::store::Store;
 use crate::vault::Vault;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub vault: Arc<Vault>,
     /// Tells who asks.
     pub identity: Identity,
+    /// Gets tokens.
+    pub oauth: OAuth,
     /// The way out.
     pub egress: Arc<Egress>,
     /// Runs connectors.

@@ -1,12 +1,15 @@
 //! The manifest: static facts of a connector as JSON, read strictly into [`Connector`].
 
+mod auth;
+
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::CatalogError;
-use crate::model::{AuthKind, AuthPattern, Connector, Field, HostTemplate, Import, Placement, TestCall, UrlTemplate};
+use crate::model::{Connector, HostTemplate, Import, TestCall, UrlTemplate};
 
 /// The format of the document that this host reads.
 const FORMAT: u32 = 1;
@@ -30,39 +33,9 @@ struct Document {
     imports: Vec<String>,
     hosts: Vec<String>,
     base_url: String,
-    auth: Vec<AuthText>,
+    auth: Vec<Value>,
     test: Option<TestText>,
     idempotency_header: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct AuthText {
-    name: String,
-    title: String,
-    r#type: String,
-    field: Option<String>,
-    r#in: Option<String>,
-    parameter: Option<String>,
-    prefix: Option<String>,
-    username: Option<String>,
-    password: Option<String>,
-    filler: Option<String>,
-    #[serde(default)]
-    fields: Vec<FieldText>,
-}
-
-#[derive(Deserialize)]
-struct FieldText {
-    name: String,
-    label: String,
-    hint: Option<String>,
-    r#type: String,
-    #[serde(default = "required")]
-    required: bool,
-}
-
-fn required() -> bool {
-    true
 }
 
 #[derive(Deserialize)]
@@ -83,7 +56,7 @@ pub(super) fn parse(text: &str) -> Result<Connector, CatalogError> {
     if document.version.is_empty() || document.title.is_empty() || document.description.is_empty() {
         return Err(reject("version, title and description must not be empty".into()));
     }
-    let auth = document.auth.into_iter().map(pattern).collect::<Result<Vec<_>, _>>()?;
+    let auth = document.auth.iter().map(|text| auth::read(text).map_err(reject)).collect::<Result<Vec<_>, _>>()?;
     let names: BTreeSet<&str> = auth.iter().map(|pattern| pattern.name.as_str()).collect();
     if auth.is_empty() || names.len() != auth.len() {
         return Err(reject("it needs at least one auth pattern, and their names must differ".into()));
@@ -113,69 +86,6 @@ fn import(name: &str) -> Result<Import, CatalogError> {
     Import::parse(name).ok_or_else(|| {
         let offered = Import::ALL.map(Import::as_str).join(", ");
         reject(format!("import `{name}` is not offered by this host; it offers {offered}"))
-    })
-}
-
-fn pattern(text: AuthText) -> Result<AuthPattern, CatalogError> {
-    let name = text.name.clone();
-    let reject = |reason: String| reject(format!("auth pattern `{name}`: {reason}"));
-    let fields = text.fields.into_iter().map(field).collect::<Result<Vec<_>, _>>()?;
-    let known = |field: Option<String>, key: &str| match field {
-        Some(field) if fields.iter().any(|known| known.name == field) => Ok(field),
-        Some(field) => Err(reject(format!("`{key}` names `{field}`, which is not among its fields"))),
-        None => Err(reject(format!("`{key}` is missing"))),
-    };
-    let kind = match text.r#type.as_str() {
-        "bearer" => AuthKind::Bearer { field: known(text.field, "field")? },
-        "api_key" => AuthKind::ApiKey {
-            field: known(text.field, "field")?,
-            placement: match text.r#in.as_deref() {
-                Some("header") => Placement::Header,
-                Some("query") => Placement::Query,
-                Some("cookie") => Placement::Cookie,
-                _ => return Err(reject("`in` must be header, query or cookie".into())),
-            },
-            name: text.parameter.ok_or_else(|| reject("`parameter` is missing".into()))?,
-            prefix: text.prefix.unwrap_or_default(),
-        },
-        "basic" => AuthKind::Basic {
-            username: known(text.username, "username")?,
-            password: text.password.map(|password| known(Some(password), "password")).transpose()?,
-            filler: text.filler.unwrap_or_default(),
-        },
-        "none" => AuthKind::None,
-        other => return Err(reject(format!("type `{other}` is not known; bearer, api_key, basic and none are"))),
-    };
-    Ok(AuthPattern {
-        name: text.name,
-        title: text.title,
-        kind,
-        fields,
-        headers: Vec::new(),
-        insertions: Vec::new(),
-        lookups: Vec::new(),
-    })
-}
-
-fn field(text: FieldText) -> Result<Field, CatalogError> {
-    let secret = match text.r#type.as_str() {
-        "password" => true,
-        "text" => false,
-        other => {
-            return Err(reject(format!("field `{}`: type `{other}` is neither text nor password", text.name)));
-        }
-    };
-    if !is_name(&text.name) {
-        return Err(reject(format!("field `{}`: not a valid name", text.name)));
-    }
-    Ok(Field {
-        name: text.name,
-        label: text.label,
-        hint: text.hint,
-        secret,
-        required: text.required,
-        pattern: None,
-        default: None,
     })
 }
 

@@ -102,6 +102,17 @@ pub(super) fn guest_headers(grant: &Grant, list: &[(String, String)]) -> Result<
     Ok(headers)
 }
 
+/// Whether a part of a credential may go into this header: not into one that is the connection's or the host's own.
+pub fn is_for_credentials(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let owned = HOP_BY_HOP.contains(&lower.as_str()) || HOST_ONLY.contains(&lower.as_str());
+    // Values of a content type or a range are the guest's to say.
+    let owned = owned || HARMLESS.contains(&lower.as_str());
+    HeaderName::from_bytes(name.as_bytes()).is_ok()
+        && !owned
+        && !HOST_ONLY_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+}
+
 /// Leaves only what may go to another origin than the request was made for.
 pub(super) fn keep_harmless(headers: &mut HeaderMap) {
     let gone: Vec<HeaderName> = headers.keys().filter(|name| !HARMLESS.contains(&name.as_str())).cloned().collect();

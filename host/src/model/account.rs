@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{AccountId, ConnectionId, ProjectId, Timestamp};
+use super::{AccountId, ConnectionId, OAuthClientId, ProjectId, Timestamp};
 
 /// One user's authorization of a connection. The credential itself is not here: it stays sealed in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +31,41 @@ pub struct Account {
     pub scopes: Vec<String>,
     /// Hosts that the credential may be sent to, as patterns: authenticated together with it.
     pub hosts: Vec<String>,
+    /// What is known of its token, where it has one that the host got.
+    pub token: AccountToken,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// What is known of a token that the host got for an account. The token itself is sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountToken {
+    /// From when on the provider no longer takes it, as far as it said so.
+    pub expires_at: Option<Timestamp>,
+    /// When the host got it.
+    pub refreshed_at: Option<Timestamp>,
+    /// The client of the connection that it was authorized with.
+    pub client: Option<OAuthClientId>,
+    /// Why the account is not active, for people.
+    pub error: Option<String>,
+    /// Hosts of sealed fields that go elsewhere than the account's others: refresh tokens go to the token endpoint.
+    pub field_hosts: BTreeMap<String, Vec<String>>,
+}
+
+impl AccountToken {
+    /// Of an account without one.
+    pub fn none() -> Self {
+        Self { expires_at: None, refreshed_at: None, client: None, error: None, field_hosts: BTreeMap::new() }
+    }
+}
+
+impl Account {
+    /// The only hosts that one of its sealed fields may be sent to.
+    pub fn hosts_of(&self, field: &str) -> &[String] {
+        self.token.field_hosts.get(field).unwrap_or(&self.hosts)
+    }
 }
 
 /// Whether an account can be used.
@@ -86,6 +117,24 @@ impl AccountState {
         Self::Active
     }
 
+    /// Its token ran out, and there is no other.
+    pub fn expired(self) -> Result<Self, TransitionError> {
+        self.ended(Self::Expired)
+    }
+
+    /// The provider or the user withdrew it.
+    pub fn revoked(self) -> Result<Self, TransitionError> {
+        self.ended(Self::Revoked)
+    }
+
+    /// Only what was authorized once can lose that.
+    fn ended(self, to: Self) -> Result<Self, TransitionError> {
+        match self {
+            Self::Active | Self::Expired | Self::Error => Ok(to),
+            from => Err(TransitionError { from, to }),
+        }
+    }
+
     /// The provider refused a stored credential.
     pub fn refused(self) -> Result<Self, TransitionError> {
         match self {
@@ -98,6 +147,17 @@ impl AccountState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_authorized_account_loses_that() {
+        for state in [AccountState::Active, AccountState::Expired, AccountState::Error] {
+            assert_eq!(state.expired(), Ok(AccountState::Expired));
+            assert_eq!(state.revoked(), Ok(AccountState::Revoked));
+        }
+        for state in [AccountState::Pending, AccountState::Revoked] {
+            assert!(state.expired().is_err() && state.revoked().is_err(), "{state:?}");
+        }
+    }
 
     #[test]
     fn only_a_connected_account_can_be_refused() {

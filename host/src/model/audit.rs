@@ -121,6 +121,10 @@ actions! {
     ConnectionChanged = "connection.changed";
     /// A connection was removed.
     ConnectionDeleted = "connection.deleted";
+    /// A connection got another OAuth client.
+    OAuthClientCreated = "oauth_client.created";
+    /// An OAuth client's secret was sealed with another master key.
+    OAuthClientResealed = "oauth_client.resealed";
     /// An account was made, with or without a credential.
     AccountCreated = "account.created";
     /// An account got another credential.

@@ -1,10 +1,12 @@
 //! Auth patterns: how a credential is got, and how it gets into a request, as data that the host executes.
 
 mod after;
+mod field;
 mod oauth;
 mod signed;
 
-pub use after::{BodyInsertion, Choice, HeaderTemplate, Lookup};
+pub use after::{BodyInsertion, Choice, Escaping, HeaderTemplate, Lookup};
+pub use field::{Field, FieldPattern, FieldPatternError};
 pub use oauth::{ClientAuth, ClientCredentials, OAuth1a, OAuth1aSignature, OAuth2, Scope, TokenBody, TokenResponse};
 pub use signed::{
     AwsSigV4, Encoding, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Session, SessionRequest,
@@ -34,6 +36,28 @@ impl AuthPattern {
     /// The field of this name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The public fields that nobody fills in: the answers of the provider do.
+    pub fn filled_fields(&self) -> Vec<&str> {
+        let (response, callback): (&[_], &[_]) = match &self.kind {
+            AuthKind::OAuth2(oauth) => (&oauth.response.fields, &oauth.callback_fields),
+            AuthKind::ClientCredentials(grant) => (&grant.response.fields, &[]),
+            AuthKind::JwtBearer(grant) => (&grant.response.fields, &[]),
+            AuthKind::Session(session) => (&session.response.fields, &[]),
+            _ => (&[], &[]),
+        };
+        let looked_up = self.lookups.iter().flat_map(|lookup| &lookup.fields);
+        response.iter().chain(callback).chain(looked_up).map(|(_, field)| field.as_str()).collect()
+    }
+
+    /// Whether a connection that uses it needs a client of its own at the provider: an identifier and a secret.
+    pub fn needs_client(&self) -> bool {
+        match &self.kind {
+            AuthKind::OAuth2(_) => true,
+            AuthKind::OAuth1a(oauth) => oauth.consumer_key.is_none(),
+            _ => false,
+        }
     }
 }
 
@@ -141,23 +165,4 @@ impl TokenPlacement {
     pub fn bearer() -> Self {
         Self { placement: Placement::Header, name: "authorization".into(), prefix: "Bearer ".into() }
     }
-}
-
-/// Something a user fills in to connect an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
-    /// Key in the credential or in the account's public fields.
-    pub name: String,
-    /// For people.
-    pub label: String,
-    /// Where to find it, for people.
-    pub hint: Option<String>,
-    /// A secret is sealed and never shown; anything else is a public field of the account.
-    pub secret: bool,
-    /// Whether connecting fails without it.
-    pub required: bool,
-    /// A regular expression that the whole value must match.
-    pub pattern: Option<String>,
-    /// What the value is where a user says nothing.
-    pub default: Option<String>,
 }

@@ -21,6 +21,8 @@ pub struct Connection {
     pub settings: String,
     /// Preset parameters of tools: a JSON object as text, from the tool's name to an object of its parameters.
     pub presets: String,
+    /// Scopes that its accounts are asked for, besides those that its auth pattern requires.
+    pub scopes: Vec<String>,
     /// Calls are refused while set.
     pub disabled: bool,
     /// Nothing leaves for calls while set: each is answered with what could have been the answer.

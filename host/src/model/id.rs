@@ -71,6 +71,8 @@ ids! {
     WebhookId = "hook_";
     /// Of a notice on its way to a webhook.
     MessageId = "msg_";
+    /// Of an OAuth client of a connection.
+    OAuthClientId = "oauth_client_";
     /// Of one HTTP request to this host.
     RequestId = "req_";
 }

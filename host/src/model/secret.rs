@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::FieldPattern;
+
 /// A credential, or a part of one, in clear.
 ///
 /// It cannot be cloned, printed or serialized. The four files that may call [`Secret::expose`] are named in
@@ -29,6 +31,11 @@ impl Secret {
     /// Its length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Whether the whole of it matches.
+    pub fn fits(&self, pattern: &FieldPattern) -> bool {
+        pattern.fits(&self.0)
     }
 
     /// Gives up the secrecy of a value that turned out to be a public field, such as a domain.

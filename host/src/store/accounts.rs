@@ -7,7 +7,10 @@ use super::error::or_conflict;
 use super::page::{Listing, Order};
 use super::row::{Columns, text_map_json, texts_json};
 use super::{Act, Detail, Page, PageRequest, Store, StoreError, outbox};
-use crate::model::{Account, AccountId, AccountState, Action, By, Connection, ConnectionId, ProjectId};
+use crate::model::{
+    Account, AccountId, AccountState, AccountToken, Action, By, Connection, ConnectionId, OAuthClientId, ProjectId,
+    Timestamp,
+};
 
 /// Which accounts to list. What is `None` does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +33,8 @@ const MAX_OF_ONE_USER: i64 = 1_000;
 macro_rules! columns {
     () => {
         "a.id, a.project, a.connection, a.identifier, a.organization, a.label, a.state, a.disabled, a.fields, \
-         a.scopes, a.hosts, a.created_at, a.updated_at"
+         a.scopes, a.hosts, a.expires_at, a.refreshed_at, a.oauth_client, a.error, a.field_hosts, a.created_at, \
+         a.updated_at"
     };
 }
 pub(super) use columns as account_columns;
@@ -52,8 +56,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         let inserted = sqlx::query(
             "INSERT INTO accounts (id, project, connection, identifier, organization, label, state, disabled, fields, \
-             scopes, hosts, sealed, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+             scopes, hosts, sealed, created_at, updated_at, expires_at, refreshed_at, oauth_client, error, field_hosts) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
              ON CONFLICT (connection, identifier, organization, label) DO NOTHING",
         )
         .bind(account.id.as_str())
@@ -70,6 +74,11 @@ impl Store {
         .bind(text_map_json(sealed))
         .bind(account.created_at.0)
         .bind(account.updated_at.0)
+        .bind(account.token.expires_at.map(|at| at.0))
+        .bind(account.token.refreshed_at.map(|at| at.0))
+        .bind(account.token.client.as_ref().map(OAuthClientId::as_str))
+        .bind(account.token.error.as_deref())
+        .bind(stored_field_hosts(&account.token.field_hosts))
         .execute(&mut *transaction)
         .await
         .map_err(|error| or_conflict(error, || "the account's connection does not exist, or its id is taken".into()))?;
@@ -277,7 +286,8 @@ async fn replace(
     let Some(before) = before else { return Ok(None) };
     let before = Columns::of(&before).parsed(AccountState::parse)?;
     let done = sqlx::query(
-        "UPDATE accounts SET state = $1, fields = $2, scopes = $3, hosts = $4, sealed = $5, updated_at = $6 \
+        "UPDATE accounts SET state = $1, fields = $2, scopes = $3, hosts = $4, sealed = $5, updated_at = $6, \
+         expires_at = $13, refreshed_at = $14, oauth_client = $15, error = $16, field_hosts = $17, refresh_until = NULL \
          WHERE id = $7 AND project = $8 AND connection = $9 AND identifier = $10 AND organization = $11 \
          AND label = $12",
     )
@@ -293,9 +303,21 @@ async fn replace(
     .bind(account.identifier.as_str())
     .bind(account.organization.as_str())
     .bind(account.label.as_str())
+    .bind(account.token.expires_at.map(|at| at.0))
+    .bind(account.token.refreshed_at.map(|at| at.0))
+    .bind(account.token.client.as_ref().map(OAuthClientId::as_str))
+    .bind(account.token.error.as_deref())
+    .bind(stored_field_hosts(&account.token.field_hosts))
     .execute(connection)
     .await?;
     Ok((done.rows_affected() > 0).then_some(before))
+}
+
+/// NULL where all fields go where the account's hosts are, as in rows from before there were others.
+pub(super) fn stored_field_hosts(hosts: &BTreeMap<String, Vec<String>>) -> Option<String> {
+    let object: serde_json::Map<_, _> =
+        hosts.iter().map(|(field, hosts)| (field.clone(), serde_json::Value::from(hosts.as_slice()))).collect();
+    (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
 }
 
 fn with_connections() -> Listing {
@@ -336,6 +358,13 @@ pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreEr
         fields: columns.text_map()?,
         scopes: columns.texts()?,
         hosts: columns.texts()?,
+        token: AccountToken {
+            expires_at: columns.maybe_number()?.map(Timestamp),
+            refreshed_at: columns.maybe_number()?.map(Timestamp),
+            client: columns.maybe_parsed(OAuthClientId::parse)?,
+            error: columns.maybe_text()?,
+            field_hosts: columns.maybe_parsed(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
+        },
         created_at: columns.time()?,
         updated_at: columns.time()?,
     })

@@ -2,7 +2,7 @@
 
 use super::error::{is_unique_violation, or_conflict};
 use super::page::{Listing, Order};
-use super::row::Columns;
+use super::row::{Columns, texts_json};
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
 use crate::model::{Action, By, Connection, ConnectionId, ProjectId, Timestamp};
 
@@ -18,8 +18,8 @@ const NO_PRESETS: &str = "{}";
 
 macro_rules! columns {
     () => {
-        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.disabled, \
-         c.demo, c.created_at, c.updated_at"
+        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.scopes, \
+         c.disabled, c.demo, c.created_at, c.updated_at"
     };
 }
 pub(super) use columns as connection_columns;
@@ -30,7 +30,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, presets, \
-             disabled, demo, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             disabled, demo, created_at, updated_at, scopes) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(connection.id.as_str())
         .bind(connection.project.as_str())
@@ -44,6 +45,7 @@ impl Store {
         .bind(i64::from(connection.demo))
         .bind(connection.created_at.0)
         .bind(connection.updated_at.0)
+        .bind(stored_scopes(connection))
         .execute(&mut *transaction)
         .await
         .map_err(|error| {
@@ -107,7 +109,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, presets = $4, disabled = $5, \
-             demo = $6, updated_at = $7 WHERE project = $8 AND id = $9 AND updated_at = $10",
+             demo = $6, updated_at = $7, scopes = $11 WHERE project = $8 AND id = $9 AND updated_at = $10",
         )
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
@@ -119,6 +121,7 @@ impl Store {
         .bind(connection.project.as_str())
         .bind(connection.id.as_str())
         .bind(expected_updated_at.0)
+        .bind(stored_scopes(connection))
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {
@@ -134,6 +137,15 @@ impl Store {
     pub async fn delete_connection(&self, by: &By, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
+        // They go with it: accounts, which name theirs, keep it from being removed.
+        sqlx::query(
+            "DELETE FROM oauth_clients WHERE project = $1 AND connection IN (SELECT c.id FROM connections c \
+             WHERE c.project = $1 AND c.name = $2)",
+        )
+        .bind(project.as_str())
+        .bind(name)
+        .execute(&mut *transaction)
+        .await?;
         let gone = sqlx::query("DELETE FROM connections WHERE project = $1 AND name = $2 RETURNING id")
             .bind(project.as_str())
             .bind(name)
@@ -151,17 +163,25 @@ impl Store {
 
 /// Base URLs and settings can hold what only looks public, such as the path of a webhook: they are there as digests.
 fn detail(connection: &Connection) -> Detail {
-    let detail = Detail::default()
+    let mut detail = Detail::default()
         .with("name", &connection.name)
         .with("connector", &connection.connector)
         .with("auth_pattern", &connection.auth_pattern)
         .digest("settings", &connection.settings)
         .flag("disabled", connection.disabled)
         .flag("demo", connection.demo);
+    if !connection.scopes.is_empty() {
+        detail = detail.with("scopes", &connection.scopes.join(" "));
+    }
     match &connection.base_url {
         Some(base_url) => detail.digest("base_url", base_url),
         None => detail,
     }
+}
+
+/// NULL where none are asked for, as in rows from before there were any.
+fn stored_scopes(connection: &Connection) -> Option<String> {
+    (!connection.scopes.is_empty()).then(|| texts_json(&connection.scopes))
 }
 
 /// NULL where nothing is preset, as in rows from before there were presets.
@@ -179,6 +199,7 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         base_url: columns.maybe_text()?,
         settings: columns.text()?,
         presets: columns.maybe_text()?.unwrap_or_else(|| NO_PRESETS.to_owned()),
+        scopes: columns.maybe_parsed(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
         disabled: columns.flag()?,
         demo: columns.newer_flag()?,
         created_at: columns.time()?,

@@ -25,13 +25,15 @@ pub struct SealedRow {
     pub project: ProjectId,
     /// The hosts that are authenticated with it.
     pub hosts: Vec<String>,
+    /// Those of fields that go elsewhere.
+    pub field_hosts: BTreeMap<String, Vec<String>>,
     /// The secret fields, each sealed.
     pub sealed: BTreeMap<String, String>,
 }
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, project, hosts, sealed FROM accounts ", $rest)
+        concat!("SELECT id, project, hosts, field_hosts, sealed FROM accounts ", $rest)
     };
 }
 
@@ -106,6 +108,7 @@ fn read_sealed(columns: &mut Columns<'_>) -> Result<SealedRow, StoreError> {
         account: columns.parsed(AccountId::parse)?,
         project: columns.parsed(ProjectId::parse)?,
         hosts: columns.texts()?,
+        field_hosts: columns.maybe_parsed(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
         sealed: columns.text_map()?,
     })
 }

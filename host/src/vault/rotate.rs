@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::keyring::Key;
 use super::{Binding, Vault, VaultError, seal};
 use crate::model::{AccountId, By};
-use crate::store::{SealedRow, Secrets, Store, WebhookRow};
+use crate::store::{OAuthClient, SealedRow, Secrets, Store, WebhookRow};
 
 /// Rows read at a time: a few hundred kilobytes.
 const PAGE: u32 = 200;
@@ -25,6 +25,8 @@ pub struct Rotated {
     pub unreadable: Vec<AccountId>,
     /// Webhooks whose secrets were sealed anew.
     pub webhooks: u64,
+    /// OAuth clients whose secrets were sealed anew.
+    pub clients: u64,
 }
 
 /// Makes a new current key and seals everything with it. Older keys stay, for hosts that still read what they sealed
@@ -62,6 +64,7 @@ pub async fn reseal(
         progress(&rotated);
     }
     rotated.webhooks = reseal_webhooks(store, vault, by).await?;
+    rotated.clients = reseal_clients(store, vault, by).await?;
     Ok(rotated)
 }
 
@@ -152,6 +155,34 @@ async fn reseal_webhooks(store: &Store, vault: &Vault, by: &By) -> Result<u64, V
     }
 }
 
+/// Seals the secrets of all OAuth clients with the current key; gives how many it changed. One that does not open is told
+/// in the log: its connection has to be given its client again.
+async fn reseal_clients(store: &Store, vault: &Vault, by: &By) -> Result<u64, VaultError> {
+    let (mut resealed, mut after) = (0, None);
+    loop {
+        let clients = store.oauth_clients_after(after.as_ref(), PAGE).await?;
+        let Some(last) = clients.last() else { return Ok(resealed) };
+        after = Some(last.id.clone());
+        for client in clients {
+            match client_sealed_anew(vault, &client) {
+                Ok(None) => {}
+                Ok(Some(anew)) => resealed += u64::from(store.reseal_oauth_client(by, &client, &anew).await?),
+                Err(error) => tracing::warn!(client = %client.id, %error, "an OAuth client's secret does not open"),
+            }
+        }
+    }
+}
+
+/// The same secret sealed with the current key; `None` if it is, or there is none.
+fn client_sealed_anew(vault: &Vault, client: &OAuthClient) -> Result<Option<String>, VaultError> {
+    let Some(sealed) = &client.secret else { return Ok(None) };
+    if seal::Parts::of(sealed)?.key_id == vault.current_key_id() {
+        return Ok(None);
+    }
+    let binding = Binding::of_oauth_client(client);
+    vault.seal(&binding, &vault.open(&binding, sealed)?).map(Some)
+}
+
 /// The same secrets sealed with the current key; `None` if they are.
 fn webhook_sealed_anew(vault: &Vault, row: &WebhookRow) -> Result<Option<Secrets>, VaultError> {
     let (current, binding) = (vault.current_key_id(), Binding::of_webhook(&row.webhook));
@@ -176,7 +207,8 @@ fn sealed_anew(vault: &Vault, row: &SealedRow) -> Result<Option<BTreeMap<String,
     }
     let mut anew = BTreeMap::new();
     for (field, sealed) in &row.sealed {
-        let binding = Binding { project: &row.project, owner: row.account.as_str(), field, hosts: &row.hosts };
+        let hosts = row.field_hosts.get(field).unwrap_or(&row.hosts);
+        let binding = Binding { project: &row.project, owner: row.account.as_str(), field, hosts };
         anew.insert(field.clone(), vault.seal(&binding, &vault.open(&binding, sealed)?)?);
     }
     Ok(Some(anew))

@@ -1,4 +1,4 @@
-//! Auth patterns: `bearer(…)`, `api_key(…)`, `basic(…)`, `none(…)`.
+//! Auth patterns: `bearer(…)`, `api_key(…)`, `basic(…)`, `none(…)`, and the others by the keys that the manifest has.
 
 use proc_macro2::{Span, TokenStream};
 use serde_json::{Value as Json, json};
@@ -6,7 +6,96 @@ use syn::LitStr;
 
 use crate::syntax::{Arguments, Problems, Value, unknown};
 
-const TYPES: [&str; 4] = ["bearer", "api_key", "basic", "none"];
+/// Keys of every pattern.
+const COMMON: [&str; 6] = ["name", "title", "fields", "headers", "insertions", "lookups"];
+
+/// What a type has besides.
+struct Shape {
+    kind: &'static str,
+    /// Keys that must be there.
+    required: &'static [&'static str],
+    optional: &'static [&'static str],
+    /// Those of them that name a field.
+    fields: &'static [&'static str],
+}
+
+impl Shape {
+    const fn new(kind: &'static str, required: &'static [&'static str], optional: &'static [&'static str]) -> Self {
+        Self { kind, required, optional, fields: &[] }
+    }
+
+    const fn naming(self, fields: &'static [&'static str]) -> Self {
+        Self { fields, ..self }
+    }
+}
+
+/// All types. Those without `required` keys have readers of their own, or nothing to say.
+const SHAPES: [Shape; 14] = [
+    Shape::new("bearer", &[], &["field"]),
+    Shape::new("api_key", &[], &["field", "location", "parameter", "prefix"]),
+    Shape::new("basic", &[], &["username", "password", "filler"]),
+    Shape::new("none", &[], &[]),
+    Shape::new("static_headers", &["headers"], &[]),
+    Shape::new("caller_token", &[], &["token"]),
+    Shape::new(
+        "oauth2",
+        &["authorize_url", "token_url"],
+        &[
+            "refresh_url",
+            "revoke_url",
+            "issuer",
+            "iss_required",
+            "scopes",
+            "scope_separator",
+            "scope_parameter",
+            "client_auth",
+            "body",
+            "pkce",
+            "authorize_parameters",
+            "token_parameters",
+            "refresh_parameters",
+            "response",
+            "callback_fields",
+            "token",
+        ],
+    ),
+    Shape::new(
+        "oauth2_client_credentials",
+        &["token_url", "client_id", "client_secret"],
+        &["scopes", "scope_separator", "client_auth", "body", "parameters", "response", "token"],
+    )
+    .naming(&["client_id", "client_secret"]),
+    Shape::new(
+        "oauth1a",
+        &[],
+        &[
+            "signature",
+            "request_url",
+            "authorize_url",
+            "access_url",
+            "authorize_parameters",
+            "realm",
+            "consumer_key",
+            "consumer_secret",
+            "token",
+            "token_secret",
+        ],
+    )
+    .naming(&["consumer_key", "consumer_secret", "token", "token_secret"]),
+    Shape::new("jwt_bearer", &["token_url", "jwt"], &["scopes", "parameters", "response", "token"]),
+    Shape::new("signed_jwt", &["jwt"], &["token"]),
+    Shape::new("session", &["sign_in", "response"], &["sign_out", "token"]),
+    Shape::new("aws_sigv4", &["access_key", "secret_key", "region", "service"], &["session_token"]).naming(&[
+        "access_key",
+        "secret_key",
+        "session_token",
+    ]),
+    Shape::new("hmac", &["key", "text", "header"], &["key_encoding", "hash", "encoding", "prefix", "timestamp_header"])
+        .naming(&["key"]),
+];
+
+/// Keys of a field.
+const FIELD_KEYS: [&str; 6] = ["name", "label", "hint", "optional", "pattern", "default"];
 
 /// A pattern, as far as the rest of the manifest needs it.
 pub(crate) struct Pattern {
@@ -44,18 +133,13 @@ fn read_one(value: Value, problems: &mut Problems) -> Option<(Pattern, LitStr)> 
         return None;
     };
     let kind = path.get_ident().map(ToString::to_string).unwrap_or_default();
-    let keys: &[&str] = match kind.as_str() {
-        "bearer" => &["name", "title", "fields", "field"],
-        "api_key" => &["name", "title", "fields", "field", "location", "parameter", "prefix"],
-        "basic" => &["name", "title", "fields", "username", "password", "filler"],
-        "none" => &["name", "title", "fields"],
-        other => {
-            problems.add(&path, unknown("auth pattern", other, &TYPES));
-            return None;
-        }
+    let Some(shape) = SHAPES.iter().find(|shape| shape.kind == kind) else {
+        problems.add(&path, unknown("auth pattern", &kind, &SHAPES.map(|shape| shape.kind)));
+        return None;
     };
+    let keys = [&COMMON, shape.required, shape.optional].concat();
     let (span, tokens) = arguments.unwrap_or((span, TokenStream::new()));
-    let mut arguments = match Arguments::read(tokens, span, keys, problems) {
+    let mut arguments = match Arguments::read(tokens, span, &keys, problems) {
         Ok(arguments) => arguments,
         Err(error) => {
             problems.at(error.span(), error);
@@ -79,10 +163,48 @@ fn read_one(value: Value, problems: &mut Problems) -> Option<(Pattern, LitStr)> 
             api_key(&mut arguments, pattern, problems);
         }
         "basic" => basic(&mut arguments, &fields, pattern, problems),
-        _ => {}
+        _ => by_keys(shape, &mut arguments, &fields, pattern, problems),
     }
-    let public = fields.iter().filter(|field| !field.secret).map(|field| field.name.value()).collect();
+    for key in ["headers", "insertions", "lookups"] {
+        pattern.extend(arguments.json(key, problems).map(|(value, _)| (key.to_owned(), value)));
+    }
+    let mut public: Vec<String> = fields.iter().filter(|field| !field.secret).map(|field| field.name.value()).collect();
+    public.extend(filled(&manifest));
     Some((Pattern { manifest, public }, name))
+}
+
+/// Takes the keys over as they are: the host holds them to their meaning when the connector is installed.
+fn by_keys(
+    shape: &Shape,
+    arguments: &mut Arguments,
+    fields: &[Field],
+    pattern: &mut serde_json::Map<String, Json>,
+    problems: &mut Problems,
+) {
+    for key in shape.required.iter().filter(|key| !arguments.has(key)) {
+        problems.at(arguments.span, format!("`{key}` is missing in this `{}`", shape.kind));
+    }
+    for key in shape.required.iter().chain(shape.optional).filter(|key| !COMMON.contains(key)) {
+        if shape.fields.contains(key) {
+            let Some(name) = arguments.text(key, problems) else { continue };
+            declared(&name, fields, problems);
+            pattern.insert((*key).into(), name.value().into());
+            continue;
+        }
+        let Some((value, span)) = arguments.json(key, problems) else { continue };
+        let url = value.as_str().filter(|_| key.ends_with("_url"));
+        if url.is_some_and(|url| !url.starts_with("https://")) {
+            problems.at(span, format!("`{key}` begins with `https://`"));
+        }
+        pattern.insert((*key).into(), value);
+    }
+}
+
+/// Names of the public fields that the provider's answers fill.
+fn filled(manifest: &Json) -> Vec<String> {
+    let lookups = manifest["lookups"].as_array().into_iter().flatten().map(|lookup| &lookup["fields"]);
+    let maps = lookups.chain([&manifest["callback_fields"], &manifest["response"]["fields"]]);
+    maps.filter_map(Json::as_object).flat_map(|map| map.keys().cloned()).collect()
 }
 
 fn read_fields(values: Vec<Value>, problems: &mut Problems) -> Vec<Field> {
@@ -108,7 +230,7 @@ fn read_field(value: Value, span: Span, problems: &mut Problems) -> Option<Field
         problems.add(&path, unknown("kind of field", &kind, &["password", "text"]));
         return None;
     }
-    let mut arguments = match Arguments::read(tokens, inner, &["name", "label", "hint", "optional"], problems) {
+    let mut arguments = match Arguments::read(tokens, inner, &FIELD_KEYS, problems) {
         Ok(arguments) => arguments,
         Err(error) => {
             problems.at(error.span(), error);
@@ -123,8 +245,13 @@ fn read_field(value: Value, span: Span, problems: &mut Problems) -> Option<Field
         "type": kind,
         "required": !arguments.flag("optional", problems),
     });
-    if let (Some(hint), Json::Object(field)) = (arguments.text("hint", problems), &mut manifest) {
-        field.insert("hint".into(), hint.value().into());
+    for key in ["hint", "pattern", "default"] {
+        if let (Some(text), Json::Object(field)) = (arguments.text(key, problems), &mut manifest) {
+            if kind == "password" && key == "default" {
+                problems.add(&text, "a password has no default: everybody could read it here");
+            }
+            field.insert(key.into(), text.value().into());
+        }
     }
     Some(Field { name, secret: kind == "password", manifest })
 }

@@ -1,11 +1,12 @@
 //! The grammar of attribute arguments: `key = value`, flags, lists and calls, with errors collected at their spans.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream};
 use quote::ToTokens;
+use serde_json::Value as Json;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Ident, LitStr, Token, bracketed, parenthesized, token};
+use syn::{Ident, LitInt, LitStr, Token, bracketed, parenthesized, token};
 
 /// All that is wrong with what an author wrote, so that one build shows everything.
 #[derive(Default)]
@@ -37,13 +38,15 @@ pub(crate) enum Value {
     List(Vec<Value>, Span),
     /// `word`, `path::to::word`, `word(…)`.
     Word(syn::Path, Option<(Span, TokenStream)>),
+    /// `{"key": "value"}`, or a number.
+    Json(Json, Span),
 }
 
 impl Value {
     pub(crate) fn span(&self) -> Span {
         match self {
             Self::Text(text, _) => text.span(),
-            Self::List(_, span) => *span,
+            Self::List(_, span) | Self::Json(_, span) => *span,
             Self::Word(path, _) => path.segments.first().map_or_else(Span::call_site, |segment| segment.ident.span()),
         }
     }
@@ -67,6 +70,16 @@ impl Parse for Value {
             let items = Punctuated::<Self, Token![,]>::parse_terminated(&content)?;
             return Ok(Self::List(items.into_iter().collect(), bracket.span.join()));
         }
+        if input.peek(token::Brace) {
+            let group: Group = input.parse()?;
+            let object = serde_json::from_str(&group.to_string());
+            let object = object.map_err(|error| syn::Error::new(group.span(), format!("this is no JSON: {error}")))?;
+            return Ok(Self::Json(object, group.span()));
+        }
+        if input.peek(LitInt) {
+            let number: LitInt = input.parse()?;
+            return Ok(Self::Json(number.base10_parse::<u64>()?.into(), number.span()));
+        }
         if input.peek(Ident::peek_any) || input.peek(Token![::]) {
             let path = input.call(syn::Path::parse_mod_style)?;
             let arguments = if input.peek(token::Paren) {
@@ -78,7 +91,7 @@ impl Parse for Value {
             };
             return Ok(Self::Word(path, arguments));
         }
-        Err(input.error("expected a text, a list `[…]`, a name or a call `name(…)`"))
+        Err(input.error("expected a text, a list `[…]`, an object `{…}`, a number, a name or a call `name(…)`"))
     }
 }
 
@@ -136,6 +149,11 @@ impl Arguments {
         entry.value
     }
 
+    /// Whether `key` was given and not taken out yet.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
     /// Whether `key` stands there as a flag.
     pub(crate) fn flag(&mut self, key: &str, problems: &mut Problems) -> bool {
         let Some(index) = self.entries.iter().position(|entry| entry.key == key) else { return false };
@@ -176,6 +194,17 @@ impl Arguments {
         }
     }
 
+    /// The value of `key` as JSON.
+    pub(crate) fn json(&mut self, key: &str, problems: &mut Problems) -> Option<(Json, Span)> {
+        let value = self.take(key, problems)?;
+        let span = value.span();
+        let json = json(value);
+        if json.is_none() {
+            problems.at(span, format!("`{key}` takes a text, a number, `true`, `false`, a list or an object"));
+        }
+        json.map(|json| (json, span))
+    }
+
     /// The texts of the list `key`.
     pub(crate) fn texts(&mut self, key: &str, problems: &mut Problems) -> Option<Vec<LitStr>> {
         let items = self.list(key, problems)?;
@@ -187,6 +216,17 @@ impl Arguments {
             }
         }
         Some(texts)
+    }
+}
+
+fn json(value: Value) -> Option<Json> {
+    match value {
+        Value::Text(text, None) => Some(text.value().into()),
+        Value::Json(json, _) => Some(json),
+        Value::List(items, _) => items.into_iter().map(json).collect::<Option<Vec<_>>>().map(Json::Array),
+        Value::Word(path, None) if path.is_ident("true") => Some(true.into()),
+        Value::Word(path, None) if path.is_ident("false") => Some(false.into()),
+        Value::Text(_, Some(_)) | Value::Word(..) => None,
     }
 }
 

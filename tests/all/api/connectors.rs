@@ -47,18 +47,25 @@ async fn a_connector_is_listed_and_shown() {
       ],
       "auth": [
         {
+          "endpoints": null,
           "fields": [
             {
+              "default": null,
               "hint": "Developers → API keys: sk_… or rk_…",
               "label": "Secret key",
               "name": "secret_key",
+              "pattern": null,
               "required": true,
               "type": "password"
             }
           ],
+          "filled_fields": [],
+          "headers": [],
           "in": null,
           "name": "secret_key",
+          "needs_client": false,
           "parameter": null,
+          "scopes": [],
           "title": "Secret key",
           "type": "bearer"
         }

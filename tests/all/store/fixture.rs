@@ -5,8 +5,8 @@ use std::future::Future;
 
 use gloveport::config::Database;
 use gloveport::model::{
-    Account, AccountId, AccountState, By, Clock, Connection, ConnectionId, Execution, ExecutionId, ExecutionStatus,
-    KeyId, Latency, ProjectId, Random, Role, Through, Timestamp,
+    Account, AccountId, AccountState, AccountToken, By, Clock, Connection, ConnectionId, Execution, ExecutionId,
+    ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through, Timestamp,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
@@ -88,6 +88,7 @@ impl Fixture {
             base_url: None,
             settings: "{}".into(),
             presets: "{}".into(),
+            scopes: Vec::new(),
             disabled: false,
             demo: false,
             created_at: self.clock.now(),
@@ -116,6 +117,7 @@ impl Fixture {
             fields: BTreeMap::from([("domain".into(), "acme.example.com".into())]),
             scopes: vec!["read".into()],
             hosts: vec!["api.example.com".into()],
+            token: AccountToken::none(),
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
@@ -139,6 +141,8 @@ impl Fixture {
             trigger_type: None,
             input_digest: "00".into(),
             simulated: false,
+            surface: Some(Surface::Execute),
+            rule: None,
             status: ExecutionStatus::Started,
             code: None,
             culprit: None,
@@ -158,6 +162,7 @@ impl Fixture {
             code: None,
             culprit: None,
             detail: None,
+            rule: None,
             finished_at: self.clock.now(),
             latency: Latency { total_us: 900, guest_us: 100, upstream_us: 700 },
             requests: 2,

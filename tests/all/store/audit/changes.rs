@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
 use gloveport::model::{
-    AccountState, Action, By, CallerScope, ClientId, Entry, Event, KeyId, ModifierId, PolicyId, ProfileId, Role,
-    Scopes, Timestamp, Webhook, WebhookId, When,
+    Account, AccountState, Action, By, CallerScope, ClientId, Entry, Event, KeyId, ModifierId, OAuthClientId, PolicyId,
+    ProfileId, Role, Scopes, Timestamp, Webhook, WebhookId, When,
 };
 use gloveport::store::{
-    ClientRow, IssuerRow, ModifierRow, PolicyRow, PrincipalRow, ProfileRow, Secrets, SigningKeyRow, WebhookRow,
+    ClientRow, IssuerRow, ModifierRow, OAuthClient, PolicyRow, PrincipalRow, ProfileRow, Secrets, SigningKeyRow,
+    WebhookRow,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -61,6 +62,7 @@ async fn each_change_leaves_its_row() {
         connectors(&f, &by, &mut seen).await;
         webhooks(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
+        clients(&f, &by, &mut seen, &account).await;
         f.store.delete_connection(&by, &f.project, "main").await.unwrap_err();
         seen.none("a connection in use").await;
         assert!(f.store.delete_account(&by, &f.project, &account.id).await.unwrap());
@@ -325,7 +327,7 @@ async fn connectors(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     seen.none("other bytes under the same version").await;
 }
 
-async fn connections_and_accounts(f: &Fixture, by: &By, seen: &mut Seen<'_>) -> gloveport::model::Account {
+async fn connections_and_accounts(f: &Fixture, by: &By, seen: &mut Seen<'_>) -> Account {
     let mut connection = f.new_connection("main");
     connection.base_url = Some("https://hooks.example.com/canary".into());
     f.store.insert_connection(by, &connection).await.unwrap();
@@ -374,6 +376,34 @@ async fn connections_and_accounts(f: &Fixture, by: &By, seen: &mut Seen<'_>) -> 
     f.store.replace_sealed(&cli, &row, &sealed("late")).await.unwrap();
     seen.none("a credential that was replaced").await;
     account
+}
+
+async fn clients(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
+    let client = OAuthClient {
+        id: OAuthClientId::new(&f.clock, &f.random),
+        project: f.project.clone(),
+        connection: account.connection.clone(),
+        client_id: "ours".into(),
+        secret: Some("canary".into()),
+        hosts: vec!["login.example.com".into()],
+        created_at: f.clock.now(),
+    };
+    f.store.insert_oauth_client(by, &client).await.unwrap();
+    let digest = |text: &str| hex::encode(Sha256::digest(text));
+    let detail = json!({ "connection": account.connection.as_str(), "client_id": "ours", "hosts": "login.example.com",
+        "secret": digest("canary") });
+    seen.one(&rows(f).await, by, Action::OAuthClientCreated, client.id.as_str(), &detail);
+    f.store.insert_oauth_client(by, &client).await.unwrap_err();
+    f.store.insert_oauth_client(by, &OAuthClient { project: f.stranger.clone(), ..client.clone() }).await.unwrap_err();
+    seen.none("a client that is there").await;
+    assert!(f.store.reseal_oauth_client(by, &client, "anew").await.unwrap());
+    let detail = json!({ "secret": digest("anew") });
+    seen.one(&rows(f).await, by, Action::OAuthClientResealed, client.id.as_str(), &detail);
+    assert!(!f.store.reseal_oauth_client(by, &client, "late").await.unwrap());
+    seen.none("a secret that was replaced").await;
+    assert_eq!(f.store.oauth_client(&f.stranger, &client.id).await.unwrap(), None);
+    let found = f.store.newest_oauth_client(&f.project, &account.connection).await.unwrap();
+    assert_eq!(found.and_then(|found| found.secret).as_deref(), Some("anew"));
 }
 
 fn merged(mut value: Value, with: &Value) -> Value {

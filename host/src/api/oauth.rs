@@ -1,0 +1,130 @@
+//! The OAuth side of connections: their clients and scopes. Secrets go in and never come out.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{ApiState, Problem};
+use crate::catalog::Installed;
+use crate::model::{AuthPattern, Connection, Secret};
+use crate::oauth::{self, ClientChange, OAuthError};
+use crate::store::OAuthClient;
+
+/// Characters of a client's identifier or secret: vendors' are URLs and signed tokens at most.
+const MAX_TEXT: usize = 4_096;
+
+/// Scopes of a connection, and characters of each: the vendors with the most have a few hundred, some as URLs.
+const MAX_SCOPES: usize = 512;
+const MAX_SCOPE: usize = 256;
+
+const SHAPE: &str =
+    "`oauth` takes `client_id` and `client_secret` (texts) and `scopes` (a list of texts without spaces)";
+
+/// What a connection is known as at the authorization server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OAuthBody {
+    /// Of the client that new authorizations use.
+    client_id: Option<String>,
+    /// What accounts are asked for, besides what the connector requires.
+    scopes: Vec<String>,
+}
+
+impl OAuthBody {
+    pub(super) fn of(connection: &Connection, client: Option<&OAuthClient>) -> Self {
+        Self { client_id: client.map(|client| client.client_id.clone()), scopes: connection.scopes.clone() }
+    }
+}
+
+/// An OAuth client and scopes, as they are written.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is read by hand, so that no mistake in it is answered with a secret")]
+pub(super) struct OAuthChange {
+    /// As the provider gave it.
+    client_id: Option<String>,
+    /// Sealed, and never shown again. None for public clients.
+    client_secret: Option<String>,
+    /// What accounts are asked for, besides what the connector requires.
+    scopes: Option<Vec<String>>,
+}
+
+/// The same, read.
+#[derive(Debug)]
+pub(super) struct OAuthText {
+    client: Option<ClientChange>,
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+impl<'de> Deserialize<'de> for OAuthText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(Value::deserialize(deserializer)?).ok_or_else(|| D::Error::custom(SHAPE))
+    }
+}
+
+fn read(value: Value) -> Option<OAuthText> {
+    let Value::Object(members) = value else { return None };
+    let (mut client_id, mut secret, mut scopes) = (None, None, None);
+    for (name, value) in members {
+        match (name.as_str(), value) {
+            ("client_id", Value::String(text)) => client_id = Some(text),
+            ("client_secret", Value::String(text)) => secret = Some(Secret::new(text)),
+            ("scopes", Value::Array(items)) => scopes = Some(items.into_iter().map(scope).collect::<Option<Vec<_>>>()?),
+            _ => return None,
+        }
+    }
+    let fits = |length: usize| (1..=MAX_TEXT).contains(&length);
+    if secret.as_ref().is_some_and(|secret| !fits(secret.len())) || scopes.iter().flatten().count() > MAX_SCOPES {
+        return None;
+    }
+    let client = match (client_id, secret) {
+        (Some(client_id), secret) if fits(client_id.len()) && !client_id.chars().any(char::is_control) => {
+            Some(ClientChange { client_id, secret })
+        }
+        (None, None) => None,
+        _ => return None,
+    };
+    Some(OAuthText { client, scopes })
+}
+
+/// RFC 6749 section 3.3: no spaces, quotes or backslashes.
+fn scope(value: Value) -> Option<String> {
+    let Value::String(text) = value else { return None };
+    let fits = (1..=MAX_SCOPE).contains(&text.len())
+        && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+    fits.then_some(text)
+}
+
+/// The client that was given, if the connection's auth pattern has one.
+pub(super) fn checked<'a>(
+    installed: &'a Installed,
+    connection: &Connection,
+    given: Option<OAuthText>,
+) -> Result<Option<(&'a AuthPattern, ClientChange)>, Problem> {
+    let Some(given) = given else { return Ok(None) };
+    let pattern = installed.connector.auth_pattern(&connection.auth_pattern);
+    let asks = pattern.filter(|pattern| oauth::asks_for_scopes(&pattern.kind) || oauth::has_client(&pattern.kind));
+    let Some(pattern) = asks else {
+        return Err(Problem::bad_request(format!("auth pattern `{}` takes no `oauth`", connection.auth_pattern)));
+    };
+    match given.client {
+        Some(_) if !oauth::has_client(&pattern.kind) => {
+            let detail = format!("with auth pattern `{}` the client is the account's own", connection.auth_pattern);
+            Err(Problem::bad_request(detail))
+        }
+        client => Ok(client.map(|client| (pattern, client))),
+    }
+}
+
+/// Where providers send people back to.
+pub(super) fn redirect_uri(state: &ApiState, connector: &str) -> String {
+    let public = state.host.public_url.as_str().trim_end_matches('/');
+    format!("{public}/oauth/callback/{connector}")
+}
+
+/// A client could not be stored.
+pub(super) fn problem(error: OAuthError) -> Problem {
+    match error {
+        OAuthError::Configuration { reason } => Problem::conflict(&reason),
+        error => crate::call::oauth_fault(error).into(),
+    }
+}

@@ -1,0 +1,61 @@
+//! Tokens that the host gets: codes exchanged, clients and assertions shown, sessions begun; kept alive, and revoked.
+//!
+//! What is asked of a token endpoint is put together in `grants`, goes out in `exchange`, the one file here that sees
+//! secrets in clear, and its answer is read in `answer`. See decisions/0022-tokens.md.
+
+mod error;
+mod limits;
+mod tokens;
+
+mod client;
+mod endpoints;
+mod grants;
+
+mod answer;
+mod body;
+mod exchange;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::egress::Egress;
+use crate::model::{Clock, Random};
+use crate::store::Store;
+use crate::vault::Vault;
+
+pub use client::ClientChange;
+pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, has_client};
+pub use error::OAuthError;
+pub use grants::CodeExchange;
+pub use tokens::{Tokens, placed};
+
+/// What getting tokens takes. Cheap to clone.
+#[derive(Clone)]
+pub struct OAuth(Arc<Parts>);
+
+/// The parts of [`OAuth`].
+pub struct Parts {
+    /// All rows.
+    pub store: Store,
+    /// Seals and opens credentials.
+    pub vault: Arc<Vault>,
+    /// The way out.
+    pub egress: Arc<Egress>,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness for identifiers.
+    pub random: Random,
+}
+
+impl OAuth {
+    /// Shares the parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl fmt::Debug for OAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OAuth")
+    }
+}

@@ -1,0 +1,144 @@
+//! What leaves for a token endpoint: the only file here that sees secrets in clear.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use url::{Url, form_urlencoded};
+
+use super::OAuthError;
+use super::limits::TIMEOUT;
+use crate::egress::{Body, Egress, Grant, GrantState, Injection, Request, Response, Secrets, Username};
+use crate::model::{ClientAuth, Effect, HostPattern, PathTemplate, Route, Secret, TokenBody};
+
+/// A parameter's value.
+#[derive(Debug)]
+pub(super) enum Value {
+    /// Anybody may see it.
+    Public(String),
+    /// Nobody may.
+    Secret(Secret),
+}
+
+/// Who asks.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) id: String,
+    pub(super) secret: Option<Secret>,
+    pub(super) auth: ClientAuth,
+}
+
+/// A request to a token or revocation endpoint.
+#[derive(Debug)]
+pub(super) struct TokenRequest {
+    pub(super) url: Url,
+    /// The only hosts that its secrets may be sent to, as they are sealed with them.
+    pub(super) hosts: Vec<HostPattern>,
+    pub(super) client: Option<Client>,
+    pub(super) body: TokenBody,
+    /// Of two with the same name the last one counts.
+    pub(super) parameters: Vec<(String, Value)>,
+}
+
+/// Sends it, and reads the answer.
+///
+/// # Errors
+/// Those of egress and of `read`. No text holds a secret that was sent.
+pub(super) async fn ask<T>(
+    egress: &Egress,
+    request: TokenRequest,
+    read: impl FnOnce(&Response) -> Result<T, OAuthError>,
+) -> Result<T, OAuthError> {
+    let TokenRequest { url, hosts, client, body, parameters } = request;
+    let mut known = Vec::new();
+    let mut written: BTreeMap<String, String> = BTreeMap::new();
+    let mut injection = Injection::None;
+    for (name, value) in parameters {
+        let text = match value {
+            Value::Public(text) => text,
+            Value::Secret(secret) => {
+                let text = secret.expose().to_owned();
+                known.push(secret);
+                text
+            }
+        };
+        written.insert(name, text);
+    }
+    if let Some(Client { id, secret, auth }) = client {
+        match (auth, secret) {
+            (ClientAuth::Basic, Some(secret)) => {
+                let password = Secret::new(encoded(secret.expose()));
+                injection = Injection::Basic { username: Username::Public(encoded(&id)), password };
+                known.push(secret);
+            }
+            (ClientAuth::Post, Some(secret)) => {
+                written.insert("client_id".into(), id);
+                written.insert("client_secret".into(), secret.expose().to_owned());
+                known.push(secret);
+            }
+            (_, None) | (ClientAuth::None, Some(_)) => {
+                written.insert("client_id".into(), id);
+            }
+        }
+    }
+    let body = match body {
+        TokenBody::Form => Body::Form(written.into_iter().collect()),
+        TokenBody::Json => Body::Json(serde_json::Value::from_iter(written).to_string()),
+    };
+    let grant = grant(&url, "POST", hosts, injection)?;
+    let headers = vec![("accept".to_owned(), "application/json".to_owned())];
+    let request = Request { method: "POST".into(), target: url.into(), headers, body, ..Request::default() };
+    send(egress, &grant, request, read).await.map_err(|error| clean(error, &known))
+}
+
+async fn send<T>(
+    egress: &Egress,
+    grant: &Grant,
+    request: Request,
+    read: impl FnOnce(&Response) -> Result<T, OAuthError>,
+) -> Result<T, OAuthError> {
+    read(&egress.send(grant, request).await?)
+}
+
+/// The error, whose reason may be in the provider's words, without anything that was sent.
+fn clean(error: OAuthError, known: &[Secret]) -> OAuthError {
+    match error {
+        OAuthError::Transient { reason, retry_after } => {
+            OAuthError::Transient { reason: without(&reason, known), retry_after }
+        }
+        OAuthError::Expired { reason } => OAuthError::Expired { reason: without(&reason, known) },
+        OAuthError::Revoked { reason } => OAuthError::Revoked { reason: without(&reason, known) },
+        OAuthError::Configuration { reason } => OAuthError::Configuration { reason: without(&reason, known) },
+        error => error,
+    }
+}
+
+fn without(text: &str, known: &[Secret]) -> String {
+    known.iter().fold(text.to_owned(), |text, secret| {
+        let copy = Injection::Bearer(Secret::new(secret.expose().to_owned()));
+        Secrets::of(&copy).without(&text).unwrap_or(text)
+    })
+}
+
+/// The right to send to this URL, and to nothing else, if its host is one that the secrets may be sent to. Redirects are
+/// never followed.
+fn grant(url: &Url, method: &str, hosts: Vec<HostPattern>, injection: Injection) -> Result<Grant, OAuthError> {
+    let state = GrantState::new();
+    state.follow_no_redirects();
+    let route =
+        Route { method: method.to_owned(), host: None, path: PathTemplate::exactly(url.path()), effect: Effect::Write };
+    Ok(Grant {
+        account: None,
+        base_url: url.clone(),
+        hosts,
+        routes: Arc::new([route]),
+        injection,
+        idempotency: None,
+        timeout: TIMEOUT,
+        state,
+    })
+}
+
+/// As RFC 6749 section 2.3.1 wants both parts of `Basic`.
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
