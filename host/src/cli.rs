@@ -3,6 +3,7 @@
 mod account;
 mod approval;
 mod audit;
+mod backup;
 mod call;
 pub(crate) mod client;
 mod clients;
@@ -98,6 +99,10 @@ enum Command {
     Client(clients::Args),
     /// Take tokens of others.
     Issuer(issuer::Args),
+    /// Copy the database into one file, while a host runs.
+    Backup(backup::BackUp),
+    /// Make a backup the database of a new host.
+    Restore(backup::Restore),
     /// Verify the chain of audit rows, and keep copies of it.
     Audit(audit::Args),
     /// Check that a host can run here, and say what to do where it cannot.
@@ -153,6 +158,8 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Key(args) => key::run(args, session).await,
         Command::Client(args) => clients::run(args, session).await,
         Command::Issuer(args) => issuer::run(args, session).await,
+        Command::Backup(args) => backup::back_up(args, session).await,
+        Command::Restore(args) => backup::restore(args, session).await,
         Command::Audit(args) => audit::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
     }

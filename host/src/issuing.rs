@@ -8,12 +8,9 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::identity::{self, Issued, LEEWAY, TOKEN_LIFE, TokenFault};
-use crate::model::{By, ClientId, Clock, ProjectId, Random, RequestId, Scopes};
+use crate::model::{By, ClientId, Clock, ProjectId, Random, RequestId, Scopes, part};
 use crate::store::{ClientRow, SigningKeyRow, Store, StoreError};
 use crate::vault::{Body, Vault, VaultError};
-
-/// What is authenticated with a sealed signing key beside its project and its name.
-pub const SIGNING_KEY: &str = "signing key";
 
 /// Age at which a key is replaced by itself: what a thief of an old backup and its master key could sign with ends some
 /// time, and nobody has to think of it.
@@ -156,7 +153,7 @@ impl Issuing {
 
 /// What a sealed signing key belongs to.
 fn body_of<'a>(project: &'a ProjectId, id: &'a str) -> Body<'a> {
-    Body { project, record: id, part: SIGNING_KEY }
+    Body { project, record: id, part: part::SIGNING_KEY }
 }
 
 /// All that the client may do, or what it asks for of it. What it may not do is an error, and not left out: it would find

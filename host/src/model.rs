@@ -14,6 +14,7 @@ mod fault;
 mod host_pattern;
 mod id;
 mod modifier;
+pub mod part;
 mod path_template;
 mod scope;
 mod secret;

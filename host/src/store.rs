@@ -14,6 +14,7 @@ use crate::config::Database;
 mod accounts;
 mod approvals;
 mod audit;
+mod backup;
 mod cache;
 mod call_context;
 mod clients;
@@ -42,6 +43,7 @@ mod projects;
 mod revisions;
 mod row;
 mod sealed;
+mod sealed_bodies;
 mod signing_keys;
 mod values;
 mod webhooks;
@@ -49,6 +51,7 @@ mod webhooks;
 pub use accounts::AccountFilter;
 pub use approvals::{Decided, Edited, Wait};
 pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
+pub use backup::Unfinished;
 pub use call_context::{CallContext, MAX_CANDIDATES};
 pub use clients::ClientRow;
 pub use connections::ConnectionFilter;
@@ -70,6 +73,7 @@ pub use principals::PrincipalRow;
 pub use profiles::ProfileRow;
 pub use revisions::Subject;
 pub use sealed::{SealedCredential, SealedRow};
+pub use sealed_bodies::{SEALED_COLUMNS, SealedBody, SealedColumn};
 pub use signing_keys::SigningKeyRow;
 pub use webhooks::{Secrets, WebhookRow};
 
@@ -105,11 +109,15 @@ impl Store {
     /// clone of the store.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         let (kind, read, write) = pool::open(database).await?;
+        Ok(Self::of(kind, read, write))
+    }
+
+    fn of(kind: Kind, read: AnyPool, write: AnyPool) -> Self {
         let ledger = Arc::new(audit::Ledger::new(kind));
         let noticed = Arc::new(Notify::new());
         let journal = group_commit::start(kind, write.clone(), Arc::clone(&ledger), Arc::clone(&noticed));
         let cache = cache::Cache::default();
-        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache, noticed }) })
+        Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache, noticed }) }
     }
 
     /// Makes sure that no other host runs on this SQLite file, and from then on keeps in memory what every call reads.

@@ -14,7 +14,9 @@ use crate::model::{ProjectId, Random, Secret, Webhook};
 use crate::store::OAuthClient;
 
 mod agree;
+mod bodies;
 mod error;
+mod examine;
 mod key_file;
 mod keyring;
 mod rotate;
@@ -22,7 +24,8 @@ mod seal;
 
 pub use agree::agree;
 pub use error::VaultError;
-pub use rotate::{Rotated, drop_unused, reseal, rotate};
+pub use examine::{Examined, examine, keys_needed};
+pub use rotate::{Rotated, drop_unused, reseal, rotate, unused};
 
 use keyring::Keyring;
 
@@ -162,7 +165,9 @@ impl Vault {
         if let Some(path) = &self.file {
             let ring = key_file::read(path)?;
             if ring.ids() != self.ring.load().ids() {
-                self.ring.store(Arc::new(ring));
+                // What is kept in memory may be sealed with a key that was dropped from the file since.
+                let known = self.ring.load_full();
+                self.ring.store(Arc::new(ring.remembering(&known)));
             }
         }
         Ok(())

@@ -12,5 +12,8 @@ mod modifiers;
 mod outbox;
 mod plans;
 mod profiles;
+mod rotation;
 mod rows;
 mod vault;
+
+pub(crate) use rotation::places_of;

@@ -113,7 +113,7 @@ impl SigningKey {
     /// The one RSA key.
     pub fn rsa(id: &str) -> Self {
         let bytes = STANDARD.decode(RSA.trim()).expect("the file is base64");
-        let pair = RsaKeyPair::from_pkcs8(&bytes).expect("the file is a key");
+        let pair = RsaKeyPair::from_der(&bytes).expect("the file is a key");
         Self { id: id.into(), pair: Pair::Rsa(Box::new(pair)) }
     }
 

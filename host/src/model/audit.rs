@@ -91,6 +91,8 @@ const EXECUTION: &str = "execution.";
 actions! {
     /// A project was made.
     ProjectCreated = "project.created";
+    /// The database was restored from a backup; what came after the backup is not in it.
+    DatabaseRestored = "database.restored";
     /// An API key was made.
     KeyCreated = "key.created";
     /// An API key was removed.
@@ -161,6 +163,8 @@ actions! {
     WebhookResealed = "webhook.resealed";
     /// A webhook was removed, and what waited for it.
     WebhookDeleted = "webhook.deleted";
+    /// Texts of a kind, none of them credentials, were sealed with another master key.
+    BodiesResealed = "bodies.resealed";
     /// A modifier was made.
     ModifierCreated = "modifier.created";
     /// A modifier was changed.
