@@ -22,7 +22,10 @@ pub mod issuing;
 pub mod call;
 pub mod notices;
 
+pub mod connect;
+
 pub mod api;
+pub mod pages;
 
 pub mod app;
 pub mod cli;

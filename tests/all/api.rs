@@ -1,5 +1,6 @@
 //! The real server over HTTP: what it promises, and what it refuses.
 
+mod accounts;
 mod again;
 mod approvals;
 mod audit;
@@ -35,6 +36,7 @@ mod nested;
 mod notices;
 mod once;
 mod openapi;
+mod pages;
 mod past;
 mod policies;
 mod postgres;
@@ -47,6 +49,8 @@ mod refusals;
 mod results;
 mod rotation;
 mod scopes;
+mod secrets;
+mod shared_accounts;
 mod simulated;
 mod steps;
 mod stripe;

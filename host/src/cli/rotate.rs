@@ -69,6 +69,7 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
     let again = vault::reseal(&store, &vault, &by, |_| {}).await.map_err(failed)?;
     done.resealed += again.resealed;
     done.webhooks += again.webhooks;
+    done.secrets += again.secrets;
     done.clients += again.clients;
     done.bodies += again.bodies;
     let unused = vault::unused(&store, &vault).await.map_err(failed)?;
@@ -102,8 +103,12 @@ fn report(
     let which = if resumed { "Key" } else { "New key" };
     let Rotated { resealed, kept, .. } = done;
     writeln!(session.out, "{which} {key}: {resealed} accounts sealed anew, {kept} were already, or have none.")?;
-    let others =
-        [(done.webhooks, "webhooks' secrets"), (done.clients, "OAuth clients' secrets"), (done.bodies, "texts")];
+    let others = [
+        (done.webhooks, "webhooks' secrets"),
+        (done.secrets, "named secrets"),
+        (done.clients, "OAuth clients' secrets"),
+        (done.bodies, "texts"),
+    ];
     for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
         writeln!(session.out, "{count} {what} were sealed anew.")?;
     }

@@ -141,6 +141,10 @@ actions! {
     AccountResealed = "account.resealed";
     /// An account was removed with its credential.
     AccountDeleted = "account.deleted";
+    /// A link to authorize an account was made.
+    AuthorizationCreated = "authorization.created";
+    /// An attempt to authorize an account went from one step to another.
+    AuthorizationMoved = "authorization.moved";
     /// A policy was made or changed.
     PolicyChanged = "policy.changed";
     /// A policy was removed.
@@ -165,6 +169,14 @@ actions! {
     WebhookDeleted = "webhook.deleted";
     /// Texts of a kind, none of them credentials, were sealed with another master key.
     BodiesResealed = "bodies.resealed";
+    /// A named secret was made.
+    SecretCreated = "secret.created";
+    /// A named secret got another value, another source or other hosts.
+    SecretChanged = "secret.changed";
+    /// A named secret was sealed with another master key.
+    SecretResealed = "secret.resealed";
+    /// A named secret was removed.
+    SecretDeleted = "secret.deleted";
     /// A modifier was made.
     ModifierCreated = "modifier.created";
     /// A modifier was changed.

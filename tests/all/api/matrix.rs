@@ -128,6 +128,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/clients/{id}/rotate",
     "POST /v1/signing-keys/rotate",
     "POST /v1/connections",
+    "POST /v1/connections/{name}/accounts/{identifier}/authorize",
     "POST /v1/connections/{name}/accounts/{identifier}/disable",
     "POST /v1/connections/{name}/accounts/{identifier}/enable",
     "POST /v1/connectors",
@@ -146,6 +147,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "PUT /v1/policies/defaults",
     "PUT /v1/policies/{id}",
     "PUT /v1/profiles/{name}",
+    "PUT /v1/secrets/{name}",
 ];
 
 /// A host with GitHub and the relay, and Ada on both; Eve is on the relay only.

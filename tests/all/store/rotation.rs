@@ -13,14 +13,19 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Row as _};
 use super::fixture::{Fixture, on_both};
 
 /// Sealed columns that go by their own ways, since what is in them may be sent somewhere.
-const CREDENTIALS: [(&str, &str); 4] =
-    [("accounts", "sealed"), ("webhooks", "secret"), ("webhooks", "previous"), ("oauth_clients", "secret")];
+const CREDENTIALS: [(&str, &str); 5] = [
+    ("accounts", "sealed"),
+    ("webhooks", "secret"),
+    ("webhooks", "previous"),
+    ("oauth_clients", "secret"),
+    ("secrets", "sealed"),
+];
 
 /// Sealed columns that are not sealed anew: their rows are gone in a while, and keep their key until then.
-const SHORT_LIVED: [(&str, &str); 1] = [("revocations", "sealed")];
+const SHORT_LIVED: [(&str, &str); 2] = [("revocations", "sealed"), ("auth_requests", "kept")];
 
 /// Columns that only speak of sealed ones.
-const PLAIN: [(&str, &str); 1] = [("accounts", "field_hosts")];
+const PLAIN: [(&str, &str); 3] = [("accounts", "field_hosts"), ("secrets", "source"), ("secrets", "hosts")];
 
 /// More than a page of each.
 const ROWS: usize = 20;
