@@ -60,8 +60,8 @@ pub(super) async fn busy(host: &TestHost, upstream: &Upstream) -> Left {
     );
     let headers = [("content-type", "application/x-www-form-urlencoded")];
     let token = quiet.send("POST", "/oauth/token", &headers, form).await.expect(200);
-    for n in 0..20 {
-        host.execute("probe_echo", "ada", &json!({ "n": n })).await.expect(200);
+    for _ in 0..20 {
+        host.execute("probe_whoami", "ada", &json!({})).await.expect(200);
     }
     let record = executed(client, "probe_whoami", json!({ "input": {} }), 200).await;
     let record = record["execution_id"].as_str().unwrap().to_owned();
