@@ -14,6 +14,7 @@ mod audit;
 mod auth_patterns;
 mod authorize;
 mod batch;
+mod clients;
 mod connections;
 mod connectors;
 mod continuing;
@@ -23,6 +24,7 @@ mod execute;
 mod executions;
 mod extract;
 mod health;
+mod issuers;
 mod keys;
 mod modifiers;
 mod oauth;
@@ -37,6 +39,7 @@ mod scopes;
 mod secrets;
 mod state;
 mod time;
+mod token;
 mod tools;
 mod trace;
 mod webhooks;
@@ -84,6 +87,9 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        // Whoever wants to be a caller, or to check one.
+        .routes(routes!(token::give))
+        .routes(routes!(token::keys))
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
@@ -132,6 +138,13 @@ fn documented() -> OpenApiRouter<ApiState> {
         )
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
+        .routes(routes!(clients::create, clients::list))
+        .routes(routes!(clients::show, clients::change, clients::remove))
+        .routes(routes!(clients::rotate))
+        .routes(routes!(clients::rotate_signing_key))
+        .routes(routes!(issuers::list))
+        .routes(routes!(issuers::show, issuers::put, issuers::remove))
+        .routes(routes!(issuers::callers))
         .routes(routes!(webhooks::create, webhooks::list))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::rotate))

@@ -12,6 +12,8 @@ use crate::call::{self, Host};
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
+use crate::identity::Identity;
+use crate::issuing::Issuing;
 use crate::model::{Clock, Random, Secret};
 use crate::notices::{self, Notices};
 use crate::oauth::{self, OAuth};
@@ -115,6 +117,8 @@ impl App {
             host_id: host_id.clone(),
             public_url: config.public_url.clone(),
         });
+        let identity = Identity::new(store.clone(), Arc::clone(&egress), clock.clone(), &config.public_url);
+        let issuing = Issuing::new(store.clone(), Arc::clone(&vault), clock.clone(), random, identity.issuer());
         let oauth = OAuth::new(oauth::Parts {
             store: store.clone(),
             vault: Arc::clone(&vault),
@@ -125,6 +129,7 @@ impl App {
         let host = Host::new(call::Shared {
             store,
             vault,
+            identity,
             oauth,
             egress,
             runtime,
@@ -145,7 +150,7 @@ impl App {
             stoppable: Default::default(),
             used: Default::default(),
         });
-        Ok(Self { state: ApiState { host, notices, metrics }, first_key, stop_grace: config.stop_grace })
+        Ok(Self { state: ApiState { host, notices, issuing, metrics }, first_key, stop_grace: config.stop_grace })
     }
 }
 

@@ -3,14 +3,17 @@
 mod account;
 mod approval;
 mod audit;
+mod backup;
 mod call;
 pub(crate) mod client;
+mod clients;
 mod connection;
 mod connector;
 mod demo;
 mod doctor;
 mod error;
 mod execution;
+mod issuer;
 mod key;
 mod list;
 mod modifier;
@@ -96,6 +99,14 @@ enum Command {
     Webhook(webhook::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
+    /// Let programs fetch short-lived tokens.
+    Client(clients::Args),
+    /// Take tokens of others.
+    Issuer(issuer::Args),
+    /// Copy the database into one file, while a host runs.
+    Backup(backup::BackUp),
+    /// Make a backup the database of a new host.
+    Restore(backup::Restore),
     /// Verify the chain of audit rows, and keep copies of it.
     Audit(audit::Args),
     /// Keep tenants of one host apart.
@@ -152,6 +163,10 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Modifier(args) => modifier::run(args, session).await,
         Command::Webhook(args) => webhook::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Client(args) => clients::run(args, session).await,
+        Command::Issuer(args) => issuer::run(args, session).await,
+        Command::Backup(args) => backup::back_up(args, session).await,
+        Command::Restore(args) => backup::restore(args, session).await,
         Command::Audit(args) => audit::run(args, session).await,
         Command::Project(args) => project::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
@@ -210,6 +225,8 @@ mod tests {
             "key add",
             "key add --role root",
             "key rotate now",
+            "client add crm",
+            "issuer put login",
             "doctor --nonsense",
             "demo --nonsense",
             "audit",

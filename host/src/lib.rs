@@ -17,6 +17,7 @@ pub mod oauth;
 
 pub mod accounts;
 pub mod catalog;
+pub mod issuing;
 
 pub mod call;
 pub mod notices;

@@ -16,6 +16,7 @@ mod host_pattern;
 mod id;
 mod modifier;
 mod named_secret;
+pub mod part;
 mod path_template;
 mod scope;
 mod secret;
@@ -36,7 +37,7 @@ pub use auth::{
     SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
 pub use authorization::{AccountEvent, AccountEventKind, AuthFailure, AuthRequest, AuthStep, Verify};
-pub use caller::{BoundProfile, Caller, Role};
+pub use caller::{BoundProfile, Caller, CallerToken, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
 pub use connection::Connection;
@@ -45,8 +46,8 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, AuthRequestId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId,
-    PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId,
+    OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{NamedSecret, SecretOwner, SecretSource};

@@ -5,6 +5,7 @@ pub mod authorization;
 pub mod canary;
 pub mod host;
 pub mod imitation;
+pub mod issuer;
 pub mod postgres;
 pub mod programs;
 pub mod upstream;

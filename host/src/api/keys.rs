@@ -121,7 +121,7 @@ pub(super) async fn remove(
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
 }
 
-async fn profile(state: &ApiState, caller: &Caller, name: &str) -> Result<BoundProfile, Problem> {
+pub(super) async fn profile(state: &ApiState, caller: &Caller, name: &str) -> Result<BoundProfile, Problem> {
     let found = state.host.store.find_profile(&caller.project, name).await?;
     let ProfileRow { id, name, .. } =
         found.ok_or_else(|| Problem::not_found("there is no such profile: make it first"))?;

@@ -13,6 +13,7 @@ use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figur
 use crate::catalog::Catalog;
 use crate::config::{Connect, Records, Retention};
 use crate::egress::Egress;
+use crate::identity::Identity;
 use crate::model::{Clock, Code, Culprit, Fault, Random};
 use crate::oauth::OAuth;
 use crate::runtime::Runtime;
@@ -30,6 +31,8 @@ pub struct Shared {
     pub store: Store,
     /// Seals and opens credentials.
     pub vault: Arc<Vault>,
+    /// Tells who asks.
+    pub identity: Identity,
     /// Gets tokens.
     pub oauth: OAuth,
     /// The way out.

@@ -58,6 +58,8 @@ impl Visit {
             identifier: None,
             profile: None,
             scopes: Scopes::of_role(Role::Admin),
+            organization: None,
+            token: None,
         }
     }
 }

@@ -168,11 +168,7 @@ async fn keys_are_made_listed_and_removed() {
 #[tokio::test]
 async fn a_master_key_is_rotated_while_calls_go_on() {
     let upstream = Upstream::start(|_| Reply::json(200, &json!({ "ok": true }))).await;
-    // What is kept of calls is not sealed anew, and would hold the old keys until it goes.
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("gloveport.toml");
-    std::fs::write(&config, "[records]\nbodies = \"none\"\n").unwrap();
-    let host = TestHost::spawn_child_with(&["--config", config.to_str().unwrap()]).await;
+    let host = TestHost::spawn_child().await;
     host.install("probe").await;
     let body = json!({ "name": "probe", "connector": "probe", "auth_pattern": "bearer", "base_url": upstream.url("") });
     host.client().post("/v1/connections", &body).await.expect(201);

@@ -123,6 +123,10 @@ fn entrance(route: &str) -> Option<&'static [Way]> {
 /// Routes that change something and run no tool.
 const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/approvals/{id}/reject",
+    "POST /oauth/token",
+    "POST /v1/clients",
+    "POST /v1/clients/{id}/rotate",
+    "POST /v1/signing-keys/rotate",
     "POST /v1/connections",
     "POST /v1/connections/{name}/accounts/{identifier}/authorize",
     "POST /v1/connections/{name}/accounts/{identifier}/disable",
@@ -138,6 +142,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/webhooks/{id}/deliveries/{message}/retry",
     "POST /v1/webhooks/{id}/rotate",
     "POST /v1/webhooks/{id}/test",
+    "PUT /v1/issuers/{name}",
     "PUT /v1/modifiers/{name}",
     "PUT /v1/policies/defaults",
     "PUT /v1/policies/{id}",

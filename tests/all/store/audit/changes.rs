@@ -1,13 +1,16 @@
 //! Each kind of change leaves exactly its row, and what changes nothing leaves none.
 
+mod callers;
+mod resealed;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
 use gloveport::model::{
-    Account, AccountState, Action, AuthStep, By, Entry, Event, ModifierId, OAuthClientId, PolicyId, ProfileId, Role,
-    Timestamp, Webhook, WebhookId, When,
+    Account, AccountState, Action, AuthStep, By, Entry, Event, ModifierId, PolicyId, ProfileId, Role, Timestamp,
+    Webhook, WebhookId, When,
 };
-use gloveport::store::{AuthMove, ModifierRow, OAuthClient, PolicyRow, ProfileRow, Secrets, WebhookRow};
+use gloveport::store::{AuthMove, ModifierRow, PolicyRow, ProfileRow, Secrets, WebhookRow};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -53,6 +56,7 @@ async fn each_change_leaves_its_row() {
         seen.none("a project that is there").await;
 
         keys(&f, &by, &mut seen).await;
+        callers::callers(&f, &by, &mut seen).await;
         rules(&f, &by, &mut seen).await;
         modifiers(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
@@ -60,7 +64,9 @@ async fn each_change_leaves_its_row() {
         secrets(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
         authorizations(&f, &by, &mut seen, &account).await;
-        clients(&f, &by, &mut seen, &account).await;
+        callers::oauth_clients(&f, &by, &mut seen, &account).await;
+        resealed::bodies(&f, &by, &mut seen).await;
+        resealed::restored(&f, &by, &mut seen).await;
         f.store.delete_connection(&by, &f.project, "main").await.unwrap_err();
         seen.none("a connection in use").await;
         assert!(f.store.delete_account(&by, &f.project, &account.id).await.unwrap());
@@ -343,34 +349,6 @@ async fn authorizations(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Acc
     seen.one(&rows(f).await, by, Action::AuthorizationMoved, id, &detail);
     assert!(!f.store.move_auth_request(by, &request, &change).await.unwrap());
     seen.none("a step that was taken").await;
-}
-
-async fn clients(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
-    let client = OAuthClient {
-        id: OAuthClientId::new(&f.clock, &f.random),
-        project: f.project.clone(),
-        connection: account.connection.clone(),
-        client_id: "ours".into(),
-        secret: Some("canary".into()),
-        hosts: vec!["login.example.com".into()],
-        created_at: f.clock.now(),
-    };
-    f.store.insert_oauth_client(by, &client).await.unwrap();
-    let digest = |text: &str| hex::encode(Sha256::digest(text));
-    let detail = json!({ "connection": account.connection.as_str(), "client_id": "ours", "hosts": "login.example.com",
-        "secret": digest("canary") });
-    seen.one(&rows(f).await, by, Action::ClientCreated, client.id.as_str(), &detail);
-    f.store.insert_oauth_client(by, &client).await.unwrap_err();
-    f.store.insert_oauth_client(by, &OAuthClient { project: f.stranger.clone(), ..client.clone() }).await.unwrap_err();
-    seen.none("a client that is there").await;
-    assert!(f.store.reseal_oauth_client(by, &client, "anew").await.unwrap());
-    let detail = json!({ "secret": digest("anew") });
-    seen.one(&rows(f).await, by, Action::ClientResealed, client.id.as_str(), &detail);
-    assert!(!f.store.reseal_oauth_client(by, &client, "late").await.unwrap());
-    seen.none("a secret that was replaced").await;
-    assert_eq!(f.store.oauth_client(&f.stranger, &client.id).await.unwrap(), None);
-    let found = f.store.newest_oauth_client(&f.project, &account.connection).await.unwrap();
-    assert_eq!(found.and_then(|found| found.secret).as_deref(), Some("anew"));
 }
 
 fn merged(mut value: Value, with: &Value) -> Value {
