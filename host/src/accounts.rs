@@ -4,4 +4,4 @@ mod error;
 mod prepare;
 
 pub use error::AccountError;
-pub use prepare::{Candidate, Prepared, allowed_hosts, prepare, rendered_base_url};
+pub use prepare::{Candidate, Prepared, Sorted, allowed_hosts, known_hosts, prepare, rendered_base_url, sort_fields};

@@ -108,6 +108,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))
         .routes(routes!(authorize::authorize))
+        .routes(routes!(authorize::verify))
         .routes(routes!(policies::create, policies::list))
         .routes(routes!(policies::defaults, policies::set_defaults))
         .routes(routes!(evaluate::evaluate))

@@ -27,7 +27,7 @@ pub use client::ClientChange;
 pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, has_client};
 pub use error::OAuthError;
 pub use grants::CodeExchange;
-pub use tokens::{Tokens, placed};
+pub use tokens::{ACCESS_TOKEN, Tokens, placed};
 
 /// What getting tokens takes. Cheap to clone.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a harness that cannot go on fails its test")]
 
 pub mod authorization;
+pub mod browser;
 pub mod canary;
 pub mod host;
 pub mod imitation;

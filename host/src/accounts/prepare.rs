@@ -43,7 +43,7 @@ pub fn prepare(
     mut account: Account,
     candidate: Candidate,
 ) -> Result<Prepared, AccountError> {
-    let (public, secrets) = sort_fields(pattern, candidate)?;
+    let (public, secrets) = sort_fields(pattern, candidate).map_err(AccountError::Invalid)?;
     account.fields = public;
     account.hosts = allowed_hosts(connector, connection, &account.fields)
         .and_then(|hosts| rendered_base_url(connector, connection, &account.fields).map(|_| hosts))
@@ -96,6 +96,17 @@ pub fn allowed_hosts(
     Ok(hosts)
 }
 
+/// Those of [`allowed_hosts`] that are known already: hosts that depend on a field which nobody has filled in yet are left
+/// out.
+pub fn known_hosts(connector: &Connector, connection: &Connection, fields: &BTreeMap<String, String>) -> Vec<String> {
+    let rendered = |host: &String| Some(HostTemplate::parse(host).ok()?.render(fields).ok()?.to_string());
+    let mut hosts: Vec<String> = connector.hosts.iter().filter_map(rendered).collect();
+    if connection.base_url.is_some() {
+        hosts.extend(rendered_base_url(connector, connection, fields).ok().and_then(|url| authority(&url).ok()));
+    }
+    hosts
+}
+
 fn authority(url: &Url) -> Result<String, String> {
     let host = url.host_str().ok_or("the URL has no host")?;
     Ok(match url.port() {
@@ -105,10 +116,15 @@ fn authority(url: &Url) -> Result<String, String> {
     })
 }
 
-type Sorted = (BTreeMap<String, String>, BTreeMap<String, Secret>);
+/// What a user filled in: public fields and secret ones.
+pub type Sorted = (BTreeMap<String, String>, BTreeMap<String, Secret>);
 
-/// Public fields and secret ones, with every mistake named.
-fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, AccountError> {
+/// Checks what a user filled in against the pattern's fields, and tells public fields from secret ones.
+///
+/// # Errors
+///
+/// Every mistake, by the field that it is about.
+pub fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, Vec<InputError>> {
     let mut errors = Vec::new();
     let mut public = candidate.fields;
     let mut secrets = BTreeMap::new();
@@ -136,7 +152,7 @@ fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, Ac
         let value = (secrets.get(&field.name), public.get(&field.name).map(String::as_str));
         errors.extend(wrong(field, value).map(|message| error("credentials", &field.name, &message)));
     }
-    if errors.is_empty() { Ok((public, secrets)) } else { Err(AccountError::Invalid(errors)) }
+    if errors.is_empty() { Ok((public, secrets)) } else { Err(errors) }
 }
 
 /// What is wrong with a field's value, which is never repeated.

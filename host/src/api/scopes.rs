@@ -14,6 +14,7 @@ use crate::model::{Code, Culprit, Fault};
 #[rustfmt::skip]
 const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/accounts", AccountsRead),
+    ("POST", "/v1/accounts/verify", AccountsWrite),
     ("GET", "/v1/approvals", ApprovalsRead),
     ("GET", "/v1/approvals/{id}", ApprovalsRead),
     ("POST", "/v1/approvals/{id}/approve", ApprovalsDecide),

@@ -8,7 +8,7 @@ use crate::model::{Account, AccountState, AccountToken, OAuthClientId, Secret, T
 use crate::vault::Binding;
 
 /// The sealed field that holds the access token.
-pub(crate) const ACCESS_TOKEN: &str = "access_token";
+pub const ACCESS_TOKEN: &str = "access_token";
 
 /// The sealed field that holds the refresh token.
 pub(super) const REFRESH_TOKEN: &str = "refresh_token";

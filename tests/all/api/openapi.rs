@@ -83,6 +83,7 @@ async fn the_document_is_complete() {
     GET /v1/webhooks/{id}/deliveries
     PATCH /v1/connections/{name}
     PATCH /v1/webhooks/{id}
+    POST /v1/accounts/verify
     POST /v1/approvals/{id}/approve
     POST /v1/approvals/{id}/reject
     POST /v1/connections

@@ -1,7 +1,7 @@
 //! The host as a task of the test's own process: quick to start, and its clock and log are the test's.
 
 use gloveport::app::{App, AppError};
-use gloveport::config::{Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenRetention};
+use gloveport::config::{Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenRetention};
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -24,6 +24,8 @@ pub struct Setup {
     pub records: Records,
     /// What is kept of them besides, as an operator writes it.
     pub retention: WrittenRetention,
+    /// The pages on which users connect their accounts, as an operator writes it.
+    pub connect: WrittenConnect,
     /// The host's time.
     pub clock: Clock,
     /// How many guests may run at the same time.
@@ -44,6 +46,7 @@ impl Setup {
             master_key: None,
             records: Records::Durable,
             retention: WrittenRetention::default(),
+            connect: WrittenConnect::default(),
             clock: Clock::system(),
             max_concurrent_calls: Some(CALLS),
             limits: NeighbourLimits::NONE,
@@ -88,6 +91,7 @@ impl TestHost {
             max_concurrent_calls: setup.max_concurrent_calls,
             limits: Some(setup.limits),
             records: Some(setup.retention),
+            connect: Some(setup.connect),
             ..ConfigFile::default()
         };
         let environment = Environment {
