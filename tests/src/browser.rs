@@ -1,5 +1,6 @@
 //! A real browser without a screen: Debian's Chromium, driven by the WebDriver protocol (W3C), which is a few JSON requests.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -59,7 +60,9 @@ impl Browser {
             .spawn();
         let Ok(mut driver) = driver else {
             assert!(std::env::var_os("CI").is_none(), "CI installs chromium-driver, and it is not there");
-            eprintln!("skipped: there is no `chromedriver` here (Debian: apt install chromium chromium-driver)");
+            let why = "skipped: there is no `chromedriver` here (Debian: apt install chromium chromium-driver)";
+            // Nobody reads a closed standard error.
+            let _ = writeln!(std::io::stderr(), "{why}");
             return None;
         };
         let mut lines = BufReader::new(driver.stdout.take().expect("it was piped")).lines();
