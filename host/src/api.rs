@@ -34,6 +34,7 @@ mod profiles;
 mod query_names;
 mod results;
 mod scopes;
+mod secrets;
 mod state;
 mod time;
 mod tools;
@@ -102,13 +103,16 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(connectors::show, connectors::remove))
         .routes(routes!(connections::create, connections::list))
         .routes(routes!(connections::show, connections::change, connections::remove))
-        .routes(routes!(connections::test))
-        .routes(routes!(accounts::put, accounts::show, accounts::remove))
+        .routes(routes!(connections::trial::test))
+        .routes(routes!(accounts::put, accounts::show, accounts::change::change, accounts::remove))
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))
         .routes(routes!(authorize::authorize))
         .routes(routes!(authorize::verify))
+        .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
+        .routes(routes!(secrets::put, secrets::show, secrets::remove))
+        .routes(routes!(secrets::list))
         .routes(routes!(policies::create, policies::list))
         .routes(routes!(policies::defaults, policies::set_defaults))
         .routes(routes!(evaluate::evaluate))

@@ -15,6 +15,7 @@ mod fault;
 mod host_pattern;
 mod id;
 mod modifier;
+mod named_secret;
 mod path_template;
 mod scope;
 mod secret;
@@ -30,9 +31,9 @@ pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
     AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Escaping, Field,
-    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding,
-    Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource,
-    TokenBody, TokenPlacement, TokenResponse,
+    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims,
+    KEY_FINGERPRINT, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest,
+    SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
 pub use authorization::{AccountEvent, AccountEventKind, AuthFailure, AuthRequest, AuthStep, Verify};
 pub use caller::{BoundProfile, Caller, Role};
@@ -45,15 +46,16 @@ pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
     AccountId, ApprovalId, AuthRequestId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId,
-    PolicyId, ProfileId, ProjectId, RequestId, WebhookId,
+    PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
+pub use named_secret::{NamedSecret, SecretOwner, SecretSource};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
 pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
-pub use text_template::{TextTemplate, TextTemplateError};
+pub use text_template::{TextPiece, TextTemplate, TextTemplateError};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
 pub use webhook::{Delivery, DeliveryState, Event, Webhook};

@@ -24,7 +24,7 @@ use crate::store::Store;
 use crate::vault::Vault;
 
 pub use client::ClientChange;
-pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, has_client};
+pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, goes_to_endpoint, has_client};
 pub use error::OAuthError;
 pub use grants::CodeExchange;
 pub use tokens::{ACCESS_TOKEN, Tokens, placed};

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::config::Database;
 
+mod account_changes;
 mod account_events;
 mod accounts;
 mod approvals;
@@ -41,6 +42,7 @@ mod projects;
 mod revisions;
 mod row;
 mod sealed;
+mod secrets;
 mod values;
 mod webhooks;
 
@@ -48,7 +50,7 @@ pub use accounts::AccountFilter;
 pub use approvals::{Decided, Edited, Wait};
 pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
 pub use auth_requests::{AuthMove, AuthRequestRow};
-pub use call_context::{CallContext, MAX_CANDIDATES};
+pub use call_context::{CallContext, ContextQuery, MAX_CANDIDATES};
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
 pub use deliveries::{Claimed, Settled, Settlement};
@@ -66,6 +68,7 @@ pub use policies::{PolicyRow, PolicySet};
 pub use profiles::ProfileRow;
 pub use revisions::Subject;
 pub use sealed::{SealedCredential, SealedRow};
+pub use secrets::{SecretFilter, SecretRow};
 pub use webhooks::{Secrets, WebhookRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.

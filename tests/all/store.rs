@@ -14,4 +14,5 @@ mod outbox;
 mod plans;
 mod profiles;
 mod rows;
+mod secrets;
 mod vault;

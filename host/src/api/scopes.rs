@@ -14,6 +14,9 @@ use crate::model::{Code, Culprit, Fault};
 #[rustfmt::skip]
 const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/accounts", AccountsRead),
+    ("GET", "/v1/accounts/{id}", AccountsRead),
+    ("PATCH", "/v1/accounts/{id}", AccountsWrite),
+    ("DELETE", "/v1/accounts/{id}", AccountsWrite),
     ("POST", "/v1/accounts/verify", AccountsWrite),
     ("GET", "/v1/approvals", ApprovalsRead),
     ("GET", "/v1/approvals/{id}", ApprovalsRead),
@@ -28,6 +31,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("POST", "/v1/connections/{name}/test", ConnectionsWrite),
     ("GET", "/v1/connections/{name}/accounts/{identifier}", AccountsRead),
     ("PUT", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
+    ("PATCH", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
     ("DELETE", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/authorize", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/disable", AccountsWrite),
@@ -62,6 +66,10 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/profiles/{name}", ProfilesRead),
     ("PUT", "/v1/profiles/{name}", ProfilesWrite),
     ("DELETE", "/v1/profiles/{name}", ProfilesWrite),
+    ("GET", "/v1/secrets", SecretsRead),
+    ("GET", "/v1/secrets/{name}", SecretsRead),
+    ("PUT", "/v1/secrets/{name}", SecretsWrite),
+    ("DELETE", "/v1/secrets/{name}", SecretsWrite),
     ("GET", "/v1/tools", ToolsRead),
     ("POST", "/v1/tools/execute-batch", ToolsExecute),
     ("GET", "/v1/tools/{name}", ToolsRead),

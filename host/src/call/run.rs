@@ -14,7 +14,7 @@ use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
     Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, modifiers, once, outcome,
-    pause, record, seen, simulated, timeline, wait,
+    pause, record, seen, settings, simulated, timeline, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
@@ -250,7 +250,7 @@ async fn guest(
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant =
-        tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
+        tracing::debug_span!("credential").in_scope(|| credential::grant(host, resolved, execution, timeout))?;
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
     let above = (execution, deadline, entered);
@@ -287,7 +287,7 @@ fn checked(resolved: &Resolved, result: Result<String, Fault>) -> Result<String,
 fn account(resolved: &Resolved) -> AccountView {
     AccountView {
         fields: Arc::new(resolved.context.account.fields.clone()),
-        settings: resolved.context.connection.settings.as_str().into(),
+        settings: settings::of(&resolved.context).into(),
     }
 }
 

@@ -69,6 +69,9 @@ struct Connect {
     /// JSON object with the secret fields, or - for standard input.
     #[arg(long, value_name = "FILE|-", conflicts_with = "secrets")]
     secrets_file: Option<PathBuf>,
+    /// Let it serve every user who has no account of their own on the connection.
+    #[arg(long)]
+    shared: bool,
 }
 
 #[derive(ClapArgs, Debug)]
@@ -114,6 +117,8 @@ struct ConnectBody<'a> {
     organization: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
 }
 
 const COLUMNS: &[Column] = &[
@@ -132,9 +137,11 @@ const LINES: &[Column] = &[
     ("Identifier", "/identifier"),
     ("Organization", "/organization"),
     ("Label", "/label"),
+    ("Shared", "/shared"),
     ("Status", "/status"),
     ("Disabled", "/disabled"),
     ("Fields", "/fields"),
+    ("Settings", "/settings"),
     ("Scopes", "/scopes"),
     ("Hosts", "/hosts"),
     ("Made", "/created_at"),
@@ -179,7 +186,7 @@ async fn run_connect(remote: &Remote, connect: &Connect, session: &mut Session<'
     let has_credentials = credentials.is_some();
     let which = &connect.which;
     let (organization, label) = (which.organization.as_deref(), which.label.as_deref());
-    let body = ConnectBody { credentials, fields, organization, label };
+    let body = ConnectBody { credentials, fields, organization, label, shared: connect.shared };
     let answer = put(&client, which, &body).await?;
     show(remote, session, &answer)?;
     let status = str_at(&answer.value, "/status");

@@ -71,6 +71,7 @@ impl Args {
             limits: None,
             records: None,
             connect: None,
+            secrets: None,
         }
     }
 }

@@ -88,7 +88,8 @@ pub async fn begin(
     };
     let AuthKind::OAuth2(pattern) = &visit.pattern.kind else { return Ok(Begun::Closed(Seen::Unknown)) };
     let candidate = Candidate { credentials: values, fields: BTreeMap::new() };
-    let (public, secrets) = match accounts::sort_fields(&visit.pattern, candidate) {
+    let preset = |field: &str| visit.connection.credentials.contains_key(field);
+    let (public, secrets) = match accounts::sort_fields(&visit.pattern, candidate, preset) {
         Ok(sorted) => sorted,
         Err(errors) => {
             let detail = "what was filled in does not fit the auth pattern";

@@ -149,6 +149,14 @@ actions! {
     WebhookResealed = "webhook.resealed";
     /// A webhook was removed, and what waited for it.
     WebhookDeleted = "webhook.deleted";
+    /// A named secret was made.
+    SecretCreated = "secret.created";
+    /// A named secret got another value, another source or other hosts.
+    SecretChanged = "secret.changed";
+    /// A named secret was sealed with another master key.
+    SecretResealed = "secret.resealed";
+    /// A named secret was removed.
+    SecretDeleted = "secret.deleted";
     /// A modifier was made.
     ModifierCreated = "modifier.created";
     /// A modifier was changed.

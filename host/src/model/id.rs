@@ -71,6 +71,8 @@ ids! {
     WebhookId = "hook_";
     /// Of a notice on its way to a webhook.
     MessageId = "msg_";
+    /// Of a named secret.
+    SecretId = "sec_";
     /// Of an OAuth client of a connection.
     OAuthClientId = "client_";
     /// Of one HTTP request to this host.

@@ -77,6 +77,11 @@ pub fn field_hosts(
     Ok(secret.map(|field| (field.name.clone(), of(&field.name))).collect())
 }
 
+/// Whether a field is sent to the pattern's token endpoint.
+pub fn goes_to_endpoint(kind: &AuthKind, field: &str) -> bool {
+    endpoint_fields(kind).contains(field)
+}
+
 /// The scopes that an authorization asks for: those that the pattern requires, and the connection's (AK-401).
 pub fn asked_scopes(kind: &AuthKind, connection: &[String]) -> Vec<String> {
     let offered: &[Scope] = match kind {

@@ -84,7 +84,9 @@ impl<'a> FormPage<'a> {
     /// The page of a link, empty or with what was wrong.
     pub(super) fn of(look: &'a Look, visit: &'a Visit, form_token: String, wrong: Option<Wrong<'_>>) -> Self {
         let connector = visit.installed.connector.title.as_str();
-        let mut fields: Vec<_> = visit.pattern.fields.iter().enumerate().map(|(at, field)| view(at, field)).collect();
+        // What the operator gave the connection is not asked of users.
+        let asked = visit.pattern.fields.iter().filter(|field| !visit.connection.credentials.contains_key(&field.name));
+        let mut fields: Vec<_> = asked.enumerate().map(|(at, field)| view(at, field)).collect();
         let mut problem = None;
         if let Some(Wrong { fault, shown }) = wrong {
             for field in &mut fields {

@@ -16,12 +16,16 @@ use crate::model::{
 /// Which accounts to list. What is `None` does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFilter {
+    /// Only those of connections of this connector.
+    pub connector: Option<String>,
     /// Only those of this connection.
     pub connection: Option<ConnectionId>,
     /// Only those of this user.
     pub identifier: Option<String>,
     /// Only those of this organization; `Some("")` is those of none.
     pub organization: Option<String>,
+    /// Only those of this label; `Some("")` is those of none.
+    pub label: Option<String>,
     /// Only those in this state.
     pub state: Option<AccountState>,
     /// Only those whose identifier, organization or label contains this, whatever the case.
@@ -29,13 +33,16 @@ pub struct AccountFilter {
 }
 
 /// The most accounts that one answer about a user holds: far more than a person has, far less than a scan.
-const MAX_OF_ONE_USER: i64 = 1_000;
+pub(super) const MAX_OF_ONE_USER: i64 = 1_000;
+
+/// What an account without settings of its own has.
+const NO_SETTINGS: &str = "{}";
 
 macro_rules! columns {
     () => {
-        "a.id, a.project, a.connection, a.identifier, a.organization, a.label, a.state, a.disabled, a.fields, \
-         a.scopes, a.hosts, a.expires_at, a.refreshed_at, a.oauth_client, a.error, a.field_hosts, a.created_at, \
-         a.updated_at"
+        "a.id, a.project, a.connection, a.identifier, a.organization, a.label, a.shared, a.state, a.disabled, a.fields, \
+         a.settings, a.scopes, a.hosts, a.expires_at, a.refreshed_at, a.oauth_client, a.error, a.field_hosts, \
+         a.created_at, a.updated_at, a.last_used_at"
     };
 }
 pub(super) use columns as account_columns;
@@ -56,9 +63,10 @@ impl Store {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         let inserted = sqlx::query(
-            "INSERT INTO accounts (id, project, connection, identifier, organization, label, state, disabled, fields, \
-             scopes, hosts, sealed, created_at, updated_at, expires_at, refreshed_at, oauth_client, error, field_hosts) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+            "INSERT INTO accounts (id, project, connection, identifier, organization, label, shared, state, disabled, \
+             fields, settings, scopes, hosts, sealed, created_at, updated_at, expires_at, refreshed_at, oauth_client, \
+             error, field_hosts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+             $18, $19, $20, $21) \
              ON CONFLICT (connection, identifier, organization, label) DO NOTHING",
         )
         .bind(account.id.as_str())
@@ -67,9 +75,11 @@ impl Store {
         .bind(account.identifier.as_str())
         .bind(account.organization.as_str())
         .bind(account.label.as_str())
+        .bind(account.shared.then_some(1))
         .bind(account.state.as_str())
         .bind(i64::from(account.disabled))
         .bind(text_map_json(&account.fields))
+        .bind(stored_settings(account))
         .bind(texts_json(&account.scopes))
         .bind(texts_json(&account.hosts))
         .bind(text_map_json(sealed))
@@ -177,15 +187,6 @@ impl Store {
             .await
     }
 
-    /// Accounts with their connections, oldest first: what a user could call through. At most a thousand.
-    pub async fn accounts_with_connections(
-        &self,
-        project: &ProjectId,
-        filter: &AccountFilter,
-    ) -> Result<Vec<(Connection, Account)>, StoreError> {
-        narrowed(with_connections(), project, filter).all(self.read(), MAX_OF_ONE_USER, read_both).await
-    }
-
     /// How many accounts a connection has.
     pub async fn count_accounts(&self, project: &ProjectId, connection: &ConnectionId) -> Result<u64, StoreError> {
         let row = sqlx::query("SELECT COUNT(*) FROM accounts WHERE project = $1 AND connection = $2")
@@ -281,7 +282,7 @@ impl Store {
 }
 
 /// The credential is there as a digest of its sealed text: it tells one from another, and nothing else.
-fn detail(account: &Account, sealed: &BTreeMap<String, String>) -> Detail {
+pub(super) fn detail(account: &Account, sealed: &BTreeMap<String, String>) -> Detail {
     let detail = Detail::default()
         .with("connection", account.connection.as_str())
         .with("identifier", &account.identifier)
@@ -289,7 +290,8 @@ fn detail(account: &Account, sealed: &BTreeMap<String, String>) -> Detail {
         .with("label", &account.label)
         .with("state", account.state.as_str())
         .with("hosts", &account.hosts.join(" "))
-        .with("scopes", &account.scopes.join(" "));
+        .with("scopes", &account.scopes.join(" "))
+        .with_some("shared", account.shared.then_some("yes"));
     if sealed.is_empty() { detail } else { detail.digest("credential", &text_map_json(sealed)) }
 }
 
@@ -308,9 +310,9 @@ async fn replace(
     let before = Columns::of(&before).parsed(AccountState::parse)?;
     let done = sqlx::query(
         "UPDATE accounts SET state = $1, fields = $2, scopes = $3, hosts = $4, sealed = $5, updated_at = $6, \
-         expires_at = $13, refreshed_at = $14, oauth_client = $15, error = $16, field_hosts = $17, refresh_until = NULL \
-         WHERE id = $7 AND project = $8 AND connection = $9 AND identifier = $10 AND organization = $11 \
-         AND label = $12",
+         settings = $7, expires_at = $14, refreshed_at = $15, oauth_client = $16, error = $17, field_hosts = $18, \
+         refresh_until = NULL WHERE id = $8 AND project = $9 AND connection = $10 AND identifier = $11 \
+         AND organization = $12 AND label = $13",
     )
     .bind(account.state.as_str())
     .bind(text_map_json(&account.fields))
@@ -318,6 +320,7 @@ async fn replace(
     .bind(texts_json(&account.hosts))
     .bind(text_map_json(sealed))
     .bind(account.updated_at.0)
+    .bind(stored_settings(account))
     .bind(account.id.as_str())
     .bind(account.project.as_str())
     .bind(account.connection.as_str())
@@ -332,6 +335,11 @@ async fn replace(
     .execute(connection)
     .await?;
     Ok((done.rows_affected() > 0).then_some(before))
+}
+
+/// NULL where an account has no settings, as in rows from before there were any.
+pub(super) fn stored_settings(account: &Account) -> Option<&str> {
+    Some(account.settings.as_str()).filter(|settings| *settings != NO_SETTINGS)
 }
 
 /// NULL where all fields go where the account's hosts are, as in rows from before there were others.
@@ -358,6 +366,8 @@ fn narrowed(listing: Listing, project: &ProjectId, filter: &AccountFilter) -> Li
         .only_if("a.connection = ?", filter.connection.as_ref().map(ConnectionId::as_str))
         .only_if("a.identifier = ?", filter.identifier.as_deref())
         .only_if("a.organization = ?", filter.organization.as_deref())
+        .only_if("c.connector = ?", filter.connector.as_deref())
+        .only_if("a.label = ?", filter.label.as_deref())
         .only_if("a.state = ?", filter.state.map(AccountState::as_str))
         .containing_if(
             "(LOWER(a.identifier) LIKE LOWER(?) ESCAPE '!' OR LOWER(a.organization) LIKE LOWER(?) ESCAPE '!' \
@@ -382,9 +392,11 @@ pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreEr
         identifier: columns.text()?,
         organization: columns.text()?,
         label: columns.text()?,
+        shared: columns.newer_flag()?,
         state: columns.parsed(AccountState::parse)?,
         disabled: columns.flag()?,
         fields: columns.text_map()?,
+        settings: columns.maybe_text()?.unwrap_or_else(|| NO_SETTINGS.to_owned()),
         scopes: columns.texts()?,
         hosts: columns.texts()?,
         token: AccountToken {
@@ -396,5 +408,6 @@ pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreEr
         },
         created_at: columns.time()?,
         updated_at: columns.time()?,
+        last_used_at: columns.maybe_number()?.map(Timestamp),
     })
 }

@@ -89,6 +89,8 @@ async fn an_account_is_shown_without_its_credential() {
       "label": null,
       "organization": "acme",
       "scopes": [],
+      "settings": {},
+      "shared": false,
       "status": "active",
       "updated_at": "<updated_at>"
     }

@@ -143,6 +143,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "PUT /v1/policies/defaults",
     "PUT /v1/policies/{id}",
     "PUT /v1/profiles/{name}",
+    "PUT /v1/secrets/{name}",
 ];
 
 /// A host with GitHub and the relay, and Ada on both; Eve is on the relay only.

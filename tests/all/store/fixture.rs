@@ -90,6 +90,7 @@ impl Fixture {
             base_url: None,
             settings: "{}".into(),
             presets: "{}".into(),
+            credentials: BTreeMap::new(),
             scopes: Vec::new(),
             disabled: false,
             demo: false,
@@ -114,14 +115,17 @@ impl Fixture {
             identifier: identifier.into(),
             organization: String::new(),
             label: String::new(),
+            shared: false,
             state: AccountState::Active,
             disabled: false,
             fields: BTreeMap::from([("domain".into(), "acme.example.com".into())]),
+            settings: "{}".into(),
             scopes: vec!["read".into()],
             hosts: vec!["api.example.com".into()],
             token: AccountToken::none(),
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
+            last_used_at: None,
         }
     }
 
