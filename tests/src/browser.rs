@@ -51,7 +51,7 @@ impl Browser {
     pub async fn start() -> Option<Self> {
         let profile = TempDir::new().expect("there is room for a profile");
         let driver = Command::new("chromedriver")
-            .args(["--port=0", "--silent"])
+            .arg("--port=0")
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -148,7 +148,9 @@ impl Browser {
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", &json!({ "type": "browser" })).await;
         let entries = log.as_array().cloned().unwrap_or_default();
-        entries.iter().map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
+        // What it only recommends is below that.
+        let serious = entries.iter().filter(|entry| entry["level"] != "DEBUG");
+        serious.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Whether the page is wider than what it is shown on.

@@ -88,6 +88,8 @@ impl<'a> FormPage<'a> {
         let asked = visit.pattern.fields.iter().filter(|field| !visit.connection.credentials.contains_key(&field.name));
         let mut fields: Vec<_> = asked.enumerate().map(|(at, field)| view(at, field)).collect();
         let mut problem = None;
+        // Where nothing is wrong yet, a person begins at the top, with who asks for what.
+        let is_wrong = wrong.is_some();
         if let Some(Wrong { fault, shown }) = wrong {
             for field in &mut fields {
                 let name = field.name.strip_prefix(PREFIX).unwrap_or_default();
@@ -100,7 +102,7 @@ impl<'a> FormPage<'a> {
         }
         let first = fields.iter().position(|field| field.mistake.is_some()).unwrap_or(0);
         for (at, field) in fields.iter_mut().enumerate() {
-            field.focused = at == first;
+            field.focused = is_wrong && at == first;
             let parts = [("hint", field.hint.is_some()), ("mistake", field.mistake.is_some())];
             let ids = parts.iter().filter(|(_, there)| *there).map(|(part, _)| format!("{}-{part}", field.id));
             field.described_by = ids.collect::<Vec<_>>().join(" ");
