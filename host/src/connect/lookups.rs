@@ -69,11 +69,9 @@ async fn ask(host: &Host, visit: &Visit, kept: &Kept, lookup: &Lookup) -> Result
         Route { method: "GET".into(), host: None, path: PathTemplate::exactly(url.path()), effect: Effect::Read };
     let state = GrantState::new();
     state.follow_no_redirects();
-    let mut base_url = url.clone();
-    base_url.set_query(None);
     let grant = Grant {
         account: Some(visit.account.id.clone()),
-        base_url,
+        base_url: url.clone(),
         hosts,
         routes: Arc::new([route]),
         injection: injection(host, visit, kept)?,

@@ -12,7 +12,7 @@ fn vendor(sites: Value) -> impl Fn(&Recorded) -> Reply + Send + Sync {
     move |request| match (request.header("authorization"), request.path()) {
         (None, _) => Reply::status(401),
         (_, "/sites") => Reply::json(200, &json!({ "values": sites })),
-        (_, "/me") => Reply::json(200, &json!({ "user": { "mail": "ada@example.com" } })),
+        (_, path) if path.starts_with("/me/") => Reply::json(200, &json!({ "user": { "mail": "ada@example.com" } })),
         (_, "/elsewhere") => Reply::redirect(302, "/sites"),
         (_, "/text") => Reply::text(200, "sites"),
         _ => Reply::status(500),
@@ -21,7 +21,7 @@ fn vendor(sites: Value) -> impl Fn(&Recorded) -> Reply + Send + Sync {
 
 /// A stage whose connector asks the vendor, first for sites and then for the user.
 async fn stage(api: &Upstream, url: &str) -> Stage {
-    let (url, me) = (url.to_owned(), api.url("/me?cloud={{site}}"));
+    let (url, me) = (url.to_owned(), api.url("/me/{{site}}"));
     let address = api.address().to_string();
     Stage::changed_with_hosts(&[&address], |pattern| {
         pattern["lookups"] = json!([
@@ -73,7 +73,7 @@ async fn a_user_chooses_where_there_are_several() {
     assert_eq!(stage.ada().await["fields"], json!({ "site": "site-2", "mail": "ada@example.com" }));
     assert_eq!(ada.open(&url).await.status, 404, "it was answered");
     let last = api.requests().pop().unwrap();
-    assert_eq!(last.target, "/me?cloud=site-2");
+    assert_eq!(last.target, "/me/site-2");
     let token = last.header("authorization").unwrap().strip_prefix("Bearer ").unwrap().to_owned();
     assert!(stage.server.is_valid(&token));
     stage.bed.host.search_for(Canary::of(token));
