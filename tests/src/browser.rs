@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 /// How long a page may take to come. It is waited for by the browser, so a fast one costs nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// By what an element is known in the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -148,9 +148,10 @@ impl Browser {
     pub async fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", &json!({ "type": "browser" })).await;
         let entries = log.as_array().cloned().unwrap_or_default();
-        // What it only recommends is below that.
+        // What it only recommends is below that, and a page that is not a success says so itself.
         let serious = entries.iter().filter(|entry| entry["level"] != "DEBUG");
-        serious.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
+        let messages = serious.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned());
+        messages.filter(|message| !message.contains("Failed to load resource")).collect()
     }
 
     /// Whether the page is wider than what it is shown on.
