@@ -208,6 +208,8 @@ fn capabilities(profile: &std::path::Path) -> Value {
         "--disable-gpu".into(),
         "--disable-dev-shm-usage".into(),
         "--no-proxy-server".into(),
+        // Whatever a page names, nothing but the loopback is reached.
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1".into(),
         "--disable-background-networking".into(),
         "--hide-scrollbars".into(),
         format!("--user-data-dir={}", profile.display()),

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod canary;
 pub mod host;
 pub mod imitation;
+pub mod independent;
 pub mod postgres;
 pub mod programs;
 pub mod upstream;

@@ -4,6 +4,7 @@ mod attacks;
 mod browser;
 mod choices;
 mod form;
+mod independent;
 mod oauth;
 mod refusals;
 mod stage;
