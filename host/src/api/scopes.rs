@@ -19,6 +19,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/accounts/{id}/events", AccountsRead),
     ("PATCH", "/v1/accounts/{id}", AccountsWrite),
     ("DELETE", "/v1/accounts/{id}", AccountsWrite),
+    ("POST", "/v1/accounts/verify", AccountsWrite),
     ("GET", "/v1/approvals", ApprovalsRead),
     ("GET", "/v1/approvals/{id}", ApprovalsRead),
     ("POST", "/v1/approvals/{id}/approve", ApprovalsDecide),
