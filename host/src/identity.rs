@@ -13,6 +13,10 @@ use thiserror::Error;
 use crate::model::{Caller, CallerScope, Random, Scopes};
 use crate::store::{ApiKey, Store, StoreError};
 
+mod instance;
+
+pub use instance::{by_instance_token, new_instance_token};
+
 /// What every API key starts with: so that scanners for leaked keys know it.
 const PREFIX: &str = "gp_";
 

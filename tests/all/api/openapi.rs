@@ -32,6 +32,8 @@ const ROUTES: &str = r"
     DELETE /v1/connections/{name}/accounts/{identifier}
     DELETE /v1/connectors/{name}
     DELETE /v1/keys/{id}
+    DELETE /v1/mcp/configs/{name}
+    DELETE /v1/mcp/instances/{id}
     DELETE /v1/modifiers/{name}
     DELETE /v1/policies/{id}
     DELETE /v1/profiles/{name}
@@ -54,6 +56,11 @@ const ROUTES: &str = r"
     GET /v1/executions/{id}
     GET /v1/executions/{id}/result
     GET /v1/keys
+    GET /v1/mcp/configs
+    GET /v1/mcp/configs/{name}
+    GET /v1/mcp/instances
+    GET /v1/mcp/instances/{id}
+    GET /v1/mcp/instances/{id}/auth-state
     GET /v1/modifiers
     GET /v1/modifiers/{name}
     GET /v1/policies
@@ -83,6 +90,8 @@ const ROUTES: &str = r"
     POST /v1/executions/{id}/cancel
     POST /v1/executions/{id}/continue
     POST /v1/keys
+    POST /v1/mcp/configs
+    POST /v1/mcp/instances/{id}/rotate
     POST /v1/modifiers
     POST /v1/policies
     POST /v1/policies/evaluate
@@ -94,6 +103,8 @@ const ROUTES: &str = r"
     POST /v1/webhooks/{id}/rotate
     POST /v1/webhooks/{id}/test
     PUT /v1/connections/{name}/accounts/{identifier}
+    PUT /v1/mcp/configs/{name}
+    PUT /v1/mcp/configs/{name}/instances/{identifier}
     PUT /v1/modifiers/{name}
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}

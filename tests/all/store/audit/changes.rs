@@ -14,6 +14,8 @@ use sha2::{Digest as _, Sha256};
 use super::super::fixture::{CONNECTOR, Fixture, on_both, sealed};
 use super::{by_key, rows};
 
+mod mcp;
+
 /// What the newest rows must be, beyond those that were seen already.
 struct Seen<'a> {
     f: &'a Fixture,
@@ -55,6 +57,7 @@ async fn each_change_leaves_its_row() {
         keys(&f, &by, &mut seen).await;
         rules(&f, &by, &mut seen).await;
         modifiers(&f, &by, &mut seen).await;
+        mcp::endpoints(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
         webhooks(&f, &by, &mut seen).await;
         secrets(&f, &by, &mut seen).await;
