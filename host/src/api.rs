@@ -26,6 +26,7 @@ mod extract;
 mod health;
 mod issuers;
 mod keys;
+mod mcp;
 mod modifiers;
 mod oauth;
 mod openapi;
@@ -137,6 +138,13 @@ fn documented() -> OpenApiRouter<ApiState> {
                 .routes(routes!(modifiers::show, modifiers::put, modifiers::remove))
                 .layer(DefaultBodyLimit::max(MAX_MODIFIER)),
         )
+        .routes(routes!(mcp::configs::create, mcp::configs::list))
+        .routes(routes!(mcp::configs::show, mcp::configs::put, mcp::configs::remove))
+        .routes(routes!(mcp::instances::ensure))
+        .routes(routes!(mcp::instances::list))
+        .routes(routes!(mcp::instances::show, mcp::instances::remove))
+        .routes(routes!(mcp::instances::rotate))
+        .routes(routes!(mcp::instances::auth_state))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
         .routes(routes!(clients::create, clients::list))

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::config::FaultPoint;
@@ -52,6 +54,7 @@ mod visible;
 mod wait;
 mod written;
 
+pub use crate::runtime::Progress;
 pub use authorized::{activate, oauth_fault};
 pub use cancel::{Stoppable, cancel};
 pub use connect::{AccountChange, ConnectRequest, Connected, change_account, connect, test_account};
@@ -113,6 +116,17 @@ pub struct CallRequest {
     pub respond_async: bool,
     /// The call that it is made for, if a guest makes it.
     pub nesting: Option<Nesting>,
+    /// Whoever asked, while it runs.
+    pub asker: Option<Asker>,
+}
+
+/// Whoever asked for a call and stays with it while it runs.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// When it is cancelled, the call stops where it stands.
+    pub stop: CancellationToken,
+    /// Hears of the guest's progress.
+    pub progress: watch::Sender<Option<Progress>>,
 }
 
 impl CallRequest {
@@ -135,6 +149,7 @@ impl CallRequest {
             idempotency_key: None,
             respond_async: false,
             nesting: None,
+            asker: None,
         }
     }
 

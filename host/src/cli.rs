@@ -16,6 +16,7 @@ mod execution;
 mod issuer;
 mod key;
 mod list;
+mod mcp;
 mod modifier;
 mod policy;
 mod problem;
@@ -93,6 +94,8 @@ enum Command {
     Policy(policy::Args),
     /// Say what an agent may use.
     Profile(profile::Args),
+    /// Serve tools to MCP clients: what they are offered, and the URLs of users.
+    Mcp(mcp::Args),
     /// Change inputs and outputs of tools.
     Modifier(modifier::Args),
     /// Let programs hear of what happens.
@@ -160,6 +163,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Approval(args) => approval::run(args, session).await,
         Command::Policy(args) => policy::run(args, session).await,
         Command::Profile(args) => profile::run(args, session).await,
+        Command::Mcp(args) => mcp::run(args, session).await,
         Command::Modifier(args) => modifier::run(args, session).await,
         Command::Webhook(args) => webhook::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
@@ -214,6 +218,10 @@ mod tests {
             "call",
             "profile",
             "profile put",
+            "mcp",
+            "mcp url support",
+            "mcp url support ada --client odd",
+            "mcp config",
             "webhook",
             "secret",
             "secret put",

@@ -14,6 +14,7 @@ use crate::model::{By, Caller, CallerScope, CallerToken, Clock, Execution, KeyId
 use crate::store::{PrincipalRow, Store, StoreError};
 
 mod foreign;
+mod instance;
 mod jwks;
 mod key;
 mod limits;
@@ -22,6 +23,7 @@ mod ring;
 mod token;
 
 pub use foreign::{Claimed, ClaimsError, algorithms};
+pub use instance::{by_instance_token, new_instance_token};
 pub use key::{hash_client_secret, hash_key, new_client_secret, new_key};
 pub use limits::{FETCH_FLOOR, LEEWAY, TOKEN_LIFE};
 pub use own::{Issued, NewSigningKey, new_signing_key, public_jwk, sign};

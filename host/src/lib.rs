@@ -24,7 +24,10 @@ pub mod notices;
 
 pub mod connect;
 
+pub mod endpoints;
+
 pub mod api;
+pub mod mcp;
 pub mod pages;
 
 pub mod app;

@@ -10,6 +10,7 @@ mod chain;
 mod clock;
 mod connection;
 mod connector;
+mod endpoint;
 mod execution;
 mod fault;
 mod host_pattern;
@@ -42,11 +43,12 @@ pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
 pub use connection::Connection;
 pub use connector::{Connector, Import, TestCall};
+pub use endpoint::{McpInstance, ToolsShown};
 pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId,
+    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpInstanceId, MessageId, ModifierId,
     OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};

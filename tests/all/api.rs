@@ -28,6 +28,7 @@ mod install;
 mod kill_sweep;
 mod lost;
 mod matrix;
+mod mcp;
 mod metrics;
 mod modified;
 mod modifier_components;

@@ -68,7 +68,7 @@ pub(super) async fn run(
     let nobody_waits = goes_on || detached;
     let mut keeping = Keeping::of(host, Some(&resolved), nobody_waits);
     // On the list before it is on record: whoever sees it can stop it.
-    let entered = Entered::new(host, &execution, request.nesting.as_ref());
+    let entered = Entered::new(host, &execution, request);
     if !goes_on {
         let asked = attempt.asked.as_ref().map(|asked| asked.ask.at);
         let tool = Some(&resolved.tool().tool);
@@ -269,6 +269,7 @@ async fn guest(
         grant: Arc::new(grant),
         timeout,
         stop: entered.stop().clone(),
+        progress: request.asker.as_ref().map(|asker| asker.progress.clone()),
     };
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);
     let report = host.runtime.call(plugin, call).instrument(span).await;

@@ -157,6 +157,16 @@ actions! {
     ProfileChanged = "profile.changed";
     /// A profile was removed.
     ProfileDeleted = "profile.deleted";
+    /// An MCP config was made or changed.
+    McpConfigChanged = "mcp_config.changed";
+    /// An MCP config was removed with its instances.
+    McpConfigDeleted = "mcp_config.deleted";
+    /// A user got an MCP instance.
+    McpInstanceCreated = "mcp_instance.created";
+    /// An MCP instance got another URL.
+    McpInstanceRotated = "mcp_instance.rotated";
+    /// An MCP instance was removed.
+    McpInstanceDeleted = "mcp_instance.deleted";
     /// A webhook was made.
     WebhookCreated = "webhook.created";
     /// A webhook was changed, switched off or switched on.

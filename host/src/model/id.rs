@@ -65,6 +65,8 @@ ids! {
     PolicyId = "pol_";
     /// Of a profile.
     ProfileId = "prof_";
+    /// Of an MCP instance.
+    McpInstanceId = "mcp_";
     /// Of a modifier.
     ModifierId = "mod_";
     /// Of an approval.

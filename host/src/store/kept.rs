@@ -106,6 +106,7 @@ impl Store {
              UNION SELECT DISTINCT substr(secret, 1, 12) FROM oauth_clients WHERE secret IS NOT NULL \
              UNION SELECT DISTINCT substr(shown, 1, 12) FROM approvals WHERE shown <> '' \
              UNION SELECT DISTINCT substr(shown, 1, 12) FROM input_requests \
+             UNION SELECT DISTINCT substr(sealed, 1, 12) FROM mcp_instances \
              UNION SELECT DISTINCT substr(kept, 1, 12) FROM auth_requests WHERE kept IS NOT NULL \
              UNION SELECT DISTINCT substr(answer, 1, 12) FROM idempotency_keys WHERE answer IS NOT NULL",
         )

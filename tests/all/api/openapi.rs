@@ -34,6 +34,8 @@ const ROUTES: &str = r"
     DELETE /v1/connectors/{name}
     DELETE /v1/issuers/{name}
     DELETE /v1/keys/{id}
+    DELETE /v1/mcp/configs/{name}
+    DELETE /v1/mcp/instances/{id}
     DELETE /v1/modifiers/{name}
     DELETE /v1/policies/{id}
     DELETE /v1/profiles/{name}
@@ -64,6 +66,11 @@ const ROUTES: &str = r"
     GET /v1/issuers
     GET /v1/issuers/{name}
     GET /v1/keys
+    GET /v1/mcp/configs
+    GET /v1/mcp/configs/{name}
+    GET /v1/mcp/instances
+    GET /v1/mcp/instances/{id}
+    GET /v1/mcp/instances/{id}/auth-state
     GET /v1/modifiers
     GET /v1/modifiers/{name}
     GET /v1/policies
@@ -98,6 +105,8 @@ const ROUTES: &str = r"
     POST /v1/executions/{id}/cancel
     POST /v1/executions/{id}/continue
     POST /v1/keys
+    POST /v1/mcp/configs
+    POST /v1/mcp/instances/{id}/rotate
     POST /v1/modifiers
     POST /v1/policies
     POST /v1/policies/evaluate
@@ -111,6 +120,8 @@ const ROUTES: &str = r"
     POST /v1/webhooks/{id}/test
     PUT /v1/connections/{name}/accounts/{identifier}
     PUT /v1/issuers/{name}
+    PUT /v1/mcp/configs/{name}
+    PUT /v1/mcp/configs/{name}/instances/{identifier}
     PUT /v1/modifiers/{name}
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}

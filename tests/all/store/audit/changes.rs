@@ -17,6 +17,8 @@ use sha2::{Digest as _, Sha256};
 use super::super::fixture::{CONNECTOR, Fixture, on_both, sealed};
 use super::{by_key, rows};
 
+mod mcp;
+
 /// What the newest rows must be, beyond those that were seen already.
 struct Seen<'a> {
     f: &'a Fixture,
@@ -59,6 +61,7 @@ async fn each_change_leaves_its_row() {
         callers::callers(&f, &by, &mut seen).await;
         rules(&f, &by, &mut seen).await;
         modifiers(&f, &by, &mut seen).await;
+        mcp::endpoints(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
         webhooks(&f, &by, &mut seen).await;
         secrets(&f, &by, &mut seen).await;
