@@ -99,6 +99,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(connections::show, connections::change, connections::remove))
         .routes(routes!(connections::test))
         .routes(routes!(accounts::put, accounts::show, accounts::remove))
+        .routes(routes!(accounts::refresh))
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))

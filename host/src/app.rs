@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio_util::task::TaskTracker;
 
 use crate::api::ApiState;
 use crate::call::{self, Host};
@@ -113,12 +114,15 @@ impl App {
             host_id: host_id.clone(),
             public_url: config.public_url.clone(),
         });
+        let running = TaskTracker::new();
         let oauth = OAuth::new(oauth::Parts {
             store: store.clone(),
             vault: Arc::clone(&vault),
             egress: Arc::clone(&egress),
             clock: clock.clone(),
             random,
+            host_id: host_id.clone(),
+            running: running.clone(),
         });
         let host = Host::new(call::Shared {
             store,
@@ -138,7 +142,7 @@ impl App {
             profiles: call::CompiledProfiles::default(),
             modifiers: call::CompiledModifiers::default(),
             figures: call::Figures::register(),
-            running: Default::default(),
+            running,
             stoppable: Default::default(),
         });
         Ok(Self { state: ApiState { host, notices, metrics }, first_key, stop_grace: config.stop_grace })

@@ -42,7 +42,7 @@ pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
     AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId,
-    ProjectId, RequestId, WebhookId,
+    ProjectId, RequestId, RevocationId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use path_template::{PathTemplate, PathTemplateError};

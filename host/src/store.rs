@@ -37,8 +37,10 @@ mod pool;
 mod profiles;
 mod projects;
 mod revisions;
+mod revocations;
 mod row;
 mod sealed;
+mod tokens;
 mod values;
 mod webhooks;
 
@@ -62,7 +64,9 @@ pub use pauses::{InputRequest, Pause};
 pub use policies::{PolicyRow, PolicySet};
 pub use profiles::ProfileRow;
 pub use revisions::Subject;
+pub use revocations::{Revocation, Told};
 pub use sealed::{SealedCredential, SealedRow};
+pub use tokens::{Held, TokenLease};
 pub use webhooks::{Secrets, WebhookRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.

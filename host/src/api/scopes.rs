@@ -30,6 +30,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("DELETE", "/v1/connections/{name}/accounts/{identifier}", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/disable", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/enable", AccountsWrite),
+    ("POST", "/v1/connections/{name}/accounts/{identifier}/refresh", AccountsWrite),
     ("GET", "/v1/connectors", ConnectorsRead),
     ("POST", "/v1/connectors", ConnectorsWrite),
     ("GET", "/v1/connectors/{name}", ConnectorsRead),

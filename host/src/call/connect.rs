@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, Surface, faults, run, simulated};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, Surface, faults, run, simulated, tokens};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
 use crate::model::{
@@ -66,6 +66,7 @@ pub async fn connect(
     let (installed, pattern) = parts(host, connection).await?;
     let prepared = prepare(&host.vault, &host.clock, connection, &installed.connector, &pattern, account, candidate)
         .map_err(fault)?;
+    let prepared = tokens::first(host, connection, &pattern, prepared).await?;
     let context = Arc::new(CallContext {
         connection: connection.clone(),
         account: prepared.account.clone(),

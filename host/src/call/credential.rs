@@ -7,6 +7,7 @@ use super::resolve::Resolved;
 use crate::accounts::rendered_base_url;
 use crate::egress::{Grant, GrantState, IdempotencyKey, Injection, Username};
 use crate::model::{AuthKind, Code, Culprit, ExecutionId, Fault, HostPattern, Secret};
+use crate::oauth::{ACCESS_TOKEN, placed};
 use crate::vault::{Binding, Vault};
 
 /// Opens the account's credential for the hosts that it was sealed with, and for no others (lesson 5).
@@ -64,7 +65,9 @@ pub(super) fn injection(vault: &Vault, resolved: &Resolved) -> Result<Injection,
                 None => Secret::new(filler.clone()),
             },
         },
-        // No manifest can say these yet.
+        AuthKind::OAuth2(pattern) => placed(&pattern.token, open(ACCESS_TOKEN)?),
+        AuthKind::ClientCredentials(pattern) => placed(&pattern.token, open(ACCESS_TOKEN)?),
+        AuthKind::Session(pattern) => placed(&pattern.token, open(ACCESS_TOKEN)?),
         kind => return Err(stale(format!("auth patterns of type `{}` are not executed here", kind.as_str()))),
     })
 }

@@ -11,7 +11,7 @@ use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, Exe
 use crate::store::{CallContext, ConnectionFilter, MAX_CANDIDATES, PageRequest};
 
 /// All that a call needs to run, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Resolved {
     /// The connector.
     pub(super) installed: Arc<Installed>,

@@ -56,7 +56,7 @@ async fn send_hop(
     }
     // Last, so that nothing comes after the credential that could look at it or replace it.
     if hop.trusted {
-        inject(&grant.injection, &mut url, &mut headers, hop.body.as_deref())?;
+        inject(grant.current(), &mut url, &mut headers, hop.body.as_deref())?;
     }
     let mut request = reqwest::Request::new(hop.method.clone(), url);
     *request.headers_mut() = headers;

@@ -71,6 +71,8 @@ ids! {
     MessageId = "msg_";
     /// Of an OAuth client of a connection.
     OAuthClientId = "client_";
+    /// Of tokens that are to be revoked at their provider.
+    RevocationId = "rev_";
     /// Of one HTTP request to this host.
     RequestId = "req_";
 }

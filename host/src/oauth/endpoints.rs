@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
-use crate::model::{AuthKind, AuthPattern, HostPattern, HostTemplate, Scope, SessionRequest, TextSource, UrlTemplate};
+use crate::model::{
+    AuthKind, AuthPattern, HostPattern, HostTemplate, Scope, SessionRequest, TextSource, TextTemplate, UrlTemplate,
+};
 
 /// Hosts of the endpoints of a pattern, as templates over an account's public fields.
 ///
@@ -73,7 +75,7 @@ pub fn field_hosts(
         let all: BTreeSet<String> = own.iter().chain(&endpoint).cloned().collect();
         all.into_iter().collect()
     };
-    let secret = pattern.fields.iter().filter(|field| field.secret && wanted.contains(field.name.as_str()));
+    let secret = pattern.fields.iter().filter(|field| field.secret && wanted.contains(&field.name));
     Ok(secret.map(|field| (field.name.clone(), of(&field.name))).collect())
 }
 
@@ -109,15 +111,15 @@ pub fn has_client(kind: &AuthKind) -> bool {
 }
 
 /// The pattern's fields that are sent to its token endpoint.
-fn endpoint_fields(kind: &AuthKind) -> BTreeSet<&str> {
+fn endpoint_fields(kind: &AuthKind) -> BTreeSet<String> {
     match kind {
-        AuthKind::ClientCredentials(pattern) => [pattern.client_id.as_str(), &pattern.client_secret].into(),
+        AuthKind::ClientCredentials(pattern) => [pattern.client_id.clone(), pattern.client_secret.clone()].into(),
         AuthKind::JwtBearer(pattern) => {
             let claims = pattern.assertion.claims.iter().map(|(_, source)| source);
             let sources = claims.chain([&pattern.assertion.key]).chain(&pattern.assertion.key_id);
             sources
                 .filter_map(|source| match source {
-                    TextSource::Field { name, .. } => Some(name.as_str()),
+                    TextSource::Field { name, .. } => Some(name.clone()),
                     TextSource::Template(_) => None,
                 })
                 .collect()
@@ -130,10 +132,11 @@ fn endpoint_fields(kind: &AuthKind) -> BTreeSet<&str> {
     }
 }
 
-/// The names within `{{…}}` of a declared request.
-fn named(request: &SessionRequest) -> impl Iterator<Item = &str> {
+/// The names in the templates of a declared request; those of one that is none were refused when it was installed.
+fn named(request: &SessionRequest) -> Vec<String> {
     let texts = request.headers.iter().map(|(_, value)| value).chain([&request.body]);
-    texts.flat_map(|text| super::body::names(text))
+    let templates = texts.filter_map(|text| TextTemplate::parse(text).ok());
+    templates.flat_map(|template| template.names().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 fn urls(kind: &AuthKind) -> Vec<&str> {

@@ -89,6 +89,9 @@ pub async fn drop_unused(store: &Store, vault: &Vault) -> Result<Vec<String>, Va
     for sealed in store.sealed_body_starts().await? {
         in_use.extend(sealed.split('.').nth(1).map(str::to_owned));
     }
+    for sealed in store.sealed_revocations().await? {
+        in_use.insert(seal::Parts::of(&sealed)?.key_id.to_owned());
+    }
     let mut before = Vec::new();
     vault.change_file(|ring| {
         before = ring.ids();

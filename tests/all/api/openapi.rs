@@ -88,6 +88,7 @@ async fn the_document_is_complete() {
     POST /v1/connections
     POST /v1/connections/{name}/accounts/{identifier}/disable
     POST /v1/connections/{name}/accounts/{identifier}/enable
+    POST /v1/connections/{name}/accounts/{identifier}/refresh
     POST /v1/connections/{name}/test
     POST /v1/connectors
     POST /v1/executions/{id}/cancel
