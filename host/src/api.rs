@@ -12,11 +12,13 @@ mod accounts;
 mod approvals;
 mod audit;
 mod auth_patterns;
+mod batch;
 mod connections;
 mod connectors;
 mod continuing;
 mod deliveries;
 mod evaluate;
+mod execute;
 mod executions;
 mod extract;
 mod health;
@@ -82,7 +84,8 @@ fn documented() -> OpenApiRouter<ApiState> {
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
-        .routes(routes!(tools::execute))
+        .routes(routes!(execute::execute))
+        .routes(routes!(batch::execute_batch))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
         .routes(routes!(executions::cancel))

@@ -5,10 +5,10 @@ use std::time::Instant;
 use tracing::Instrument;
 
 use crate::config::FaultPoint;
-use crate::model::{AccountId, ApprovalId, Caller, Code, ExecutionId, Fault, Latency, Timestamp};
+use crate::model::{AccountId, ApprovalId, Caller, Code, ExecutionId, Fault, Latency, Surface, Timestamp};
 use crate::policy::At;
 use run::Attempt;
-use verdict::Verdict;
+use verdict::{Judged, Verdict};
 
 mod authorized;
 mod cancel;
@@ -38,7 +38,6 @@ mod rules;
 mod run;
 mod seen;
 mod simulated;
-mod surface;
 mod sweep;
 mod timeline;
 mod to_end;
@@ -63,8 +62,7 @@ pub use pause::{InputAsked, answer, waits_for};
 pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
-pub use surface::Surface;
-pub use timeline::{Event, Sent, timeline};
+pub use timeline::{Event, Modified, Sent, timeline};
 pub use tokens::{refresh, remove};
 pub use verdict::CompiledPolicies;
 pub use visible::{Visible, Wanted, visible_tools};
@@ -240,7 +238,7 @@ async fn governed(
     host: &Host,
     caller: &Caller,
     request: &mut CallRequest,
-    resolved: resolve::Resolved,
+    mut resolved: resolve::Resolved,
     started: Instant,
 ) -> Result<Reply, Failed> {
     let timeout = run::timeout(request)?;
@@ -249,9 +247,10 @@ async fn governed(
     }
     let context = &resolved.context;
     host.pace.count(caller, Some(&context.account.identifier), Some(&context.connection.id))?;
-    modifiers::before(host, caller, request, &resolved).await?;
+    resolved.modified = modifiers::before(host, caller, request, &resolved).await?;
     let span = tracing::debug_span!("policy");
-    let verdict = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;
+    let Judged { verdict, rule, .. } = verdict::verdict(host, caller, request, &resolved).instrument(span).await?;
+    resolved.rule = rule;
     FaultPoint::Decided.pass();
     let attempt = match verdict {
         Verdict::Run => Attempt::free(),

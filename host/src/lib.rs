@@ -5,6 +5,7 @@ pub mod model;
 pub mod config;
 
 pub mod egress;
+pub mod formats;
 pub mod policy;
 pub mod store;
 

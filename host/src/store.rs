@@ -52,7 +52,7 @@ pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
 pub use deliveries::{Claimed, Settled, Settlement};
 pub use error::StoreError;
-pub use executions::{ExecutionFilter, Outcome};
+pub use executions::{Beginning, ExecutionFilter, Outcome};
 pub use group_commit::{MAX_BATCH, MAX_QUEUE};
 pub use idempotency::{KeptAnswer, Reservation, Reserved};
 pub use kept::{Bodies, KeptEnd, KeptStart};

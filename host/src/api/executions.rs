@@ -8,10 +8,11 @@ use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::continuing::WaitsForBody;
+use super::execute::Timing;
 use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
 use super::results::CutBody;
-use super::tools::{Timing, raw};
+use super::tools::raw;
 use super::{ApiState, Problem, time};
 use crate::call::{self, SeenBodies};
 use crate::model::{Caller, CallerScope, Execution, ExecutionId, ExecutionStatus, Timestamp};
@@ -40,6 +41,10 @@ pub(super) struct ExecutionBody {
     input_digest: String,
     /// Whether nothing was sent, because the connection is in demo mode: what it answered is made up.
     simulated: bool,
+    /// How it was caused: `execute` by the API, `inner` by another tool, `account_test` by an operator who tried an account.
+    surface: &'static str,
+    /// Id of the policy that decided on it as it began; null if none spoke of it.
+    rule: Option<String>,
     /// `started`, `waiting`, `succeeded`, `failed`, `denied`, `rejected`, `expired`, `cancelled`,
     /// `not_dispatched` or `unknown_outcome`.
     status: &'static str,
@@ -83,14 +88,29 @@ pub(super) struct ExecutionBody {
 #[derive(Debug, Serialize, ToSchema)]
 struct EventBody {
     at: String,
-    /// `decided`, `started`, `simulated`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled` or `finished`.
+    /// `decided`, `modified`, `started`, `simulated`, `request`, `waiting`, `approved`, `rejected`, `expired`, `cancelled`,
+    /// `asked`, `answered`, `awaits_calls`, `calls_ended` or `finished`.
     step: &'static str,
-    /// What was decided, which approval is waited for, why it was rejected, how it finished.
+    /// What was decided, which approval or calls are waited for, who answered, why it was rejected, how it finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// One attempt at a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<SentBody>,
+    /// A modifier that ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modifier: Option<ModifiedBody>,
+}
+
+/// A modifier that ran.
+#[derive(Debug, Serialize, ToSchema)]
+struct ModifiedBody {
+    id: String,
+    name: String,
+    /// `before` or `after`.
+    when: String,
+    /// The revision of the project's modifiers that it was of: it grows with each change of any of them.
+    revision: i64,
 }
 
 /// One attempt at a request.
@@ -329,6 +349,8 @@ pub(super) fn body(execution: &Execution) -> ExecutionBody {
         trigger_type: execution.trigger_type.clone(),
         input_digest: execution.input_digest.clone(),
         simulated: execution.simulated,
+        surface: execution.surface().as_str(),
+        rule: execution.rule.as_ref().map(ToString::to_string),
         status: execution.status.as_str(),
         code: execution.code.map(|code| code.as_str()),
         culprit: execution.culprit.map(|culprit| culprit.as_str()),
@@ -361,7 +383,13 @@ fn event(event: call::Event) -> EventBody {
         status: sent.status,
         again_after_ms: sent.again_after_ms,
     });
-    EventBody { at: time::text(event.at), step: event.step, detail: event.detail, request }
+    let modifier = event.modifier.map(|call::Modified { modifier, name, when, revision, .. }| ModifiedBody {
+        id: modifier,
+        name,
+        when,
+        revision,
+    });
+    EventBody { at: time::text(event.at), step: event.step, detail: event.detail, request, modifier }
 }
 
 #[cfg(test)]

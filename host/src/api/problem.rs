@@ -41,6 +41,10 @@ pub(super) struct Problem {
     /// How long to wait before trying again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
+    /// There if a `tool_call` was given: what the model is to be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(super) tool_result: Option<serde_json::Value>,
 }
 
 /// One thing wrong with an input.
@@ -53,6 +57,11 @@ struct FieldProblem {
 }
 
 impl Problem {
+    /// The HTTP status that it is answered with.
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
     /// A malformed request, with a more precise status than 400 where HTTP has one.
     pub(super) fn invalid_request(status: StatusCode, detail: impl Into<String>) -> Self {
         let mut problem = Self::from(Fault::new(Code::InvalidRequest, Culprit::Caller, detail));
@@ -99,6 +108,7 @@ impl From<Fault> for Problem {
             execution_id: None,
             missing_scopes: fault.missing_scopes,
             retry_after_ms: fault.retry_after_ms,
+            tool_result: None,
         }
     }
 }

@@ -62,6 +62,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("PUT", "/v1/profiles/{name}", ProfilesWrite),
     ("DELETE", "/v1/profiles/{name}", ProfilesWrite),
     ("GET", "/v1/tools", ToolsRead),
+    ("POST", "/v1/tools/execute-batch", ToolsExecute),
     ("GET", "/v1/tools/{name}", ToolsRead),
     ("POST", "/v1/tools/{name}/execute", ToolsExecute),
     ("GET", "/v1/webhooks", WebhooksRead),

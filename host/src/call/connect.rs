@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, Surface, faults, run, simulated, tokens};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, simulated, tokens};
 use crate::accounts::{AccountError, Candidate, prepare};
 use crate::catalog::Installed;
 use crate::model::{
-    Account, AccountId, AccountState, AccountToken, AuthPattern, Caller, Code, Connection, Culprit, Fault,
+    Account, AccountId, AccountState, AccountToken, AuthPattern, Caller, Code, Connection, Culprit, Fault, Surface,
 };
 use crate::store::{CallContext, StoreError};
 

@@ -8,7 +8,7 @@ use super::kept::{self, KeptRequest};
 use super::limits::{MAX_ACTION_TYPE, MAX_INPUT};
 use super::resolve::identifier_for;
 use super::resume::asker;
-use super::verdict::{Verdict, on_action};
+use super::verdict::{Judged, Verdict, on_action};
 use super::{CallRequest, Failed, Host, Reply, faults, record, run, wait};
 use crate::config::Records;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionStatus, Fault, InputError};
@@ -38,7 +38,9 @@ pub(super) async fn submit(host: &Host, caller: &Caller, request: &CallRequest) 
     let identifier = identifier_for(caller, request.identifier.as_deref())?;
     host.pace.count(caller, identifier, None)?;
     let execution = record::action(host, caller, request, identifier);
-    match on_action(host, caller, request, identifier).await? {
+    let Judged { verdict, rule, .. } = on_action(host, caller, request, identifier).await?;
+    let execution = Execution { rule, ..execution };
+    match verdict {
         Verdict::Deny(fault) => {
             Err(Failed { execution: record::deny(host, request, (execution, None), &fault).await?, fault })
         }
@@ -47,7 +49,7 @@ pub(super) async fn submit(host: &Host, caller: &Caller, request: &CallRequest) 
             let fault = not_dispatched(&execution.tool);
             let execution = record::ended_at_once(execution, ExecutionStatus::NotDispatched, &fault);
             let kept = record::kept_at_once(host, request, &execution, None);
-            record::start(host, request, &execution, kept).await?;
+            record::start(host, request, &execution, (kept, None)).await?;
             let recorded = (host.records != Records::Off).then_some(execution.id);
             Err(Failed { execution: recorded, fault })
         }
@@ -58,18 +60,17 @@ pub(super) async fn submit(host: &Host, caller: &Caller, request: &CallRequest) 
 pub(super) async fn go_on(host: &Host, execution: &Execution, starts_over: bool) -> Result<Reply, Failed> {
     let caller = asker(host, execution).await?;
     let kept = kept::request(host, execution).await?;
-    let kept = kept.ok_or_else(|| kept::unreadable(&execution.id))?;
-    let surface = kept.surface(&execution.id)?;
-    let KeptRequest { tool, input, timeout_ms, idempotency_key, .. } = kept;
+    let KeptRequest { tool, input, timeout_ms, idempotency_key, .. } =
+        kept.ok_or_else(|| kept::unreadable(&execution.id))?;
     let request = CallRequest {
         timeout_ms,
         idempotency_key,
         chat_id: execution.chat_id.clone(),
         trigger_type: execution.trigger_type.clone(),
-        ..CallRequest::new(surface, tool, input)
+        ..CallRequest::new(execution.surface(), tool, input)
     };
     check(&request)?;
-    match on_action(host, &caller, &request, execution.identifier.as_deref()).await? {
+    match on_action(host, &caller, &request, execution.identifier.as_deref()).await?.verdict {
         Verdict::Deny(fault) => Err(fault.into()),
         Verdict::Ask(asked) if starts_over => {
             Ok(Reply::Waiting(wait::again(host, &request, (execution, None), &asked).await?))

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resolve::Resolved;
 use super::seen::{Eyes, SeenInput, nothing};
-use super::{CallRequest, Host, Surface, faults};
+use super::{CallRequest, Host, faults};
 use crate::config::{KeepBodies, Records};
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, ProjectId, Role, Tool};
 use crate::policy::At;
@@ -41,9 +41,6 @@ pub(super) struct KeptRequest {
     /// How many calls it was made for.
     #[serde(default)]
     pub(super) depth: usize,
-    /// The name of its surface; of calls of before there were others, none.
-    #[serde(default)]
-    pub(super) surface: Option<String>,
     /// As the caller gave it, where presets or modifiers changed `input`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) given_input: Option<String>,
@@ -53,14 +50,6 @@ pub(super) struct KeptRequest {
 }
 
 impl KeptRequest {
-    /// The surface that it came by, which its modifiers depend on.
-    pub(super) fn surface(&self, execution: &ExecutionId) -> Result<Surface, Fault> {
-        match self.surface.as_deref() {
-            None => Ok(Surface::Execute),
-            Some(name) => Surface::parse(name).ok_or_else(|| unreadable(execution)),
-        }
-    }
-
     pub(super) fn of(request: &CallRequest, asked: Option<At>) -> Self {
         Self {
             tool: request.tool.clone(),
@@ -71,7 +60,6 @@ impl KeptRequest {
             asks: false,
             approved: false,
             depth: request.depth(),
-            surface: Some(request.surface.as_str().to_owned()),
             given_input: request.given_input.clone(),
             asked: asked.map(|at| at.as_str().to_owned()),
         }

@@ -11,8 +11,9 @@ use self::faults::{Side, of_component, of_input, of_steps};
 use self::steps::Steps;
 use super::presets::{self, PresetFacts};
 use super::resolve::Resolved;
+use super::timeline::Modified;
 use super::{CallRequest, Host, MAX_INPUT};
-use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, ProjectId, ToolPattern, When};
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, ModifierId, ProjectId, ToolPattern, When};
 use crate::store::{ModifierRow, Subject};
 
 mod check;
@@ -39,6 +40,7 @@ type Revised = (i64, Arc<[Modifier]>);
 /// A modifier, ready to run.
 #[derive(Debug)]
 struct Modifier {
+    id: ModifierId,
     name: String,
     tools: Vec<ToolPattern>,
     connections: Option<Vec<String>>,
@@ -73,51 +75,54 @@ struct Subjected<'a> {
 }
 
 /// Lets the modifiers before a tool change the input of a new call, and checks what they made of it. What is preset stays
-/// as it was preset.
+/// as it was preset. Gives those that ran.
 pub(super) async fn before(
     host: &Host,
     caller: &Caller,
     request: &mut CallRequest,
     resolved: &Resolved,
-) -> Result<(), Fault> {
+) -> Result<Vec<Modified>, Fault> {
     if !request.surface.is_modified() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let all = compiled(host, &caller.project).await?;
+    let (revision, all) = compiled(host, &caller.project).await?;
     let fitting = fitting(&all, When::Before, resolved);
     if fitting.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let call = Subjected { request, resolved, execution: &resolved.execution };
     let side = Side { when: When::Before, most: MAX_INPUT };
     let span = tracing::debug_span!("modifiers_before");
-    let changed = apply(host, &fitting, &call, side, request.input.clone()).instrument(span).await?;
+    let mut ran = Vec::new();
+    let changed = apply(host, (&fitting, revision), &call, side, request.input.clone(), &mut ran);
+    let changed = changed.instrument(span).await?;
     let changed = presets::restored(changed, &request.input, &resolved.presets);
     if changed == request.input {
-        return Ok(());
+        return Ok(ran);
     }
     let names = || fitting.iter().map(|modifier| modifier.name.as_str());
     resolved.tool().check_input(&changed).map_err(|errors| of_input(errors, names()))?;
     let given = std::mem::replace(&mut request.input, changed);
     request.given_input.get_or_insert(given);
-    Ok(())
+    Ok(ran)
 }
 
 /// Lets the modifiers after a tool change the output of a call that has run. The tool's own schema was checked before;
-/// what they make of it need only be JSON, as long as an output may be.
+/// what they make of it need only be JSON, as long as an output may be. Those that ran are added to `ran`.
 pub(super) async fn after(
     host: &Host,
     request: &CallRequest,
     resolved: &Resolved,
     execution: &Execution,
     result: Result<String, Fault>,
+    ran: &mut Vec<Modified>,
 ) -> Result<String, Fault> {
     let data = result?;
     if !request.surface.is_modified() {
         return Ok(data);
     }
     let side = Side { when: When::After, most: limits::OUTPUT_BYTES };
-    let all = compiled(host, &execution.project)
+    let (revision, all) = compiled(host, &execution.project)
         .await
         .map_err(|fault| side.told(Fault { detail: "the project's modifiers cannot be read now".into(), ..fault }))?;
     let fitting = fitting(&all, When::After, resolved);
@@ -126,7 +131,7 @@ pub(super) async fn after(
     }
     let call = Subjected { request, resolved, execution: &execution.id };
     let span = tracing::debug_span!("modifiers_after");
-    apply(host, &fitting, &call, side, data).instrument(span).await
+    apply(host, (&fitting, revision), &call, side, data, ran).instrument(span).await
 }
 
 fn fitting<'m>(all: &'m [Modifier], when: When, resolved: &Resolved) -> Vec<&'m Modifier> {
@@ -135,10 +140,11 @@ fn fitting<'m>(all: &'m [Modifier], when: When, resolved: &Resolved) -> Vec<&'m 
 
 async fn apply(
     host: &Host,
-    modifiers: &[&Modifier],
+    (modifiers, revision): (&[&Modifier], i64),
     call: &Subjected<'_>,
     side: Side,
     mut text: String,
+    ran: &mut Vec<Modified>,
 ) -> Result<String, Fault> {
     let deadline = Instant::now() + limits::COMPONENTS_TIMEOUT;
     for modifier in modifiers {
@@ -148,6 +154,7 @@ async fn apply(
             tracing::warn!(modifier, when = side.when.as_str(), detail, "a modifier gave no result");
             side.told(fault)
         })?;
+        ran.push(Modified::now(host, &modifier.id, &modifier.name, side.when, revision));
     }
     Ok(text)
 }
@@ -185,14 +192,14 @@ async fn one(
 }
 
 /// The project's modifiers, compiled when they were changed and not before.
-async fn compiled(host: &Host, project: &ProjectId) -> Result<Arc<[Modifier]>, Fault> {
+async fn compiled(host: &Host, project: &ProjectId) -> Result<Revised, Fault> {
     let revision = host.store.revision(Subject::Modifiers, project).await.map_err(super::faults::store)?;
     let kept = || host.modifiers.0.lock().unwrap_or_else(PoisonError::into_inner);
     let old = kept().get(project).cloned();
     if let Some((of, modifiers)) = &old
         && *of == revision
     {
-        return Ok(Arc::clone(modifiers));
+        return Ok((revision, Arc::clone(modifiers)));
     }
     let set = host.store.modifiers(project).await.map_err(super::faults::store)?;
     let old = old.map(|(_, modifiers)| modifiers).unwrap_or_default();
@@ -202,8 +209,9 @@ async fn compiled(host: &Host, project: &ProjectId) -> Result<Arc<[Modifier]>, F
         let detail = format!("the project's modifiers cannot be read ({reason}): nothing runs until they are mended");
         Fault::new(Code::ModifierFailed, Culprit::Policy, detail)
     })?;
-    kept().insert(project.clone(), (set.revision, Arc::clone(&modifiers)));
-    Ok(modifiers)
+    let revised = (set.revision, modifiers);
+    kept().insert(project.clone(), revised.clone());
+    Ok(revised)
 }
 
 /// Compiles a stored modifier.
@@ -230,6 +238,7 @@ fn compile(row: &ModifierRow, old: &[Modifier]) -> Result<Modifier, String> {
     };
     let tools = row.tools.iter().map(|text| ToolPattern::parse(text)).collect::<Result<_, _>>();
     Ok(Modifier {
+        id: row.id.clone(),
         name: row.name.clone(),
         tools: tools.map_err(|reason| unreadable(&reason))?,
         connections: row.connections.clone(),

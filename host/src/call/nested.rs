@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::cancel::{self, Entered};
 use super::resolve::Resolved;
-use super::{CallRequest, Host, Reply, Surface, call};
-use crate::model::{AccountId, Caller, Code, ConnectionId, ExecutionId, Fault, InputError};
+use super::{CallRequest, Host, Reply, call};
+use crate::model::{AccountId, Caller, Code, ConnectionId, ExecutionId, Fault, InputError, Surface};
 use crate::runtime::{Failure, Invocation, Nested, NestedFault, Tools};
 
 /// Calls that one call has made and that wait.

@@ -223,6 +223,7 @@ impl KeptFault {
             errors: self.errors.into_iter().map(|(path, message)| InputError { path, message }).collect(),
             retry_after_ms: self.retry_after_ms,
             missing_scopes: self.missing_scopes,
+            rule: None,
         })
     }
 }
@@ -230,7 +231,7 @@ impl KeptFault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Surface;
+    use crate::model::Surface;
 
     fn request() -> CallRequest {
         CallRequest { identifier: Some("ada".into()), ..CallRequest::new(Surface::Execute, "t", "{}") }

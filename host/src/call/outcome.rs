@@ -54,6 +54,7 @@ pub(super) fn status(result: Result<(), &Fault>, report: Option<&Report>) -> Exe
         Some(report) if report.open_writes > 0 => ExecutionStatus::UnknownOutcome,
         Some(Report { outcome: Err(CallError::Cancelled), .. }) => ExecutionStatus::Cancelled,
         None if result.is_err_and(|fault| fault.code == Code::NotDispatched) => ExecutionStatus::NotDispatched,
+        None if result.is_err_and(|fault| fault.code == Code::Cancelled) => ExecutionStatus::Cancelled,
         _ => ExecutionStatus::Failed,
     }
 }

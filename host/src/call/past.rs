@@ -158,11 +158,10 @@ async fn said(host: &Host, rules: &Rules, keys: &mut Keys, execution: &Execution
     }
     let Some(kept) = kept::request(host, execution).await? else { return Ok(Said::NotKept) };
     let then = then(execution, &kept);
-    let surface = kept.surface(&execution.id)?;
     let request = CallRequest {
         chat_id: execution.chat_id.clone(),
         trigger_type: execution.trigger_type.clone(),
-        ..CallRequest::new(surface, kept.tool, kept.input)
+        ..CallRequest::new(execution.surface(), kept.tool, kept.input)
     };
     let at = execution.started_at;
     let judged = match &execution.through {

@@ -8,7 +8,8 @@ use super::limits::INPUT_PATIENCE;
 use super::resolve::Resolved;
 use super::resume::{self, Goes};
 use super::seen::Eyes;
-use super::{CallRequest, Held, Host, WaitsFor, faults, nested, wait};
+use super::timeline::Step;
+use super::{CallRequest, Held, Host, WaitsFor, faults, nested, timeline, wait};
 use crate::catalog::check_against;
 use crate::config::FaultPoint;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, ProjectId, Timestamp};
@@ -45,22 +46,28 @@ pub(super) async fn paused(
     request: &CallRequest,
     (execution, resolved): (&Execution, &Resolved),
     (asked, approved): (Option<At>, bool),
-    (report, timeline): (&Report, Option<&str>),
+    (report, happened): (&Report, Option<&str>),
 ) -> Result<Option<Held>, Fault> {
     let (Err(error), Some(journal)) = (&report.outcome, &report.journal) else { return Ok(None) };
     let now = host.clock.now();
     let expires_at = now.plus(INPUT_PATIENCE);
     let seal = |part, bytes: &[u8]| kept::seal(host, &execution.project, execution.id.as_str(), part, bytes);
     let shown;
-    let (pause, waits_for) = match error {
-        CallError::WaitingForCalls(calls) => (Pause::Calls(calls), WaitsFor::Calls(calls.clone())),
+    let (pause, waits_for, noted) = match error {
+        CallError::WaitingForCalls(calls) => {
+            let names: Vec<&str> = calls.iter().map(ExecutionId::as_str).collect();
+            let noted = timeline::noted(now, Step::AwaitsCalls, Some(names.join(" ")));
+            (Pause::Calls(calls), WaitsFor::Calls(calls.clone()), noted)
+        }
         CallError::WaitingForInput(asked) => {
             check_question(&asked.schema)?;
             let question = KeptQuestion { question: asked.question.clone(), schema: asked.schema.clone() };
             shown = seal(part::QUESTION, &kept::written(&question))?;
             let KeptQuestion { question, schema } = question;
             let waits_for = WaitsFor::Input(InputAsked { question, schema, expires_at });
-            (Pause::Input { shown: &shown, expires_at }, waits_for)
+            // What is asked is sealed: the timeline says no more than that something is.
+            let noted = timeline::noted(now, Step::Asked, None);
+            (Pause::Input { shown: &shown, expires_at }, waits_for, noted)
         }
         _ => return Ok(None),
     };
@@ -81,7 +88,7 @@ pub(super) async fn paused(
         to_collect: true,
     };
     let times = (now, expires_at.plus(host.retention.bodies_for));
-    host.store.record_pause(execution, timeline, pause, &bodies, times).await.map_err(faults::store)?;
+    host.store.record_pause(execution, (happened, &noted), pause, &bodies, times).await.map_err(faults::store)?;
     FaultPoint::Waiting.pass();
     tracing::info!(execution = %execution.id, tool = execution.tool, "a call waits for its user, or for its own calls");
     Ok(Some(Held { execution: execution.id.clone(), waits_for }))
@@ -148,7 +155,9 @@ pub async fn answer(host: &Host, caller: &Caller, execution: &Execution, input: 
     open.ok_or_else(answered)?.reply = Reply::Output(input.to_owned());
     let sealed = kept::seal(host, &execution.project, execution.id.as_str(), part::JOURNAL, &journal.to_bytes())?;
     let by = caller.by(host.clock.now());
-    if !host.store.answer_input(&by, execution, (&shown, &sealed), &host.host_id).await.map_err(faults::store)? {
+    let noted = timeline::noted(by.at, Step::Answered, Some(format!("by {}", caller.key)));
+    let answer = (shown.as_str(), sealed.as_str(), noted.as_str());
+    if !host.store.answer_input(&by, execution, answer, &host.host_id).await.map_err(faults::store)? {
         return Err(answered());
     }
     FaultPoint::DecisionKept.pass();
@@ -171,7 +180,9 @@ pub(super) async fn wake(host: &Host, child: Option<&ExecutionId>) {
         }
     };
     for (project, parent) in ready {
-        match host.store.take_parent(&project, &parent, &host.host_id, host.clock.now()).await {
+        let now = host.clock.now();
+        let noted = timeline::noted(now, Step::CallsEnded, None);
+        match host.store.take_parent(&project, &parent, &noted, &host.host_id, now).await {
             Ok(true) => goes_on(host, project, parent),
             Ok(false) => {}
             Err(error) => tracing::warn!(execution = %parent, %error, "a call that could go on could not be taken"),

@@ -4,28 +4,24 @@ use sha2::{Digest, Sha256};
 
 use super::kept::Keeping;
 use super::resolve::Resolved;
-use super::{CallRequest, Host, faults, once, outcome, pause};
+use super::{CallRequest, Host, faults, once, outcome, pause, timeline};
 use crate::config::Records;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, Latency, Through};
 use crate::runtime::Report;
-use crate::store::{KeptAnswer, KeptEnd, KeptStart, Outcome, StoreError};
+use crate::store::{Beginning, KeptAnswer, KeptEnd, KeptStart, Outcome, StoreError};
 
 /// Writes the execution down as started. No row, no call.
 pub(super) async fn start(
     host: &Host,
     request: &CallRequest,
     execution: &Execution,
-    kept: Option<KeptStart>,
+    (kept, timeline): (Option<KeptStart>, Option<String>),
 ) -> Result<(), Fault> {
     if host.records == Records::Off {
         return Ok(());
     }
-    let (store, once) = (&host.store, once::reservation(host, request));
-    let recorded = match (once, kept) {
-        (once, Some(kept)) => store.record_start_kept(execution, &host.host_id, once.as_ref(), &kept).await,
-        (None, None) => store.record_start(execution, &host.host_id).await,
-        (Some(once), None) => store.record_start_once(execution, &host.host_id, &once).await,
-    };
+    let with = Beginning { once: once::reservation(host, request), kept, timeline };
+    let recorded = host.store.record_start_with(execution, &host.host_id, with).await;
     recorded.map_err(|error| not_started(request, error))
 }
 
@@ -49,11 +45,10 @@ pub(super) async fn deny(
     }
     let execution = ended_at_once(execution, ExecutionStatus::Denied, fault);
     // It never begins to run: whoever comes with the same idempotency key may try again.
-    let recorded = match kept_at_once(host, request, &execution, resolved) {
-        Some(kept) => host.store.record_start_kept(&execution, &host.host_id, None, &kept).await,
-        None => host.store.record_start(&execution, &host.host_id).await,
-    };
-    recorded.map_err(faults::store)?;
+    let kept = kept_at_once(host, request, &execution, resolved);
+    let timeline = resolved.and_then(|resolved| timeline::begun(&resolved.modified));
+    let with = Beginning { once: None, kept, timeline };
+    host.store.record_start_with(&execution, &host.host_id, with).await.map_err(faults::store)?;
     Ok(Some(execution.id))
 }
 
@@ -93,6 +88,7 @@ pub(super) fn execution(host: &Host, caller: &Caller, request: &CallRequest, res
         tool: resolved.tool().tool.name.clone(),
         through: Some(through),
         simulated: context.connection.demo,
+        rule: resolved.rule.clone(),
         ..action(host, caller, request, Some(&context.account.identifier))
     }
 }
@@ -110,6 +106,8 @@ pub(super) fn action(host: &Host, caller: &Caller, request: &CallRequest, identi
         parent: request.parent.clone(),
         chat_id: request.chat_id.clone(),
         trigger_type: request.trigger_type.clone(),
+        surface: Some(request.surface),
+        rule: None,
         input_digest: hex::encode(Sha256::digest(request.input.as_bytes())),
         simulated: false,
         status: ExecutionStatus::Started,
@@ -128,7 +126,7 @@ pub(super) fn action(host: &Host, caller: &Caller, request: &CallRequest, identi
 /// What is kept of a call besides how it ended.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// Its requests.
+    /// What happened in it.
     pub(super) timeline: Option<String>,
     /// For who asks again with the same idempotency key.
     pub(super) answer: Option<KeptAnswer>,
@@ -154,6 +152,7 @@ pub(super) async fn finish(
         code: fault.map(|fault| fault.code),
         culprit: fault.map(|fault| fault.culprit),
         detail: fault.map(|fault| fault.detail.clone()),
+        rule: fault.and_then(|fault| fault.rule.clone()),
         finished_at: host.clock.now(),
         latency,
         requests: report

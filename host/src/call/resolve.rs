@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::limits::{MAX_INPUT, MAX_NAMED};
 use super::presets::{self, PresetFacts, ToolPresets};
 use super::profiles::{self, Offer, Profile};
+use super::timeline::Modified;
 use super::{CallRequest, Host, faults};
 use crate::catalog::{Installed, InstalledTool};
-use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, ExecutionId, Fault, ProjectId};
+use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, ExecutionId, Fault, PolicyId, ProjectId};
 use crate::store::{CallContext, ConnectionFilter, MAX_CANDIDATES, PageRequest};
 
 /// All that a call needs to run, checked.
@@ -25,13 +26,18 @@ pub(super) struct Resolved {
     pub(super) asking_profile: Option<String>,
     /// What was put into the input of a new call, and stays as it is.
     pub(super) presets: Vec<Arc<ToolPresets>>,
+    /// The modifiers that changed the input of a new call.
+    pub(super) modified: Vec<Modified>,
+    /// The rule that decided on a new call.
+    pub(super) rule: Option<PolicyId>,
 }
 
 impl Resolved {
     /// A call that no profile has a part in.
     pub(super) fn plain(host: &Host, installed: Arc<Installed>, tool: usize, context: Arc<CallContext>) -> Self {
         let execution = ExecutionId::new(&host.clock, &host.random);
-        Self { installed, tool, context, execution, asking_profile: None, presets: Vec::new() }
+        let (presets, modified) = (Vec::new(), Vec::new());
+        Self { installed, tool, context, execution, asking_profile: None, presets, modified, rule: None }
     }
 
     pub(super) fn tool(&self) -> &InstalledTool {

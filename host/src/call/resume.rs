@@ -16,7 +16,7 @@ use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Caller, CallerScope, Code, Culprit, Execution, ExecutionId, Fault, Latency,
-    ProjectId, Through,
+    ProjectId, Surface, Through,
 };
 use crate::policy::{Ask, At};
 use crate::runtime::{Gate, Journal};
@@ -194,7 +194,7 @@ async fn on(host: &Host, execution: &Execution, goes: Goes<'_>, started: Instant
         return custom::go_on(host, execution, starts_over).await;
     };
     let Revived { caller, request, resolved, journal, kept } = revived(host, execution, through).await?;
-    let verdict = verdict(host, &caller, &request, &resolved).await?;
+    let verdict = verdict(host, &caller, &request, &resolved).await?.verdict;
     FaultPoint::GoingOn.pass();
     let resumed = Some(execution.clone());
     let attempt = match (goes, verdict) {
@@ -245,6 +245,7 @@ struct Stood {
 
 /// All that going on takes, checked anew: keys and accounts may have changed while the call waited.
 async fn revived(host: &Host, execution: &Execution, through: &Through) -> Result<Revived, Fault> {
+    still_wanted(host, execution).await?;
     let caller = asker(host, execution).await?;
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
     let bodies = bodies.ok_or_else(|| kept::unreadable(&execution.id))?;
@@ -257,7 +258,6 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
             Some(pause::completed(host, execution, journal).await?)
         }
     };
-    let surface = kept.surface(&execution.id)?;
     let stood = Stood { asks: kept.asks, approved: kept.approved };
     let request = CallRequest {
         identifier: caller.identifier.clone(),
@@ -270,7 +270,7 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
         timeout_ms: kept.timeout_ms,
         idempotency_key: kept.idempotency_key,
         nesting: Nesting::alone(kept.depth),
-        ..CallRequest::new(surface, kept.tool, kept.input)
+        ..CallRequest::new(execution.surface(), kept.tool, kept.input)
     };
     let resolved = resolve_again(host, &caller, &request).await?;
     if resolved.installed.digest != through.component {
@@ -281,6 +281,18 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
         return Err(diverged("the connection's demo mode was switched while the call waited"));
     }
     Ok(Revived { caller, request, resolved, journal, kept: stood })
+}
+
+/// Nobody waits for an inner call whose outer one has ended: what it would send is not sent for nothing. Most are ended
+/// with it; this is for those that were decided on in the same moment.
+async fn still_wanted(host: &Host, execution: &Execution) -> Result<(), Fault> {
+    let (Surface::Inner, Some(parent)) = (execution.surface(), &execution.parent) else { return Ok(()) };
+    let outer = host.store.find_execution(&execution.project, parent).await.map_err(faults::store)?;
+    if outer.is_some_and(|outer| outer.finished_at.is_none()) {
+        return Ok(());
+    }
+    let detail = format!("{parent}, which it was made for, has ended: nobody waits for it, and nothing was sent");
+    Err(Fault::new(Code::Cancelled, Culprit::Host, detail))
 }
 
 /// An approval before the call covers all of it; one at a write covers that write, and further ones if the rule says so.

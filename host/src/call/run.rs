@@ -76,7 +76,10 @@ pub(super) async fn run(
         let kept = keeping.as_ref().and_then(|keeping| keeping.start(host, request, (&execution, tool), asked));
         // What was not kept as it begins has no place for what comes later.
         keeping = keeping.filter(|_| kept.is_some());
-        record::start(host, request, &execution, kept).instrument(tracing::debug_span!("record_start")).await?;
+        let timeline = timeline::begun(&resolved.modified);
+        record::start(host, request, &execution, (kept, timeline))
+            .instrument(tracing::debug_span!("record_start"))
+            .await?;
     }
     host.figures.record.took(recording.elapsed());
     FaultPoint::Recorded.pass();
@@ -111,11 +114,11 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
     let Running { execution, resolved, started, .. } = &running;
     let before = match &attempt.resumed {
         Some(execution) => requests_before(host, execution).await,
-        None => None,
+        None => timeline::begun(&resolved.modified),
     };
     let Attempt { journal, gate, approved, asked, places: _places, .. } = attempt;
     if let Some(result) = simulated::answer(resolved, request) {
-        return told(host, request, &running, result, (None, None)).await;
+        return told(host, request, &running, result, (None, before)).await;
     }
     let ran = guest(host, request, &running, journal, gate).await;
     let (guest, timeline) = match ran {
@@ -123,7 +126,7 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
             let timeline = timeline::written(before.as_deref(), began, &report.attempts);
             (Ok(report), timeline)
         }
-        Err(fault) => (Err(fault), None),
+        Err(fault) => (Err(fault), before),
     };
     if let Ok(report) = &guest {
         match held(host, request, &running, (asked.as_ref(), approved), (report, timeline.as_deref())).await {
@@ -156,7 +159,9 @@ async fn told(
     let tool = Some(&resolved.tool().tool);
     let marked = keeping.is_some() && result.as_ref().is_ok_and(|data| seen::is_marked(tool, data));
     let before = if marked { result.as_ref().ok().cloned() } else { None };
-    let result = modifiers::after(host, request, resolved, execution, result).await;
+    let mut modified = Vec::new();
+    let result = modifiers::after(host, request, resolved, execution, result, &mut modified).await;
+    let timeline = if modified.is_empty() { timeline } else { timeline::with(timeline.as_deref(), &modified) };
     let came = Came {
         journal: report.and_then(|report| report.journal.as_ref()),
         data: result.as_ref().ok().map(String::as_str),
@@ -188,7 +193,7 @@ async fn held(
     Ok(held)
 }
 
-/// What the runs before this one sent. Without it the record tells less, and the call is no less done.
+/// What happened in the runs before this one. Without it the record tells less, and the call is no less done.
 async fn requests_before(host: &Host, execution: &Execution) -> Option<String> {
     match host.store.timeline(&execution.project, &execution.id).await {
         Ok(before) => before,

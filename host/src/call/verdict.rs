@@ -36,9 +36,9 @@ pub(super) async fn verdict(
     caller: &Caller,
     request: &CallRequest,
     resolved: &Resolved,
-) -> Result<Verdict, Fault> {
+) -> Result<Judged, Fault> {
     let rules = rules(host, &caller.project).await?;
-    Ok(judge(&rules, caller, request, resolved, host.clock.now())?.verdict)
+    judge(&rules, caller, request, resolved, host.clock.now())
 }
 
 /// What policies say now of an action type that no tool has.
@@ -47,9 +47,9 @@ pub(super) async fn on_action(
     caller: &Caller,
     request: &CallRequest,
     identifier: Option<&str>,
-) -> Result<Verdict, Fault> {
+) -> Result<Judged, Fault> {
     let rules = rules(host, &caller.project).await?;
-    Ok(judge_action(&rules, caller, request, identifier, host.clock.now())?.verdict)
+    judge_action(&rules, caller, request, identifier, host.clock.now())
 }
 
 /// What is said of a call, and by what.
@@ -110,12 +110,9 @@ impl Judged {
         let verdict = match outcome {
             Outcome::Allow => Verdict::Run,
             Outcome::Deny { reason } => {
-                let by = rule.map(|rule| format!(" ({rule})")).unwrap_or_default();
-                Verdict::Deny(Fault::new(
-                    Code::DeniedByPolicy,
-                    Culprit::Policy,
-                    format!("a policy{by} says no: {reason}"),
-                ))
+                let by = rule.as_ref().map(|rule| format!(" ({rule})")).unwrap_or_default();
+                let detail = format!("a policy{by} says no: {reason}");
+                Verdict::Deny(Fault { rule, ..Fault::new(Code::DeniedByPolicy, Culprit::Policy, detail) })
             }
             Outcome::Ask(ask) => Verdict::Ask(Asked { ask, rule, why: why.to_string() }),
         };

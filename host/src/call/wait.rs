@@ -9,12 +9,12 @@ use super::kept::{self, KeptRequest, part};
 use super::resolve::Resolved;
 use super::seen::Eyes;
 use super::verdict::Asked;
-use super::{CallRequest, Held, Host, WaitsFor, faults, once, record};
+use super::{CallRequest, Held, Host, WaitsFor, faults, once, record, timeline};
 use crate::config::{FaultPoint, KeepBodies, Records};
 use crate::model::{Approval, ApprovalId, ApprovalState, Code, Culprit, Execution, ExecutionStatus, Fault};
 use crate::policy::At;
 use crate::runtime::{Demand, Entry, Journal, Reply, Waiting};
-use crate::store::{Bodies, Wait};
+use crate::store::{Beginning, Bodies, Wait};
 
 /// What people see of a call that waits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,8 +62,9 @@ pub(super) async fn before(
     asked: &Asked,
 ) -> Result<Held, Fault> {
     let execution = Execution { status: ExecutionStatus::Waiting, ..execution };
-    let once = once::reservation(host, request);
-    let wait = Wait::Before { execution: &execution, host: &host.host_id, once: once.as_ref() };
+    let timeline = resolved.and_then(|resolved| timeline::begun(&resolved.modified));
+    let with = Beginning { once: once::reservation(host, request), kept: None, timeline };
+    let wait = Wait::Before { execution: &execution, host: &host.host_id, with: &with };
     hold(host, request, (&execution, resolved), asked, wait, None).await
 }
 

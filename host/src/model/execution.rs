@@ -1,6 +1,6 @@
 //! An execution: the record of one attempt to call a tool.
 
-use super::{AccountId, Code, ConnectionId, Culprit, ExecutionId, KeyId, ProjectId, Timestamp};
+use super::{AccountId, Code, ConnectionId, Culprit, ExecutionId, KeyId, PolicyId, ProjectId, Surface, Timestamp};
 
 /// The record of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct Execution {
     pub input_digest: String,
     /// Whether nothing leaves for it, because its connection is in demo mode.
     pub simulated: bool,
+    /// How it was caused; `None` of calls from before that was written down.
+    pub surface: Option<Surface>,
+    /// The rule that decided on it as it began; `None` if none spoke of it.
+    pub rule: Option<PolicyId>,
     /// How it stands.
     pub status: ExecutionStatus,
     /// Why it failed.
@@ -63,6 +67,11 @@ pub struct Through {
 }
 
 impl Execution {
+    /// How it was caused. The API was the only way before that was written down.
+    pub fn surface(&self) -> Surface {
+        self.surface.unwrap_or(Surface::Execute)
+    }
+
     /// Digest of the component that runs, if one does.
     pub fn component(&self) -> Option<&str> {
         self.through.as_ref().map(|through| through.component.as_str())

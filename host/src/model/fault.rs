@@ -1,5 +1,7 @@
 //! Why a call gave no result: a code that an agent can act on, and who has to act.
 
+use super::PolicyId;
+
 /// A failed call. The API turns it into a problem document (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -15,6 +17,8 @@ pub struct Fault {
     pub retry_after_ms: Option<u64>,
     /// Scopes that the account lacks.
     pub missing_scopes: Vec<String>,
+    /// The rule that said no.
+    pub rule: Option<PolicyId>,
 }
 
 impl Fault {
@@ -27,6 +31,7 @@ impl Fault {
             errors: Vec::new(),
             retry_after_ms: None,
             missing_scopes: Vec::new(),
+            rule: None,
         }
     }
 }

@@ -95,10 +95,13 @@ mod tests {
 
     fn filled(text: &str) -> Result<String, String> {
         let template = TextTemplate::parse(text).map_err(|error| error.to_string())?;
-        let fill = |name: &str, into: &mut String| match name {
-            "a" => Ok(into.push_str("{{b}}")),
-            "b" => Ok(into.push_str("é")),
-            other => Err(other.to_owned()),
+        let fill = |name: &str, into: &mut String| {
+            into.push_str(match name {
+                "a" => "{{b}}",
+                "b" => "é",
+                other => return Err(other.to_owned()),
+            });
+            Ok(())
         };
         template.render(fill).map(|text| text.to_string())
     }

@@ -2,7 +2,7 @@
 
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Page, PageRequest, Reservation, Store, StoreError};
+use super::{Beginning, Page, PageRequest, Store, StoreError};
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Execution, ExecutionId, KeyId, PolicyId, ProjectId, Timestamp,
 };
@@ -16,8 +16,8 @@ pub enum Wait<'a> {
         execution: &'a Execution,
         /// Name of the host.
         host: &'a str,
-        /// The idempotency key that it takes.
-        once: Option<&'a Reservation>,
+        /// What is written down with it.
+        with: &'a Beginning,
     },
     /// It runs, and stops here.
     AtWrite {

@@ -8,7 +8,7 @@ use super::row::Columns;
 use super::{Act, Bodies, Detail, Store, StoreError, group_commit, idempotency, outbox, pauses};
 use crate::model::{
     Action, Actor, Approval, ApprovalState, By, Code, Culprit, ExecutionId, ExecutionStatus, PolicyId, ProjectId,
-    Timestamp,
+    Surface, Timestamp,
 };
 
 impl Store {
@@ -24,13 +24,13 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let detail = match wait {
-            Wait::Before { execution, host, once } => {
-                if let Some(once) = once
+            Wait::Before { execution, host, with } => {
+                if let Some(once) = &with.once
                     && !idempotency::reserve(&mut transaction, execution, once).await?
                 {
                     return Err(idempotency::taken());
                 }
-                group_commit::insert_in(&mut transaction, execution, host).await?;
+                group_commit::insert_in(&mut transaction, execution, host, with).await?;
                 asked(execution)
             }
             Wait::AtWrite { execution, timeline } => {
@@ -150,36 +150,76 @@ impl Store {
         execution: &ExecutionId,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        // Whoever decides takes the approval first, too: one of the two finds it pending.
-        let approval = sqlx::query(
-            "UPDATE approvals SET state = 'cancelled', decided_at = $1 WHERE execution = $2 AND state = 'pending' \
-             RETURNING id",
-        )
-        .bind(by.at.0)
-        .bind(execution.as_str())
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let waits = pauses::forget(&mut transaction, execution).await?;
-        if approval.is_none() && !waits {
-            return Ok(false);
-        }
-        let end = End {
-            code: Code::Cancelled,
-            culprit: Culprit::Caller,
-            detail: "it was cancelled while it waited",
-            at: by.at,
-        };
-        let status = ExecutionStatus::Cancelled;
-        change_status(&mut transaction, execution, "waiting", status, Some(end)).await?;
-        let told = match approval {
-            Some(row) => tell_decided(&mut transaction, &Columns::of(&row).text()?, execution, status).await?,
-            None => outbox::finished(&mut transaction, &[execution.as_str()]).await?,
-        };
-        let act = Act::new(project, by, Action::Execution(status), execution.as_str());
+        let (culprit, detail) = (Culprit::Caller, "it was cancelled while it waited");
+        let end = End { code: Code::Cancelled, culprit, detail, at: by.at };
+        let Some(told) = end_waiting(&mut transaction, execution, end).await? else { return Ok(false) };
+        let act = Act::new(project, by, Action::Execution(ExecutionStatus::Cancelled), execution.as_str());
         self.append(&mut transaction, act).await?;
         self.commit_telling(transaction, told).await?;
         Ok(true)
     }
+}
+
+/// Ends a call that waits, and what it waits for; whether anybody hears of it. `None` if it does not wait any more.
+async fn end_waiting(
+    transaction: &mut AnyConnection,
+    execution: &ExecutionId,
+    end: End<'_>,
+) -> Result<Option<bool>, StoreError> {
+    // Whoever decides takes the approval first, too: one of the two finds it pending.
+    let approval = sqlx::query(
+        "UPDATE approvals SET state = 'cancelled', decided_at = $1 WHERE execution = $2 AND state = 'pending' \
+         RETURNING id",
+    )
+    .bind(end.at.0)
+    .bind(execution.as_str())
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let waits = pauses::forget(transaction, execution).await?;
+    if approval.is_none() && !waits {
+        return Ok(None);
+    }
+    let status = ExecutionStatus::Cancelled;
+    change_status(transaction, execution, "waiting", status, Some(end)).await?;
+    let told = match approval {
+        Some(row) => tell_decided(transaction, &Columns::of(&row).text()?, execution, status).await?,
+        None => outbox::finished(transaction, &[execution.as_str()]).await?,
+    };
+    Ok(Some(told))
+}
+
+/// Ends what waits of the calls that lost ones had made, and of the calls that those had made: nobody is left who would
+/// wait for them. Gives what the chain says of it, and whether anybody hears of it.
+pub(super) async fn end_inner(
+    transaction: &mut AnyConnection,
+    lost: &[String],
+    now: Timestamp,
+) -> Result<(Vec<Act>, bool), StoreError> {
+    let (mut acts, mut told) = (Vec::new(), false);
+    let mut outer = lost.to_vec();
+    while let Some(parent) = outer.pop() {
+        let rows = sqlx::query(
+            "SELECT e.id, e.project FROM executions p JOIN executions e ON e.project = p.project AND e.parent = p.id \
+             WHERE p.id = $1 AND e.surface = $2 AND e.status = 'waiting'",
+        )
+        .bind(parent)
+        .bind(Surface::Inner.as_str())
+        .fetch_all(&mut *transaction)
+        .await?;
+        for row in &rows {
+            let mut columns = Columns::of(row);
+            let (id, project) = (columns.parsed(ExecutionId::parse)?, columns.parsed(ProjectId::parse)?);
+            let detail = "the host ended while the call ran that it was made for";
+            let end = End { code: Code::Cancelled, culprit: Culprit::Host, detail, at: now };
+            // One that was decided on at this moment goes on, and finds out by itself.
+            let Some(heard) = end_waiting(transaction, &id, end).await? else { continue };
+            told |= heard;
+            let status = Action::Execution(ExecutionStatus::Cancelled);
+            acts.push(Act::new(&project, &By::host(now), status, id.as_str()));
+            outer.push(id.to_string());
+        }
+    }
+    Ok((acts, told))
 }
 
 fn act_of(approval: &Approval, by: &By, status: ExecutionStatus) -> Act {

@@ -7,11 +7,22 @@ use super::idempotency::{KeptAnswer, Reservation};
 use super::kept::{KeptEnd, KeptStart};
 use super::page::{Listing, Order};
 use super::row::Columns;
-use super::{Page, PageRequest, Store, StoreError, outbox};
+use super::{Page, PageRequest, Store, StoreError, decisions, outbox};
 use crate::model::{
-    AccountId, Code, ConnectionId, Culprit, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId,
-    Through, Timestamp,
+    AccountId, Code, ConnectionId, Culprit, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, PolicyId,
+    ProjectId, Surface, Through, Timestamp,
 };
+
+/// What is written down with the record of an execution as it begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beginning {
+    /// The idempotency key that it takes.
+    pub once: Option<Reservation>,
+    /// What is kept of the call besides.
+    pub kept: Option<KeptStart>,
+    /// What has happened already, as a JSON list.
+    pub timeline: Option<String>,
+}
 
 /// How an execution ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +35,8 @@ pub struct Outcome {
     pub culprit: Option<Culprit>,
     /// One sentence for people; never a body.
     pub detail: Option<String>,
+    /// The rule that said no.
+    pub rule: Option<PolicyId>,
     /// When the outcome was known.
     pub finished_at: Timestamp,
     /// Where the time went.
@@ -34,7 +47,7 @@ pub struct Outcome {
     pub bytes: (u64, u64),
     /// How often the credential was removed from what came back.
     pub scrubbed: u32,
-    /// Its requests, as a JSON list; `None` leaves what is there.
+    /// What happened in it, as a JSON list; `None` leaves what is there.
     pub timeline: Option<String>,
     /// What is kept for who asks again with the same idempotency key.
     pub answer: Option<KeptAnswer>,
@@ -68,7 +81,7 @@ pub struct ExecutionFilter {
 macro_rules! columns {
     () => {
         "id, project, api_key, tool, component, connection, account, identifier, tool_call_id, parent, chat_id, \
-         trigger_type, input_digest, simulated, status, code, culprit, detail, started_at, finished_at, total_us, guest_us, \
+         trigger_type, input_digest, simulated, surface, rule, status, code, culprit, detail, started_at, finished_at, total_us, guest_us, \
          upstream_us, requests, bytes_sent, bytes_received, scrubbed"
     };
 }
@@ -77,28 +90,17 @@ impl Store {
     /// Writes down that `host` is about to run an execution, or that it will not. When this returns it is on disk:
     /// only then may a request leave. An identifier that is there already is a conflict.
     pub async fn record_start(&self, execution: &Execution, host: &str) -> Result<(), StoreError> {
-        self.inner.journal.start(execution, host, None, None).await
+        self.record_start_with(execution, host, Beginning::default()).await
     }
 
-    /// The same with an idempotency key, which it takes. A conflict if that is taken: then nothing was written.
-    pub async fn record_start_once(
+    /// The same with more than the record. A conflict if its idempotency key is taken: then nothing was written.
+    pub async fn record_start_with(
         &self,
         execution: &Execution,
         host: &str,
-        once: &Reservation,
+        with: Beginning,
     ) -> Result<(), StoreError> {
-        self.inner.journal.start(execution, host, Some(once), None).await
-    }
-
-    /// The same with an idempotency key or without one, and with what is kept of the call.
-    pub async fn record_start_kept(
-        &self,
-        execution: &Execution,
-        host: &str,
-        once: Option<&Reservation>,
-        kept: &KeptStart,
-    ) -> Result<(), StoreError> {
-        self.inner.journal.start(execution, host, once, Some(kept)).await
+        self.inner.journal.start(execution, host, with).await
     }
 
     /// Writes down how an execution ended. When this returns it is on disk. A conflict if there is no such execution,
@@ -117,7 +119,7 @@ impl Store {
         row.map(|row| read_execution(&mut Columns::of(&row))).transpose()
     }
 
-    /// The requests of an execution, as they were written with its outcome.
+    /// What happened in an execution, as far as its record tells: a JSON list.
     pub async fn timeline(&self, project: &ProjectId, id: &ExecutionId) -> Result<Option<String>, StoreError> {
         let row = sqlx::query("SELECT timeline FROM executions WHERE project = $1 AND id = $2")
             .bind(project.as_str())
@@ -161,7 +163,8 @@ impl Store {
     }
 
     /// What `host` was running when it ended has an outcome that nobody knows; gives how many those are. For the start
-    /// of a host, before it takes calls: its own name must not be in use by another one that runs.
+    /// of a host, before it takes calls: its own name must not be in use by another one that runs. Calls that those had made
+    /// and that wait end with them.
     pub async fn recover_started(&self, host: &str, now: Timestamp) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let rows = sqlx::query(
@@ -184,8 +187,10 @@ impl Store {
             ids.push(id);
         }
         let told = outbox::finished(&mut transaction, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let (inner, heard) = decisions::end_inner(&mut transaction, &ids, now).await?;
+        acts.extend(inner);
         self.inner.ledger.append(&mut transaction, &acts).await?;
-        self.commit_telling(transaction, told).await?;
+        self.commit_telling(transaction, told || heard).await?;
         Ok(rows.len() as u64)
     }
 }
@@ -239,6 +244,8 @@ fn read_execution(columns: &mut Columns<'_>) -> Result<Execution, StoreError> {
         trigger_type: columns.maybe_text()?,
         input_digest: columns.text()?,
         simulated: columns.newer_flag()?,
+        surface: columns.maybe_parsed(Surface::parse)?,
+        rule: columns.maybe_parsed(PolicyId::parse)?,
         status: columns.parsed(ExecutionStatus::parse)?,
         code: columns.maybe_parsed(Code::parse)?,
         culprit: columns.maybe_parsed(Culprit::parse)?,

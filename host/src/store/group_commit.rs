@@ -13,10 +13,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::audit::{Act, Ledger, ended, started};
 use super::error::or_conflict;
-use super::idempotency::{self, Reservation};
-use super::kept::KeptStart;
+use super::idempotency;
 use super::row::Columns;
-use super::{Kind, Outcome, StoreError, outbox, pool};
+use super::{Beginning, Kind, Outcome, StoreError, outbox, pool};
 use crate::config::FaultPoint;
 use crate::model::{Execution, ExecutionId, ExecutionStatus, ProjectId};
 
@@ -43,8 +42,7 @@ enum Job {
     Start {
         execution: Box<Execution>,
         host: String,
-        once: Option<Reservation>,
-        kept: Option<Box<KeptStart>>,
+        with: Box<Beginning>,
         done: Done,
     },
     Outcome {
@@ -62,16 +60,10 @@ enum Job {
 type Done = oneshot::Sender<Result<(), StoreError>>;
 
 impl Journal {
-    pub(super) async fn start(
-        &self,
-        execution: &Execution,
-        host: &str,
-        once: Option<&Reservation>,
-        kept: Option<&KeptStart>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn start(&self, execution: &Execution, host: &str, with: Beginning) -> Result<(), StoreError> {
         let (done, written) = oneshot::channel();
-        let (execution, kept) = (Box::new(execution.clone()), kept.cloned().map(Box::new));
-        self.send(Job::Start { execution, host: host.into(), once: once.cloned(), kept, done }, written).await
+        let (execution, with) = (Box::new(execution.clone()), Box::new(with));
+        self.send(Job::Start { execution, host: host.into(), with, done }, written).await
     }
 
     pub(super) async fn outcome(&self, execution: &ExecutionId, outcome: &Outcome) -> Result<(), StoreError> {
@@ -166,9 +158,9 @@ impl Writer {
         let mut ending = HashSet::new();
         for job in batch {
             match job {
-                Job::Start { execution, host, once, kept, .. } => {
-                    let begins = Begins { execution, host, kept: kept.as_deref() };
-                    match once {
+                Job::Start { execution, host, with, .. } => {
+                    let begins = Begins { execution, host, with };
+                    match &with.once {
                         None => starts.push(begins),
                         Some(once) => keyed.push((begins, once)),
                     }
@@ -305,10 +297,11 @@ pub(super) async fn insert_in(
     transaction: &mut AnyConnection,
     execution: &Execution,
     host: &str,
+    with: &Beginning,
 ) -> Result<(), StoreError> {
     // Without bodies it is the same text on both databases.
     let query = sqlx::query(AssertSqlSafe(Begins::text(Kind::Sqlite, 1, false)));
-    Begins { execution, host, kept: None }.bind(query).execute(transaction).await?;
+    Begins { execution, host, with }.bind(query).execute(transaction).await?;
     Ok(())
 }
 

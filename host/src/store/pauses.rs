@@ -31,17 +31,19 @@ pub struct InputRequest {
 }
 
 impl Store {
-    /// Makes a call that runs wait: its record, and what it needs to go on, all or nothing.
+    /// Makes a call that runs wait: its record, and what it needs to go on, all or nothing. What is noted is added to its
+    /// timeline, as it is in the next two.
     pub async fn record_pause(
         &self,
         execution: &Execution,
-        timeline: Option<&str>,
+        (timeline, noted): (Option<&str>, &str),
         pause: Pause<'_>,
         bodies: &Bodies,
         (now, kept_until): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         stop_running(&mut transaction, &execution.id, timeline).await?;
+        note(&mut transaction, &execution.id, noted).await?;
         sqlx::query(
             "INSERT INTO execution_bodies (execution, project, request, journal, input_seen, to_collect, kept_until) \
              VALUES ($1, $2, $3, $4, $5, 1, $6) \
@@ -92,7 +94,7 @@ impl Store {
         &self,
         by: &By,
         execution: &Execution,
-        (shown, journal): (&str, &str),
+        (shown, journal, noted): (&str, &str, &str),
         host: &str,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
@@ -110,6 +112,7 @@ impl Store {
             .bind(journal)
             .execute(&mut *transaction)
             .await?;
+        note(&mut transaction, &execution.id, noted).await?;
         self.goes_on(&mut transaction, by, &execution.project, &execution.id, host).await?;
         transaction.commit().await?;
         Ok(true)
@@ -148,6 +151,7 @@ impl Store {
         &self,
         project: &ProjectId,
         parent: &ExecutionId,
+        noted: &str,
         host: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -163,6 +167,7 @@ impl Store {
         if taken.rows_affected() == 0 {
             return Ok(false);
         }
+        note(&mut transaction, parent, noted).await?;
         self.goes_on(&mut transaction, &By::host(now), project, parent, host).await?;
         transaction.commit().await?;
         Ok(true)
@@ -211,6 +216,19 @@ impl Store {
         let status = Action::Execution(ExecutionStatus::Started);
         self.append(transaction, Act::new(project, by, status, execution.as_str())).await
     }
+}
+
+/// Adds a JSON object to a call's timeline, which is a JSON list.
+async fn note(transaction: &mut AnyConnection, execution: &ExecutionId, noted: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE executions SET timeline = CASE WHEN timeline IS NULL THEN '[' || $2 || ']' \
+         ELSE SUBSTR(timeline, 1, LENGTH(timeline) - 1) || ',' || $2 || ']' END WHERE id = $1",
+    )
+    .bind(execution.as_str())
+    .bind(noted)
+    .execute(transaction)
+    .await?;
+    Ok(())
 }
 
 /// Forgets what a call waits for that is no approval; whether there was anything.

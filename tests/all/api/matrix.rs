@@ -1,11 +1,10 @@
 //! Lesson 1: every way to cause a call, against everything that can come of one. The same code on each, and the upstream
-//! saw what it should, or nothing (KO-07). A new `call::Surface` does not compile until it has its rows here.
+//! saw what it should, or nothing (KO-07). A new `model::Surface` does not compile until it has its rows here.
 
 use std::num::NonZeroU32;
 
-use gloveport::call::Surface;
 use gloveport::config::{Database, NeighbourLimits};
-use gloveport::model::{By, Clock, ProjectId, Random};
+use gloveport::model::{By, Clock, ProjectId, Random, Surface};
 use gloveport::store::{AccountFilter, PageRequest, Store};
 use gloveport_tests::host::{Client, Setup, TestHost};
 use gloveport_tests::imitation::{GitHub, User};
@@ -82,6 +81,10 @@ enum Way {
     Background,
     /// The same with an idempotency key.
     Keyed,
+    /// The same as a model wrote it.
+    Native,
+    /// `POST /v1/tools/execute-batch`.
+    Batch,
     /// A connector's call of another tool.
     Inner,
     /// A call that waited, and goes on after everything may have changed.
@@ -93,7 +96,8 @@ enum Way {
 /// The rows of each surface. Whoever adds a surface adds them, or the compiler refuses the test.
 fn rows(surface: Surface) -> &'static [Way] {
     match surface {
-        Surface::Execute => &[Way::Execute, Way::Background, Way::Keyed, Way::Approved, Way::Continued],
+        Surface::Execute => &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Approved, Way::Continued],
+        Surface::Batch => &[Way::Batch],
         Surface::Inner => &[Way::Inner],
         // No rule is asked about an operator who tries an account before anybody can use it: the tests of that are in
         // `connections` and `credentials`.
@@ -105,7 +109,8 @@ fn rows(surface: Surface) -> &'static [Way] {
 /// that whoever adds one says what it is.
 fn entrance(route: &str) -> Option<&'static [Way]> {
     Some(match route {
-        "POST /v1/tools/{name}/execute" => &[Way::Execute, Way::Background, Way::Keyed, Way::Inner],
+        "POST /v1/tools/{name}/execute" => &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Inner],
+        "POST /v1/tools/execute-batch" => &[Way::Batch],
         "POST /v1/approvals/{id}/approve" => &[Way::Approved],
         "POST /v1/executions/{id}/continue" => &[Way::Continued],
         // `Surface::AccountTest`, which has no row.
@@ -233,6 +238,21 @@ impl Table {
         let json_type = ("content-type", "application/json");
         match way {
             Way::Execute => of(&self.agent.post(&path, &body).await.json()),
+            Way::Native => {
+                let call = json!({ "type": "tool_use", "id": "toolu_1", "name": case.tool(), "input": case.input() });
+                let body = json!({ "identifier": case.user(), "tool_call": call });
+                let answer = self.agent.post(&path, &body).await.json();
+                let result = &answer["tool_result"];
+                assert_eq!(result["tool_use_id"], "toolu_1", "{answer}");
+                assert_eq!(result["is_error"] == true, answer["code"].is_string(), "{answer}");
+                of(&answer)
+            }
+            Way::Batch => {
+                let call = json!({ "identifier": case.user(), "tool": case.tool(), "input": case.input() });
+                let answer = self.agent.post("/v1/tools/execute-batch", &json!({ "calls": [call] })).await.expect(200);
+                let outcome = answer["outcomes"][0].as_object().unwrap();
+                of(outcome.values().find(|value| value.is_object()).unwrap())
+            }
             Way::Keyed => {
                 let headers = [json_type, ("idempotency-key", "matrix")];
                 let mut told = Vec::new();
@@ -314,7 +334,17 @@ fn applies(way: Way, case: Case) -> bool {
     match (way, case) {
         // A call that is approved was asked for before, was counted then, and named a tool with an input that fits.
         (Way::Approved | Way::Continued, Case::Asked | Case::RateLimited | Case::NoSuchTool | Case::BadInput) => false,
-        (Way::Execute | Way::Background | Way::Keyed | Way::Inner | Way::Approved | Way::Continued, _) => true,
+        (
+            Way::Execute
+            | Way::Native
+            | Way::Batch
+            | Way::Background
+            | Way::Keyed
+            | Way::Inner
+            | Way::Approved
+            | Way::Continued,
+            _,
+        ) => true,
     }
 }
 

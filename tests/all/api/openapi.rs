@@ -98,6 +98,7 @@ async fn the_document_is_complete() {
     POST /v1/policies
     POST /v1/policies/evaluate
     POST /v1/profiles
+    POST /v1/tools/execute-batch
     POST /v1/tools/{name}/execute
     POST /v1/webhooks
     POST /v1/webhooks/{id}/deliveries/{message}/retry

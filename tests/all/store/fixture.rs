@@ -6,7 +6,7 @@ use std::future::Future;
 use gloveport::config::Database;
 use gloveport::model::{
     Account, AccountId, AccountState, AccountToken, By, Clock, Connection, ConnectionId, Execution, ExecutionId,
-    ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Through, Timestamp,
+    ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through, Timestamp,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
@@ -141,6 +141,8 @@ impl Fixture {
             trigger_type: None,
             input_digest: "00".into(),
             simulated: false,
+            surface: Some(Surface::Execute),
+            rule: None,
             status: ExecutionStatus::Started,
             code: None,
             culprit: None,
@@ -160,6 +162,7 @@ impl Fixture {
             code: None,
             culprit: None,
             detail: None,
+            rule: None,
             finished_at: self.clock.now(),
             latency: Latency { total_us: 900, guest_us: 100, upstream_us: 700 },
             requests: 2,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gloveport::model::{Execution, KeyId};
-use gloveport::store::{KeptAnswer, Outcome, Reservation, StoreError};
+use gloveport::store::{Beginning, KeptAnswer, Outcome, Reservation, StoreError};
 
 use super::fixture::{Fixture, on_both};
 
@@ -24,7 +24,15 @@ async fn of_each_key_one_starts() {
             let once = (n % 4 != 0).then(|| reservation(&f, &format!("k{}", n % 5)));
             writers.push(tokio::spawn(async move {
                 let result = match &once {
-                    Some(once) => store.record_start_once(&execution, HOST, once).await,
+                    Some(once) => {
+                        store
+                            .record_start_with(
+                                &execution,
+                                HOST,
+                                Beginning { once: Some(once.clone()), ..Beginning::default() },
+                            )
+                            .await
+                    }
                     None => store.record_start(&execution, HOST).await,
                 };
                 (execution, once, result)
@@ -54,7 +62,10 @@ async fn of_each_key_one_starts() {
 async fn a_key_lives_as_long_as_its_call_and_its_time() {
     on_both(async |f: Fixture| {
         let execution = f.execution();
-        f.store.record_start_once(&execution, HOST, &reservation(&f, "k")).await.unwrap();
+        f.store
+            .record_start_with(&execution, HOST, Beginning { once: Some(reservation(&f, "k")), ..Beginning::default() })
+            .await
+            .unwrap();
         let reserved = async || f.store.reserved(&f.project, &execution.key, "k", f.clock.now()).await.unwrap();
         let found = reserved().await.unwrap();
         assert_eq!((found.execution, found.answer, found.request.as_str()), (execution.id.clone(), None, "r"));
@@ -74,11 +85,18 @@ async fn a_key_lives_as_long_as_its_call_and_its_time() {
         f.clock.advance(Duration::from_secs(60));
         assert_eq!(reserved().await, None);
         f.store
-            .record_start_once(&Execution { key: execution.key.clone(), ..f.execution() }, HOST, &reservation(&f, "k"))
+            .record_start_with(
+                &Execution { key: execution.key.clone(), ..f.execution() },
+                HOST,
+                Beginning { once: Some(reservation(&f, "k")), ..Beginning::default() },
+            )
             .await
             .unwrap();
         let other = f.execution();
-        f.store.record_start_once(&other, HOST, &reservation(&f, "k")).await.unwrap();
+        f.store
+            .record_start_with(&other, HOST, Beginning { once: Some(reservation(&f, "k")), ..Beginning::default() })
+            .await
+            .unwrap();
         f.store.record_outcome(&other.id, &f.outcome()).await.unwrap();
         f.clock.advance(Duration::from_secs(61));
         assert_eq!(f.store.forget_reservations(f.clock.now()).await.unwrap(), 1, "the one that has ended");

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use gloveport::model::{Execution, ExecutionStatus, Timestamp};
-use gloveport::store::{Bodies, KeptEnd, KeptStart, Outcome, PageRequest, Reservation, StoreError};
+use gloveport::store::{Beginning, Bodies, KeptEnd, KeptStart, Outcome, PageRequest, Reservation, StoreError};
 use sqlx::AssertSqlSafe;
 
 use super::fixture::{Fixture, on_both};
 
 const HOST: &str = "host-1";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn kept_with(once: Option<Reservation>, kept: KeptStart) -> Beginning {
+    Beginning { once, kept: Some(kept), timeline: None }
+}
 
 fn start(f: &Fixture, text: &str) -> KeptStart {
     KeptStart {
@@ -64,8 +68,10 @@ async fn bodies_are_written_with_their_records() {
                 async move {
                     match (n % 5, at_once) {
                         (1, _) => store.record_start(execution, HOST).await,
-                        (2, _) => store.record_start_kept(execution, HOST, Some(&once), &kept).await,
-                        _ => store.record_start_kept(execution, HOST, None, &kept).await,
+                        (2, _) => {
+                            store.record_start_with(execution, HOST, kept_with(Some(once.clone()), kept.clone())).await
+                        }
+                        _ => store.record_start_with(execution, HOST, kept_with(None, kept.clone())).await,
                     }
                 }
             });
@@ -118,8 +124,8 @@ async fn what_is_not_recorded_is_not_kept() {
     on_both(async |f: Fixture| {
         let execution = f.execution();
         let seen = KeptStart { input_seen: Some("hidden".into()), ..start(&f, "1") };
-        f.store.record_start_kept(&execution, HOST, None, &seen).await.unwrap();
-        let again = f.store.record_start_kept(&execution, HOST, None, &start(&f, "2")).await;
+        f.store.record_start_with(&execution, HOST, kept_with(None, seen.clone())).await.unwrap();
+        let again = f.store.record_start_with(&execution, HOST, kept_with(None, start(&f, "2"))).await;
         assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
         let first = KeptEnd { input_seen: None, ..end(&f, "1") };
         f.store.record_outcome(&execution.id, &Outcome { kept: Some(first), ..f.outcome() }).await.unwrap();
@@ -132,8 +138,8 @@ async fn what_is_not_recorded_is_not_kept() {
         let key = Reservation { key: "k".into(), request: "r".into(), kept_until: f.clock.now().plus(DAY) };
         let (one, two) = (f.execution(), Execution { key: execution.key.clone(), ..f.execution() });
         let one = Execution { key: execution.key.clone(), ..one };
-        f.store.record_start_kept(&one, HOST, Some(&key), &start(&f, "1")).await.unwrap();
-        let taken = f.store.record_start_kept(&two, HOST, Some(&key), &start(&f, "2")).await;
+        f.store.record_start_with(&one, HOST, kept_with(Some(key.clone()), start(&f, "1"))).await.unwrap();
+        let taken = f.store.record_start_with(&two, HOST, kept_with(Some(key.clone()), start(&f, "2"))).await;
         assert!(matches!(taken, Err(StoreError::Conflict(_))), "{taken:?}");
         assert_eq!((bodies(&f, &one).await.is_some(), bodies(&f, &two).await), (true, None));
     })
@@ -150,16 +156,16 @@ async fn records_go_when_their_time_is_over() {
         let mut kept = Vec::new();
         for status in [ExecutionStatus::Started, ExecutionStatus::Waiting] {
             let execution = Execution { status, ..f.execution() };
-            f.store.record_start_kept(&execution, HOST, None, &start(&f, "1")).await.unwrap();
+            f.store.record_start_with(&execution, HOST, kept_with(None, start(&f, "1"))).await.unwrap();
             kept.push(execution);
         }
         // Made long ago, and ended just now.
         let slow = f.execution();
-        f.store.record_start_kept(&slow, HOST, None, &start(&f, "1")).await.unwrap();
+        f.store.record_start_with(&slow, HOST, kept_with(None, start(&f, "1"))).await.unwrap();
         kept.push(slow.clone());
         let key = Reservation { key: "k".into(), request: "r".into(), kept_until: f.clock.now().plus(DAY * 100) };
         let old = Execution { key: slow.key.clone(), ..f.execution() };
-        f.store.record_start_kept(&old, HOST, Some(&key), &start(&f, "1")).await.unwrap();
+        f.store.record_start_with(&old, HOST, kept_with(Some(key.clone()), start(&f, "1"))).await.unwrap();
         f.store.record_outcome(&old.id, &Outcome { kept: Some(end(&f, "1")), ..f.outcome() }).await.unwrap();
         let ended = f.clock.now();
         assert_eq!(f.store.forget_executions(Timestamp(ended.0 - 1)).await.unwrap(), many);

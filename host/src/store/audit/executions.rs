@@ -7,9 +7,10 @@ use crate::store::Outcome;
 /// A key had a tool run; its input is there as a digest.
 pub(in crate::store) fn started(execution: &Execution, host: &str) -> Act {
     let by = By { actor: Actor::Key(execution.key.clone()), at: execution.started_at };
-    Act::new(&execution.project, &by, Action::Execution(execution.status), execution.id.as_str())
+    let act = Act::new(&execution.project, &by, Action::Execution(execution.status), execution.id.as_str())
         .component(execution.component().unwrap_or_default())
-        .detail(asked(execution).with("host", host))
+        .detail(asked(execution).with("host", host));
+    execution.rule.iter().fold(act, |act, rule| act.rule(rule.as_str()))
 }
 
 /// What an execution was asked for as.
@@ -29,7 +30,9 @@ pub(in crate::store) fn ended(project: &ProjectId, component: &str, id: &Executi
         .with_some("culprit", outcome.culprit.map(|culprit| culprit.as_str()))
         .number("requests", outcome.requests.into());
     let by = By::host(outcome.finished_at);
-    Act::new(project, &by, Action::Execution(outcome.status), id.as_str()).component(component).detail(detail)
+    let act =
+        Act::new(project, &by, Action::Execution(outcome.status), id.as_str()).component(component).detail(detail);
+    outcome.rule.iter().fold(act, |act, rule| act.rule(rule.as_str()))
 }
 
 /// A host found that it had ended while this ran.

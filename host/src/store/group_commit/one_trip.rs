@@ -101,8 +101,8 @@ impl Writer {
         let mut outcomes: Vec<Ends<'_>> = Vec::new();
         for job in batch {
             match job {
-                Job::Start { execution, host, once: None, kept, .. } => {
-                    starts.push(Begins { execution, host, kept: kept.as_deref() });
+                Job::Start { execution, host, with, .. } if with.once.is_none() => {
+                    starts.push(Begins { execution, host, with });
                 }
                 Job::Outcome { execution, outcome, .. } => outcomes.push(Ends { execution, outcome }),
                 Job::Start { .. } | Job::Act { .. } => return None,

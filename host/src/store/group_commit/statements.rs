@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use sqlx::Any;
 
-use super::super::kept::{KeptEnd, KeptStart};
+use super::super::kept::KeptEnd;
 use super::super::row::stored;
 use super::super::values::{Type, push_rows, push_rows_from};
 use super::super::{Kind, outbox};
-use crate::model::{Execution, ExecutionId};
-use crate::store::Outcome;
+use crate::model::{Execution, ExecutionId, PolicyId, Surface};
+use crate::store::{Beginning, Outcome};
 
 /// Rows in one statement. Each number of rows is a statement of its own to the database, and sqlx keeps a hundred of
 /// them prepared: two times 32 leaves room for the others. With bodies they are other statements, but hosts keep those
 /// of all calls or of few.
 pub(super) const MAX_ROWS: usize = 32;
 
-const START_COLUMNS: usize = 21;
+const START_COLUMNS: usize = 24;
 const START_BODY_COLUMNS: usize = 6;
 const OUTCOME_COLUMNS: usize = 14;
 const OUTCOME_BODY_COLUMNS: usize = 7;
@@ -31,7 +31,7 @@ pub(super) type Query = sqlx::query::Query<'static, Any, sqlx::any::AnyArguments
 pub(super) struct Begins<'a> {
     pub(super) execution: &'a Execution,
     pub(super) host: &'a str,
-    pub(super) kept: Option<&'a KeptStart>,
+    pub(super) with: &'a Beginning,
 }
 
 /// A row that ends.
@@ -99,7 +99,7 @@ impl Row for Begins<'_> {
         sql.push_str(
             "INSERT INTO executions (id, project, host, api_key, tool, component, connection, account, identifier, \
              tool_call_id, parent, chat_id, trigger_type, input_digest, simulated, status, started_at, code, culprit, \
-             detail, finished_at) VALUES ",
+             detail, surface, rule, timeline, finished_at) VALUES ",
         );
         let mut types = [Type::Any; START_COLUMNS];
         // PostgreSQL takes a NULL that may be a number for a text.
@@ -109,7 +109,7 @@ impl Row for Begins<'_> {
     }
 
     fn has_body(&self) -> bool {
-        self.kept.is_some()
+        self.with.kept.is_some()
     }
 
     fn bind(&self, query: Query) -> Query {
@@ -135,11 +135,14 @@ impl Row for Begins<'_> {
             .bind(execution.code.map(|code| code.as_str()))
             .bind(execution.culprit.map(|culprit| culprit.as_str()))
             .bind(execution.detail.as_deref())
+            .bind(execution.surface.map(Surface::as_str))
+            .bind(execution.rule.as_ref().map(PolicyId::as_str))
+            .bind(self.with.timeline.as_deref())
             .bind(execution.finished_at.map(|at| at.0))
     }
 
     fn bind_body(&self, query: Query) -> Query {
-        let Some(kept) = self.kept else { return query };
+        let Some(kept) = &self.with.kept else { return query };
         query
             .bind(self.execution.id.as_str())
             .bind(self.execution.project.as_str())

@@ -13,14 +13,14 @@ macro_rules! surfaces {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// As it is kept with a call that waits.
+            /// As it is written in the API and the database.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
                 }
             }
 
-            /// The one that is kept under this name.
+            /// Reads [`Surface::as_str`] back.
             pub fn parse(name: &str) -> Option<Self> {
                 match name {
                     $($name => Some(Self::$variant),)+
@@ -34,6 +34,8 @@ macro_rules! surfaces {
 surfaces! {
     /// An application calls a tool by the API.
     Execute = "execute",
+    /// An application calls several tools at once.
+    Batch = "batch",
     /// A connector calls another tool.
     Inner = "inner",
     /// An operator tries an account, before anybody can use it.
@@ -43,9 +45,9 @@ surfaces! {
 impl Surface {
     /// Whether modifiers have a part in it: not where an operator wants to see what a tool itself does. Policies have a
     /// part in every call that a user's account can be used for (X24).
-    pub(super) fn is_modified(self) -> bool {
+    pub fn is_modified(self) -> bool {
         match self {
-            Self::Execute | Self::Inner => true,
+            Self::Execute | Self::Batch | Self::Inner => true,
             Self::AccountTest => false,
         }
     }
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_read_back_as_it_is_kept() {
+    fn each_is_read_back_as_it_is_written() {
         for name in ["", "Execute", "execute ", "mcp2"] {
             assert_eq!(Surface::parse(name), None, "{name}");
         }
