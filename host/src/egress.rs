@@ -10,6 +10,7 @@ mod redirect;
 
 mod address;
 mod body;
+mod challenge;
 mod client;
 mod decode;
 mod header;
@@ -117,6 +118,9 @@ impl Egress {
             let place = trace.begins(request, attempt, planned.method());
             let with_first = !grant.state.was_renewed();
             let outcome = self.send_once(grant, &planned).await;
+            if let Some(scopes) = outcome.as_ref().ok().and_then(challenge::missing_scopes) {
+                grant.state.lacks(scopes);
+            }
             if with_first && outcome.as_ref().is_ok_and(|answer| answer.status == UNAUTHORIZED) && grant.renew().await {
                 // Refused for its credential, so nothing was done: even a write is sent again with the other one.
                 trace.ends(place, Some(UNAUTHORIZED), Some(Duration::ZERO));

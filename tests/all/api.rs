@@ -47,6 +47,7 @@ mod scopes;
 mod simulated;
 mod steps;
 mod stripe;
+mod tokens;
 mod tools;
 mod wasi;
 mod wasm;

@@ -149,7 +149,8 @@ pub(super) async fn show(
 /// What became of the tokens of a deleted account.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Removed {
-    /// `revoked` where the provider has ended them, `queued` where it could not be told yet.
+    /// `revoked` where the provider has ended them, `queued` where it could not be told yet and will be, `failed` where it
+    /// does not take what it is told.
     revocation: &'static str,
 }
 

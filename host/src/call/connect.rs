@@ -72,7 +72,7 @@ pub async fn connect(
         account: prepared.account.clone(),
         sealed: prepared.sealed.clone(),
     });
-    probe(host, caller, installed, context).await?;
+    probe(host, caller, (installed, context), false).await?;
     let by = caller.by(host.clock.now());
     let put = host.store.put_account(&by, &prepared.account, &prepared.sealed).await.map_err(raced)?;
     Ok(Connected { account: put.0, created: put.1 })
@@ -105,14 +105,14 @@ pub async fn test_account(
     let Some(context) = found.into_iter().next() else {
         return Err(Fault::new(Code::NotFound, Culprit::Caller, format!("there is no account {account}")).into());
     };
-    probe(host, caller, installed, context).await
+    probe(host, caller, (installed, context), true).await
 }
 
 async fn probe(
     host: &Host,
     caller: &Caller,
-    installed: Arc<Installed>,
-    context: Arc<CallContext>,
+    (installed, context): (Arc<Installed>, Arc<CallContext>),
+    stored: bool,
 ) -> Result<Option<Answer>, Failed> {
     let Some(test) = installed.connector.test.clone() else { return Ok(None) };
     let Some(tool) = installed.tools.iter().position(|tool| tool.tool.name == test.tool) else { return Ok(None) };
@@ -122,7 +122,7 @@ async fn probe(
     };
     let (task_host, caller) = (host.clone(), caller.clone());
     // An operator tries the account as it is: neither a profile, a preset nor a modifier has a part in it.
-    let resolved = Resolved::plain(host, installed, tool, context);
+    let resolved = Resolved { stored, ..Resolved::plain(host, installed, tool, context) };
     host.refuse_while_draining()?;
     let answer = host
         .run_to_end(async move {

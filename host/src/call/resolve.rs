@@ -20,6 +20,8 @@ pub(super) struct Resolved {
     pub(super) tool: usize,
     /// Connection, account and sealed credential.
     pub(super) context: Arc<CallContext>,
+    /// Whether the account is stored, and not only tried: one that is not gets no other token.
+    pub(super) stored: bool,
     /// The identifier that its record gets if it is a new call.
     pub(super) execution: ExecutionId,
     /// The profile that wants a person to look at each call of this tool.
@@ -37,7 +39,8 @@ impl Resolved {
     pub(super) fn plain(host: &Host, installed: Arc<Installed>, tool: usize, context: Arc<CallContext>) -> Self {
         let execution = ExecutionId::new(&host.clock, &host.random);
         let (presets, modified) = (Vec::new(), Vec::new());
-        Self { installed, tool, context, execution, asking_profile: None, presets, modified, rule: None }
+        let stored = true;
+        Self { installed, tool, context, stored, execution, asking_profile: None, presets, modified, rule: None }
     }
 
     pub(super) fn tool(&self) -> &InstalledTool {

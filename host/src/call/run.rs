@@ -278,7 +278,7 @@ async fn guest(
 
 /// The right to send as the account, with a token that holds; where the provider refuses it, another one is got once.
 async fn opened(host: &Host, resolved: &Resolved, id: &ExecutionId, timeout: Duration) -> Result<Grant, Fault> {
-    let fresh = tokens::fresh(host, resolved).await?;
+    let fresh = tokens::fresh(host, resolved, timeout).await?;
     let grant = credential::grant(&host.vault, &fresh, id, timeout)?;
     if let Some(renewal) = tokens::Renew::of(host, &fresh) {
         grant.state.renew_by(renewal);

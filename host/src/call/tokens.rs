@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connect::parts;
 use super::resolve::Resolved;
@@ -14,11 +15,16 @@ use crate::model::{Account, AccountId, AuthPattern, By, Code, Connection, Culpri
 use crate::oauth::{self, OAuthError, Parting, Want};
 use crate::store::CallContext;
 
-/// The call with a token that holds, where its account has one.
-pub(super) async fn fresh(host: &Host, resolved: &Resolved) -> Result<Resolved, Fault> {
+/// The call with a token that holds, where its account has one. It is waited for as long as the call may take; whoever
+/// gets it goes on, for the next call.
+pub(super) async fn fresh(host: &Host, resolved: &Resolved, timeout: Duration) -> Result<Resolved, Fault> {
     let Some(pattern) = pattern(resolved) else { return Ok(resolved.clone()) };
     let by = By::host(host.clock.now());
-    let got = host.oauth.token(&resolved.context, pattern, Want::Usable, by).await;
+    let token = host.oauth.token(&resolved.context, pattern, Want::Usable, by);
+    let got = tokio::time::timeout(timeout, token).await.unwrap_or_else(|_| {
+        let reason = format!("it did not answer within {} ms", timeout.as_millis());
+        Err(OAuthError::Transient { reason, retry_after: None })
+    });
     Ok(Resolved { context: got.map_err(oauth_fault)?, ..resolved.clone() })
 }
 
@@ -136,6 +142,10 @@ impl fmt::Debug for Renew {
     }
 }
 
+/// The pattern by which the account's token is got, if it is a stored one's.
 fn pattern(resolved: &Resolved) -> Option<&AuthPattern> {
+    if !resolved.stored {
+        return None;
+    }
     resolved.installed.connector.auth_pattern(&resolved.context.connection.auth_pattern)
 }

@@ -53,6 +53,8 @@ pub struct GrantState {
     pub(super) trace: Trace,
     /// What takes the credential out of answers: prepared once for all requests of the call.
     pub(super) scrubber: OnceLock<Scrubber>,
+    /// The scopes without which the provider refused a request, in its own words.
+    missing_scopes: OnceLock<Vec<String>>,
     /// What brings another credential.
     renewal: OnceLock<Arc<dyn Renewal>>,
     /// What it brought: nothing where it could not. It is asked once.
@@ -147,6 +149,7 @@ impl GrantState {
             follows_none: AtomicBool::new(false),
             trace: Trace::new(),
             scrubber: OnceLock::new(),
+            missing_scopes: OnceLock::new(),
             renewal: OnceLock::new(),
             renewed: OnceCell::new(),
         }
@@ -155,6 +158,17 @@ impl GrantState {
     /// Each attempt at a request so far, up to a limit.
     pub fn attempts(&self) -> Vec<Attempt> {
         self.trace.attempts()
+    }
+
+    /// The scopes without which the provider refused the first request that it did; `None` if it named none.
+    pub fn missing_scopes(&self) -> Option<&[String]> {
+        self.missing_scopes.get().map(Vec::as_slice)
+    }
+
+    /// Keeps what the provider says that the account lacks.
+    pub(super) fn lacks(&self, scopes: Vec<String>) {
+        // The first refusal is the one that a connector stops at.
+        let _ = self.missing_scopes.set(scopes);
     }
 
     /// How many requests that write are under way: begun, and neither answered nor known to have failed before they

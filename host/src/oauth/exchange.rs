@@ -111,7 +111,7 @@ pub(super) async fn session<T>(
             let secret = value(name)?;
             into.push_str(&escaping.escape(secret.expose()));
             known.push(secret);
-            Ok(())
+            Ok::<(), OAuthError>(())
         })
     };
     let mut headers = vec![("accept".to_owned(), "application/json".to_owned())];

@@ -11,7 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::due::{ends_before_use, is_due};
 use super::flights::Flight;
-use super::limits::{LEASE, POLL, REST, STORE_AGAIN, WAIT};
+use super::limits::{LEASE, POLL, REST, STORE_AGAIN, WAIT, YOUNG};
 use super::tokens::ACCESS_TOKEN;
 use super::{OAuth, OAuthError, renew};
 use crate::config::FaultPoint;
@@ -154,11 +154,19 @@ impl OAuth {
                 _ => OAuthError::Expired { reason },
             }));
         }
+        if tried.want == Want::Another && !changed && self.is_young(now) {
+            let reason = "the token that is refused was given a moment ago";
+            return Some(Err(OAuthError::transient(reason)));
+        }
         let enough = match tried.want {
             Want::Usable => !self.wanted(now, &tried.pattern),
             Want::Another | Want::New => changed && !ends_before_use(now, self.0.clock.now()),
         };
         enough.then(|| Ok(Arc::clone(now)))
+    }
+
+    fn is_young(&self, context: &CallContext) -> bool {
+        context.account.token.refreshed_at.is_some_and(|got| self.0.clock.now() < got.plus(YOUNG))
     }
 
     /// Asks the provider, and writes down what came of it.

@@ -37,6 +37,10 @@ pub(super) const WAIT: Duration = Duration::from_secs(65);
 /// Between two looks at whether another host has got a token: short beside what asking a provider takes.
 pub(super) const POLL: Duration = Duration::from_millis(50);
 
+/// How old a token must be for its refusal to mean that another one would do better: who refuses one that was given a
+/// moment ago refuses the next one too.
+pub(super) const YOUNG: Duration = Duration::from_secs(10);
+
 /// After a failure, how long those who have a token that holds do not ask again.
 pub(super) const REST: Duration = Duration::from_secs(30);
 

@@ -75,6 +75,8 @@ pub enum Parting {
     Revoked,
     /// The provider could not be told yet, and will be.
     Queued,
+    /// The provider does not take what it is told, and nobody tells it again.
+    Failed,
 }
 
 impl OAuth {
@@ -122,7 +124,7 @@ impl OAuth {
         let (oauth, account) = (self.clone(), account.clone());
         let work = self.0.running.spawn(async move { oauth.revoke(Some(&account)).await });
         match tokio::time::timeout(REVOKED_AT_ONCE, work).await {
-            Ok(Ok(0)) => Parting::Revoked,
+            Ok(Ok(told)) => told,
             _ => Parting::Queued,
         }
     }
@@ -132,14 +134,14 @@ impl OAuth {
         self.revoke(None).await;
     }
 
-    /// How many are still to be told.
-    async fn revoke(&self, account: Option<&AccountId>) -> usize {
+    /// What came of those that were due, or of the account's.
+    async fn revoke(&self, account: Option<&AccountId>) -> Parting {
         let now = self.0.clock.now();
         let leased = match self.0.store.lease_revocations(account, (now, now.plus(LEASE)), MOST).await {
             Ok(leased) => leased,
             Err(error) => {
                 tracing::warn!(%error, "what tokens are to be revoked could not be read");
-                return 1;
+                return Parting::Queued;
             }
         };
         let told = leased.iter().map(|revocation| async move {
@@ -149,9 +151,14 @@ impl OAuth {
             if let Err(error) = &settled {
                 tracing::warn!(account = %revocation.account, %error, "what came of a revocation could not be stored");
             }
-            settled.is_err() || matches!(told, Told::Again(_))
+            match told {
+                Told::Revoked if settled.is_ok() => Parting::Revoked,
+                Told::GivenUp(_) if settled.is_ok() => Parting::Failed,
+                _ => Parting::Queued,
+            }
         });
-        futures_util::future::join_all(told).await.into_iter().filter(|again| *again).count()
+        // Another host that swept meanwhile has the account's.
+        futures_util::future::join_all(told).await.pop().unwrap_or(Parting::Queued)
     }
 
     async fn tell(&self, revocation: &Revocation) -> Told {
@@ -314,6 +321,7 @@ impl Parting {
             Self::Nothing => "nothing",
             Self::Revoked => "revoked",
             Self::Queued => "queued",
+            Self::Failed => "failed",
         }
     }
 }
