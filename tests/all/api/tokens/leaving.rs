@@ -19,7 +19,7 @@ async fn tokens_end_with_their_account() {
     assert_eq!(scene.bed.client().get("/v1/connections/crm/accounts/ada").await.problem(404), "not_found");
     // The one that others could be got with comes first, and each with the client's own authentication.
     let asked = scene.server.requests("/revoke");
-    let hints: Vec<_> = asked.iter().flat_map(|request| request.form()).filter(|(name, _)| name == "token_type_hint");
+    let hints = asked.iter().flat_map(|request| request.form()).filter(|(name, _)| name == "token_type_hint");
     let hints: Vec<_> = hints.map(|(_, value)| value).collect();
     assert_eq!(hints, ["refresh_token", "access_token"]);
     assert!(asked.iter().all(|request| request.header("authorization").unwrap().starts_with("Basic ")));
