@@ -12,6 +12,7 @@ mod accounts;
 mod approvals;
 mod audit;
 mod auth_patterns;
+mod authorize;
 mod batch;
 mod connections;
 mod connectors;
@@ -33,6 +34,7 @@ mod profiles;
 mod query_names;
 mod results;
 mod scopes;
+mod secrets;
 mod state;
 mod time;
 mod tools;
@@ -52,8 +54,8 @@ const MAX_COMPONENT: usize = 64 * 1024 * 1024;
 /// Bytes of a modifier: a component of 20 MiB as base64, and its envelope.
 const MAX_MODIFIER: usize = 28 * 1024 * 1024;
 
-/// All routes, grouped by who calls them.
-pub fn router(state: ApiState) -> Router {
+/// All routes, grouped by who calls them, and the pages beside them.
+pub fn router(state: ApiState, pages: Router<ApiState>) -> Router {
     let (router, document) = documented().split_for_parts();
     let names = query_names::of(&document);
     let document = openapi::rendered(document);
@@ -64,6 +66,7 @@ pub fn router(state: ApiState) -> Router {
             Problem::invalid_request(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .merge(pages)
         .layer(middleware::from_fn_with_state(names, query_names::check))
         .layer(middleware::from_fn_with_state(state.clone(), trace::trace))
         .with_state(state)
@@ -100,12 +103,16 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(connectors::show, connectors::remove))
         .routes(routes!(connections::create, connections::list))
         .routes(routes!(connections::show, connections::change, connections::remove))
-        .routes(routes!(connections::test))
-        .routes(routes!(accounts::put, accounts::show, accounts::remove))
+        .routes(routes!(connections::trial::test))
+        .routes(routes!(accounts::put, accounts::show, accounts::change::change, accounts::remove))
         .routes(routes!(accounts::refresh))
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))
+        .routes(routes!(authorize::authorize))
+        .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
+        .routes(routes!(secrets::put, secrets::show, secrets::remove))
+        .routes(routes!(secrets::list))
         .routes(routes!(policies::create, policies::list))
         .routes(routes!(policies::defaults, policies::set_defaults))
         .routes(routes!(evaluate::evaluate))

@@ -85,7 +85,7 @@ impl App {
         let metrics = figures::recorder()?;
         let store = Store::open(&config.database).await?;
         store.claim(&config.database)?;
-        let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?);
+        let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?.reading(config.secrets));
         vault::agree(&store, &vault).await?;
         let runtime = Runtime::new(RuntimeConfig {
             cache_dir: Some(data.join("compiled")),
@@ -94,6 +94,8 @@ impl App {
         })?;
         let egress = Arc::new(Egress::new(EgressConfig {
             ca_certificate: config.extra_ca.as_deref().map(read_ca).transpose()?,
+            clock: clock.clone(),
+            random,
             ..EgressConfig::new(config.private_networks.clone())
         })?);
         let project = store.default_project(&clock, &random).await?;
@@ -137,6 +139,7 @@ impl App {
             records: config.records,
             retention: config.retention,
             public_url: config.public_url,
+            connect: config.connect,
             pace,
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),

@@ -23,6 +23,7 @@ mod limits;
 mod marks;
 mod measure;
 mod modifiers;
+mod nearest;
 mod nested;
 mod once;
 mod outcome;
@@ -36,7 +37,9 @@ mod resolve;
 mod resume;
 mod rules;
 mod run;
+mod secrets;
 mod seen;
+mod settings;
 mod simulated;
 mod sweep;
 mod timeline;
@@ -49,7 +52,7 @@ mod written;
 
 pub use authorized::{activate, oauth_fault};
 pub use cancel::{Stoppable, cancel};
-pub use connect::{ConnectRequest, Connected, connect, test_account};
+pub use connect::{AccountChange, ConnectRequest, Connected, change_account, connect, test_account};
 pub use host::{Host, Shared};
 pub use kept::{SeenBodies, bodies};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
@@ -62,6 +65,7 @@ pub use pause::{InputAsked, answer, waits_for};
 pub use profiles::CompiledProfiles;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
+pub use secrets::put_secret;
 pub use timeline::{Event, Modified, Sent, timeline};
 pub use tokens::{refresh, remove};
 pub use verdict::CompiledPolicies;
@@ -78,6 +82,8 @@ pub struct CallRequest {
     pub tool: String,
     /// The user to act for; the key's own if it is bound to one.
     pub identifier: Option<String>,
+    /// The user's organization: only accounts of it, and shared ones that serve it.
+    pub organization: Option<String>,
     /// The account to use, instead of finding it by identifier.
     pub account: Option<AccountId>,
     /// Name of the connection; needed where the user has accounts on several of the connector.
@@ -112,6 +118,7 @@ impl CallRequest {
             surface,
             tool: tool.into(),
             identifier: None,
+            organization: None,
             account: None,
             connection: None,
             input: input.into(),

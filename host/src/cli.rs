@@ -19,6 +19,7 @@ mod problem;
 mod profile;
 mod remote;
 pub mod rotate;
+mod secret;
 mod secrets;
 pub mod serve;
 mod session;
@@ -76,6 +77,8 @@ enum Command {
     Connection(connection::Args),
     /// Connect users' accounts.
     Account(account::Args),
+    /// Store named values that connections refer to.
+    Secret(secret::Args),
     /// Execute a tool.
     Call(call::Args),
     /// Look at what was executed.
@@ -137,6 +140,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Connector(args) => connector::run(args, session).await,
         Command::Connection(args) => connection::run(args, session).await,
         Command::Account(args) => account::run(args, session).await,
+        Command::Secret(args) => secret::run(args, session).await,
         Command::Call(args) => call::run(args, session).await,
         Command::Execution(args) => execution::run(args, session).await,
         Command::Approval(args) => approval::run(args, session).await,
@@ -192,6 +196,8 @@ mod tests {
             "profile",
             "profile put",
             "webhook",
+            "secret",
+            "secret put",
             "webhook add",
             "webhook deliveries hook_1 --state odd",
             "key add",

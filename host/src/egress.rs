@@ -31,15 +31,16 @@ use std::time::Duration;
 use url::Url;
 
 use crate::config::PrivateNetworks;
-use crate::model::Random;
+use crate::model::{Clock, Random};
 use client::Clients;
 use exchange::{check_literal, exchange};
 use resolve::Transport;
 use scrub::Scrubber;
 
 pub use error::EgressError;
-pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Renewal, Username};
+pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Renewal, Text, Values};
 pub use header::is_for_credentials;
+pub use inject::{AwsKeys, HmacKey, OAuth1aKeys, sign_jwt};
 pub use plan::{Planned, Shown};
 pub use request::{Body, Part, Request, Response};
 pub use resolve::{Resolver, Resolving, SystemResolver};
@@ -57,15 +58,17 @@ pub struct EgressConfig {
     pub ca_certificate: Option<String>,
     /// Where addresses come from: the system, or a test's own answers.
     pub resolver: Arc<dyn Resolver>,
-    /// Spreads requests that were told to come again later.
+    /// What signatures say of when they were made.
+    pub clock: Clock,
+    /// Spreads requests that were told to come again later, and tells one signature from all others.
     pub random: Random,
 }
 
 impl EgressConfig {
-    /// The system's resolver and generator, and no authorities but the system's.
+    /// The system's resolver, clock and generator, and no authorities but the system's.
     pub fn new(private_networks: PrivateNetworks) -> Self {
         let resolver = Arc::new(SystemResolver);
-        Self { private_networks, ca_certificate: None, resolver, random: Random::system() }
+        Self { private_networks, ca_certificate: None, resolver, clock: Clock::system(), random: Random::system() }
     }
 }
 
@@ -74,6 +77,7 @@ impl EgressConfig {
 pub struct Egress {
     clients: Clients,
     private_networks: PrivateNetworks,
+    clock: Clock,
     random: Random,
 }
 
@@ -84,7 +88,8 @@ impl Egress {
     /// [`EgressError::Setup`] if the configured certificate authority is none.
     pub fn new(config: EgressConfig) -> Result<Self, EgressError> {
         let clients = Clients::new(&config)?;
-        Ok(Self { clients, private_networks: config.private_networks, random: config.random })
+        let EgressConfig { private_networks, clock, random, .. } = config;
+        Ok(Self { clients, private_networks, clock, random })
     }
 
     /// Sends one request within `grant` and follows its redirects.
@@ -161,7 +166,7 @@ impl Egress {
     async fn send_once(&self, grant: &Grant, planned: &Planned) -> Result<Response, EgressError> {
         let scrubber = grant.scrubber();
         let writes = planned.writes();
-        let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, planned.hop.clone());
+        let exchange = exchange(self, grant, scrubber, planned.hop.clone());
         if writes {
             grant.state.write_begins();
         }

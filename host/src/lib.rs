@@ -21,7 +21,10 @@ pub mod catalog;
 pub mod call;
 pub mod notices;
 
+pub mod connect;
+
 pub mod api;
+pub mod pages;
 
 pub mod app;
 pub mod cli;

@@ -33,7 +33,9 @@ use crate::vault::Vault;
 use flights::Flights;
 
 pub use client::ClientChange;
-pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, has_client};
+pub use endpoints::{
+    asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, goes_to_endpoint, has_client, is_consented,
+};
 pub use error::OAuthError;
 pub use grants::CodeExchange;
 pub use life::Want;

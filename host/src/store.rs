@@ -11,9 +11,12 @@ use tokio::sync::Notify;
 
 use crate::config::Database;
 
+mod account_changes;
+mod account_events;
 mod accounts;
 mod approvals;
 mod audit;
+mod auth_requests;
 mod cache;
 mod call_context;
 mod connections;
@@ -40,6 +43,7 @@ mod revisions;
 mod revocations;
 mod row;
 mod sealed;
+mod secrets;
 mod tokens;
 mod values;
 mod webhooks;
@@ -47,7 +51,8 @@ mod webhooks;
 pub use accounts::AccountFilter;
 pub use approvals::{Decided, Edited, Wait};
 pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
-pub use call_context::{CallContext, MAX_CANDIDATES};
+pub use auth_requests::{AuthMove, AuthRequestRow};
+pub use call_context::{CallContext, ContextQuery, MAX_CANDIDATES};
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
 pub use deliveries::{Claimed, Settled, Settlement};
@@ -66,6 +71,7 @@ pub use profiles::ProfileRow;
 pub use revisions::Subject;
 pub use revocations::{Revocation, Told};
 pub use sealed::{SealedCredential, SealedRow};
+pub use secrets::{SecretFilter, SecretRow};
 pub use tokens::{Held, TokenLease};
 pub use webhooks::{Secrets, WebhookRow};
 

@@ -1,5 +1,6 @@
 //! The real server over HTTP: what it promises, and what it refuses.
 
+mod accounts;
 mod again;
 mod approvals;
 mod audit;
@@ -33,6 +34,7 @@ mod nested;
 mod notices;
 mod once;
 mod openapi;
+mod pages;
 mod past;
 mod policies;
 mod postgres;
@@ -44,6 +46,8 @@ mod records;
 mod refusals;
 mod results;
 mod scopes;
+mod secrets;
+mod shared_accounts;
 mod simulated;
 mod steps;
 mod stripe;

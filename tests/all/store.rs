@@ -2,6 +2,7 @@
 
 mod agree;
 mod audit;
+mod auth_requests;
 mod database;
 mod executions;
 mod fixture;
@@ -13,4 +14,5 @@ mod outbox;
 mod plans;
 mod profiles;
 mod rows;
+mod secrets;
 mod vault;

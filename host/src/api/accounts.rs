@@ -6,16 +6,22 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Admin, Hidden, Path, Query, SecretJson};
 use super::page::{List, page};
+use super::tools::raw;
 use super::{ApiState, Problem, connections, time};
 use crate::accounts::Candidate;
 use crate::call::{self, ConnectRequest};
 use crate::model::{Account, AccountState, Caller, Connection};
 use crate::oauth::Parting;
 use crate::store::AccountFilter;
+
+pub(super) mod by_id;
+pub(super) mod change;
 
 /// Identifiers, organizations and labels are names that others chose; longer ones are a mistake.
 const MAX_NAME: usize = 256;
@@ -28,11 +34,16 @@ pub(super) struct AccountBody {
     identifier: String,
     organization: Option<String>,
     label: Option<String>,
+    /// Whether it serves all users who have none of their own on its connection.
+    shared: bool,
     /// `pending`, `active`, `expired`, `revoked` or `error`.
     status: &'static str,
     disabled: bool,
     /// Public fields.
     fields: BTreeMap<String, String>,
+    /// What the connector reads in place of the connection's settings of the same names.
+    #[schema(value_type = Object)]
+    settings: Box<RawValue>,
     /// What the provider granted.
     scopes: Vec<String>,
     /// From when on the provider takes the token no more; the host gets another one before, where it can.
@@ -56,10 +67,16 @@ pub(super) struct PutAccount {
     credentials: Option<BTreeMap<String, Hidden>>,
     /// Further public fields.
     fields: Option<BTreeMap<String, String>>,
+    /// Settings of the account, in place of all that it has.
+    #[schema(value_type = Option<Object>)]
+    settings: Option<Map<String, Value>>,
     /// The user's organization.
     organization: Option<String>,
     /// Tells several accounts of one user apart.
     label: Option<String>,
+    /// Whether it serves all users who have none of their own on its connection; of an organization only its users. It
+    /// does not change later.
+    shared: Option<bool>,
 }
 
 /// Which of a user's accounts.
@@ -68,9 +85,9 @@ pub(super) struct PutAccount {
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichAccount {
     /// The user's organization.
-    organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// Tells several accounts of one user apart.
-    label: Option<String>,
+    pub(super) label: Option<String>,
 }
 
 /// Which accounts.
@@ -80,10 +97,14 @@ pub(super) struct WhichAccount {
 pub(super) struct AccountQuery {
     /// Name of a connection.
     connection: Option<String>,
+    /// Name of a connector.
+    connector: Option<String>,
     /// The user.
     identifier: Option<String>,
     /// The user's organization.
     organization: Option<String>,
+    /// The label.
+    label: Option<String>,
     /// `pending`, `active`, `expired`, `revoked` or `error`.
     status: Option<String>,
     /// Part of an identifier.
@@ -109,15 +130,7 @@ pub(super) async fn put(
 ) -> Result<Response, Problem> {
     let connection = connections::find(&state, &caller, &name).await?;
     let (organization, label) = (body.organization.unwrap_or_default(), body.label.unwrap_or_default());
-    for (what, text) in [("identifier", &identifier), ("organization", &organization), ("label", &label)] {
-        if text.len() > MAX_NAME || text.chars().any(char::is_control) {
-            return Err(Problem::bad_request(format!("`{what}` is longer than {MAX_NAME} bytes or unprintable")));
-        }
-    }
-    if matches!(identifier.as_str(), "." | "..") {
-        // Clients and proxies drop such a segment of a URL, so the account could never be named again.
-        return Err(Problem::bad_request("`identifier` must not be `.` or `..`"));
-    }
+    check_names(&identifier, &organization, &label)?;
     let candidate = match (body.credentials, body.fields) {
         (None, None) => None,
         (credentials, fields) => Some(Candidate {
@@ -125,7 +138,8 @@ pub(super) async fn put(
             fields: fields.unwrap_or_default(),
         }),
     };
-    let request = ConnectRequest { identifier, organization, label, candidate };
+    let settings = body.settings.as_ref().map(settings_text).transpose()?;
+    let request = ConnectRequest { identifier, organization, label, shared: body.shared, settings, candidate };
     let done = call::connect(&state.host, &caller, &connection, request).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(account_body(&connection.name, &done.account))).into_response())
@@ -168,6 +182,15 @@ pub(super) async fn remove(
     Query(which): Query<WhichAccount>,
 ) -> Result<Response, Problem> {
     let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    removed(&state, &caller, &connection, &account).await
+}
+
+async fn removed(
+    state: &ApiState,
+    caller: &Caller,
+    connection: &Connection,
+    account: &Account,
+) -> Result<Response, Problem> {
     let by = caller.by(state.host.clock.now());
     match call::remove(&state.host, &by, &connection, &account.id).await? {
         Some(Parting::Nothing) => Ok(StatusCode::NO_CONTENT.into_response()),
@@ -239,14 +262,27 @@ pub(super) async fn list(
         None => None,
     };
     let filter = AccountFilter {
+        id: None,
         connection,
+        connector: query.connector,
         identifier: query.identifier,
         organization: query.organization,
+        label: query.label,
         state: query.status.as_deref().map(state_of).transpose()?,
         query: query.query,
     };
     let found = state.host.store.list_accounts(&caller.project, &filter, &page).await?;
     Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &account))))
+}
+
+/// Names that others chose are short, printable, and can be said in a URL.
+pub(super) fn check_names(identifier: &str, organization: &str, label: &str) -> Result<(), Problem> {
+    check_texts(&[("identifier", identifier), ("organization", organization), ("label", label)])?;
+    if matches!(identifier, "." | "..") {
+        // Clients and proxies drop such a segment of a URL, so the account could never be named again.
+        return Err(Problem::bad_request("`identifier` must not be `.` or `..`"));
+    }
+    Ok(())
 }
 
 fn state_of(text: &str) -> Result<AccountState, Problem> {
@@ -286,6 +322,20 @@ async fn find(
     Ok((connection, account))
 }
 
+/// Texts that name somebody, in lists, logs and URLs.
+pub(super) fn check_texts(texts: &[(&str, &str)]) -> Result<(), Problem> {
+    for (what, text) in texts {
+        if text.len() > MAX_NAME || text.chars().any(char::is_control) {
+            return Err(Problem::bad_request(format!("`{what}` is longer than {MAX_NAME} bytes or unprintable")));
+        }
+    }
+    Ok(())
+}
+
+fn settings_text(settings: &Map<String, Value>) -> Result<String, Problem> {
+    serde_json::to_string(settings).map_err(|error| Problem::bad_request(format!("`settings`: {error}")))
+}
+
 fn account_body(connection: &str, account: &Account) -> AccountBody {
     let named = |text: &String| if text.is_empty() { None } else { Some(text.clone()) };
     AccountBody {
@@ -294,9 +344,11 @@ fn account_body(connection: &str, account: &Account) -> AccountBody {
         identifier: account.identifier.clone(),
         organization: named(&account.organization),
         label: named(&account.label),
+        shared: account.shared,
         status: account.state.as_str(),
         disabled: account.disabled,
         fields: account.fields.clone(),
+        settings: raw(account.settings.clone()),
         scopes: account.scopes.clone(),
         expires_at: account.token.expires_at.map(time::text),
         refreshed_at: account.token.refreshed_at.map(time::text),

@@ -105,8 +105,7 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for SecretJson<T> {
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Problem::bad_request(format!(
-                "the body is not what this route takes, at line {line} column {column}: it takes `credentials` and \
-                 `fields` (objects with text values), `organization` and `label`"
+                "the body is not what this route takes, at line {line} column {column}: GET /openapi.json describes it"
             ))
         })?;
         Ok(Self(value))

@@ -11,7 +11,7 @@ use url::Url;
 use super::to_end::ToEnd;
 use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable};
 use crate::catalog::Catalog;
-use crate::config::{Records, Retention};
+use crate::config::{Connect, Records, Retention};
 use crate::egress::Egress;
 use crate::model::{Clock, Code, Culprit, Fault, Random};
 use crate::oauth::OAuth;
@@ -50,6 +50,8 @@ pub struct Shared {
     pub retention: Retention,
     /// What links to this host begin with.
     pub public_url: Url,
+    /// The pages on which users connect their accounts.
+    pub connect: Connect,
     /// What decides on calls.
     pub policies: CompiledPolicies,
     /// Limits between callers.

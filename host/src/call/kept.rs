@@ -30,6 +30,9 @@ pub(super) struct KeptRequest {
     pub(super) tool: String,
     pub(super) input: String,
     pub(super) timeout_ms: Option<u64>,
+    /// The organization that its caller said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) organization: Option<String>,
     #[serde(default)]
     pub(super) idempotency_key: Option<String>,
     /// Whether its next write has to be approved; of a call that stopped at something else.
@@ -56,6 +59,7 @@ impl KeptRequest {
             input: request.input.clone(),
             // What was left of its parent's time when it was made says nothing about the day on which it goes on.
             timeout_ms: request.timeout_ms.filter(|_| request.nesting.is_none()),
+            organization: request.organization.clone(),
             idempotency_key: request.idempotency_key.clone(),
             asks: false,
             approved: false,

@@ -260,7 +260,8 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
     };
     let stood = Stood { asks: kept.asks, approved: kept.approved };
     let request = CallRequest {
-        identifier: caller.identifier.clone(),
+        identifier: caller.identifier.clone().or_else(|| execution.identifier.clone()),
+        organization: kept.organization.clone(),
         account: Some(through.account.clone()),
         given_input: kept.given_input,
         tool_call_id: execution.tool_call_id.clone(),

@@ -14,7 +14,7 @@ use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
     Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, modifiers, once, outcome,
-    pause, record, seen, simulated, timeline, tokens, wait,
+    pause, record, seen, settings, simulated, timeline, tokens, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::egress::Grant;
@@ -279,7 +279,7 @@ async fn guest(
 /// The right to send as the account, with a token that holds; where the provider refuses it, another one is got once.
 async fn opened(host: &Host, resolved: &Resolved, id: &ExecutionId, timeout: Duration) -> Result<Grant, Fault> {
     let fresh = tokens::fresh(host, resolved, timeout).await?;
-    let grant = credential::grant(&host.vault, &fresh, id, timeout)?;
+    let grant = credential::grant(host, &fresh, id, timeout)?;
     if let Some(renewal) = tokens::Renew::of(host, &fresh) {
         grant.state.renew_by(renewal);
     }
@@ -297,7 +297,7 @@ fn checked(resolved: &Resolved, result: Result<String, Fault>) -> Result<String,
 fn account(resolved: &Resolved) -> AccountView {
     AccountView {
         fields: Arc::new(resolved.context.account.fields.clone()),
-        settings: resolved.context.connection.settings.as_str().into(),
+        settings: settings::of(&resolved.context).into(),
     }
 }
 

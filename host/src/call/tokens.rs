@@ -35,12 +35,12 @@ pub(super) async fn first(
     pattern: &AuthPattern,
     prepared: Prepared,
 ) -> Result<Prepared, Fault> {
-    if !oauth::gets_tokens(&pattern.kind) {
-        return Ok(prepared);
-    }
-    if oauth::has_client(&pattern.kind) {
+    if oauth::is_consented(&pattern.kind) {
         let detail = "accounts of this connection are authorized by their users, and not with credentials";
         return Err(Fault::new(Code::Conflict, Culprit::Caller, detail));
+    }
+    if !oauth::gets_tokens(&pattern.kind) {
+        return Ok(prepared);
     }
     let got = host.oauth.first(connection, pattern, (prepared.account, prepared.sealed)).await;
     let (account, sealed) = got.map_err(|error| match error {
@@ -118,7 +118,7 @@ impl Renew {
         let pattern = pattern(resolved).ok_or_else(gone).map_err(oauth_fault)?;
         let by = By::host(host.clock.now());
         let context = host.oauth.token(&resolved.context, pattern, Want::Another, by).await.map_err(oauth_fault)?;
-        credential::injection(&host.vault, &Resolved { context, ..resolved.clone() })
+        credential::injection(host, &Resolved { context, ..resolved.clone() })
     }
 }
 

@@ -15,6 +15,10 @@ use super::secrets::Credentials;
 use super::table::{Column, clean, str_at, write_list};
 use super::{CliError, Session};
 
+mod authorize;
+
+use authorize::Authorize;
+
 /// Options of `gloveport account`.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
@@ -29,6 +33,9 @@ enum Action {
     /// Connect an account; secrets come from standard input or a file.
     #[command(after_help = CONNECT_HELP)]
     Connect(Connect),
+    /// Make a link with which a user authorizes an account.
+    #[command(after_help = authorize::HELP)]
+    Authorize(Authorize),
     /// List accounts.
     List(Filter),
     /// Show an account; its credential cannot be shown.
@@ -64,6 +71,9 @@ struct Connect {
     /// JSON object with the secret fields, or - for standard input.
     #[arg(long, value_name = "FILE|-", conflicts_with = "secrets")]
     secrets_file: Option<PathBuf>,
+    /// Let it serve every user who has no account of their own on the connection.
+    #[arg(long)]
+    shared: bool,
 }
 
 #[derive(ClapArgs, Debug)]
@@ -109,6 +119,8 @@ struct ConnectBody<'a> {
     organization: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
 }
 
 const COLUMNS: &[Column] = &[
@@ -127,11 +139,13 @@ const LINES: &[Column] = &[
     ("Identifier", "/identifier"),
     ("Organization", "/organization"),
     ("Label", "/label"),
+    ("Shared", "/shared"),
     ("Status", "/status"),
     ("Why", "/error"),
     ("Disabled", "/disabled"),
     ("Token ends", "/expires_at"),
     ("Fields", "/fields"),
+    ("Settings", "/settings"),
     ("Scopes", "/scopes"),
     ("Hosts", "/hosts"),
     ("Made", "/created_at"),
@@ -143,6 +157,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let Args { remote, action } = args;
     match action {
         Action::Connect(connect) => run_connect(&remote, &connect, session).await,
+        Action::Authorize(args) => authorize::run(&remote, &args, session).await,
         Action::List(filter) => {
             let list = list::fetch(&remote.client(session)?, &["v1", "accounts"], &filter.query(), MAX_ITEMS).await?;
             let if_empty = "No such account: `gloveport account connect CONNECTION IDENTIFIER --secret NAME`.";
@@ -176,7 +191,7 @@ async fn run_connect(remote: &Remote, connect: &Connect, session: &mut Session<'
     let has_credentials = credentials.is_some();
     let which = &connect.which;
     let (organization, label) = (which.organization.as_deref(), which.label.as_deref());
-    let body = ConnectBody { credentials, fields, organization, label };
+    let body = ConnectBody { credentials, fields, organization, label, shared: connect.shared };
     let answer = put(&client, which, &body).await?;
     show(remote, session, &answer)?;
     let status = str_at(&answer.value, "/status");

@@ -72,6 +72,9 @@ struct Add {
     /// A JSON object: name of a tool to the parameters that are set for every call of it.
     #[arg(long, value_name = "JSON")]
     presets: Option<String>,
+    /// A secret field of the auth pattern that a named secret fills, so that accounts need not; repeat for more.
+    #[arg(long = "from-secret", value_name = "FIELD=SECRET")]
+    from_secret: Vec<String>,
     /// Let nothing leave: calls are answered with what could have been the answer, and need no credential.
     #[arg(long)]
     demo: bool,
@@ -100,6 +103,7 @@ const LINES: &[Column] = &[
     ("Scopes", "/oauth/scopes"),
     ("Settings", "/settings"),
     ("Presets", "/presets"),
+    ("From secrets", "/credentials"),
     ("Status", "/status"),
     ("Disabled", "/disabled"),
     ("Demo", "/demo"),
@@ -162,6 +166,19 @@ fn body(add: &Add, oauth: Option<OAuth>) -> Result<Map<String, Value>, CliError>
             body.insert(name.into(), object.into());
         }
     }
+    let mut filled = Map::new();
+    for text in &add.from_secret {
+        let (field, secret) = text
+            .split_once('=')
+            .filter(|(field, secret)| !field.is_empty() && !secret.is_empty())
+            .ok_or_else(|| CliError::Usage("--from-secret takes FIELD=SECRET, the name of a secret".into()))?;
+        if filled.insert(field.into(), json!({ "secret": secret })).is_some() {
+            return Err(CliError::Usage(format!("--from-secret gives {field:?} twice")));
+        }
+    }
+    if !filled.is_empty() {
+        body.insert("credentials".into(), filled.into());
+    }
     if add.demo {
         body.insert("demo".into(), true.into());
     }
@@ -193,6 +210,11 @@ mod tests {
     async fn add_sends_what_is_given_and_nothing_else() {
         let cases = [
             (vec![], json!({"name": "w", "connector": "github"})),
+            (
+                vec!["--from-secret", "token=key", "--from-secret", "b=c"],
+                json!({"name": "w", "connector": "github",
+                    "credentials": {"token": {"secret": "key"}, "b": {"secret": "c"}}}),
+            ),
             (vec!["--demo"], json!({"name": "w", "connector": "github", "demo": true})),
             (
                 vec![

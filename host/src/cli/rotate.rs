@@ -63,6 +63,7 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
     let again = vault::reseal(&store, &vault, &by, |_| {}).await.map_err(failed)?;
     done.resealed += again.resealed;
     done.webhooks += again.webhooks;
+    done.secrets += again.secrets;
     writeln!(
         session.out,
         "New key {}: {} accounts sealed anew, {} were already, or have none.",
@@ -72,6 +73,9 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
     )?;
     if done.webhooks > 0 {
         writeln!(session.out, "The secrets of {} webhooks were sealed anew.", done.webhooks)?;
+    }
+    if done.secrets > 0 {
+        writeln!(session.out, "{} named secrets were sealed anew.", done.secrets)?;
     }
     for account in &done.unreadable {
         writeln!(session.out, "The credential of {account} does not open: connect it again.")?;

@@ -25,6 +25,8 @@ pub enum FaultPoint {
     Waiting,
     /// A person's decision is on disk.
     DecisionKept,
+    /// A call whose own calls have ended is to go on, and nobody knows.
+    Woken,
     /// A call that waited is about to go on.
     GoingOn,
     /// The guest has ended.
@@ -37,7 +39,7 @@ pub enum FaultPoint {
 
 impl FaultPoint {
     /// Those that every call passes, in this order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Resolved,
         Self::Decided,
         Self::Committing,
@@ -49,6 +51,7 @@ impl FaultPoint {
         Self::Stopped,
         Self::Waiting,
         Self::DecisionKept,
+        Self::Woken,
         Self::GoingOn,
         Self::Ended,
         Self::OutcomeKept,

@@ -1,5 +1,6 @@
 //! What one call may send, where to, and with which credential: made by `call`, never seen by a guest.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::Attempt;
 use super::scrub::Scrubber;
 use super::trace::Trace;
-use crate::model::{AccountId, HostPattern, Placement, Route, Secret, Timestamp};
+use super::{Attempt, AwsKeys, HmacKey, OAuth1aKeys};
+use crate::model::{AccountId, HostPattern, Placement, Route, Secret, TextTemplate, Timestamp};
 
 /// The right to send requests for one call.
 #[derive(Debug)]
@@ -214,9 +215,27 @@ pub enum Injection {
     /// `Authorization: Basic …`.
     Basic {
         /// User name, or a key in its place.
-        username: Username,
+        username: Text,
         /// Password, or a filler in its place.
         password: Secret,
+    },
+    /// A header that is put together. It is left out where it has gaps, and all that goes into them is empty.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value, with gaps.
+        value: TextTemplate,
+        /// What goes into the gaps.
+        values: Values,
+    },
+    /// What is put in the place of a marker that the guest wrote into a body.
+    Insertion {
+        /// In bodies of this media type only.
+        content_type: String,
+        /// What the guest writes.
+        marker: String,
+        /// What goes there, escaped as the media type has it.
+        value: Text,
     },
     /// A signature over the body, as Standard Webhooks 1.0 has it: `webhook-id`, `webhook-timestamp` and
     /// `webhook-signature`.
@@ -228,16 +247,29 @@ pub enum Injection {
         /// `whsec_` and base64: one signature with each.
         keys: Vec<Secret>,
     },
+    /// OAuth 1.0a.
+    OAuth1a(Box<OAuth1aKeys>),
+    /// AWS Signature Version 4.
+    AwsSigV4(Box<AwsKeys>),
+    /// A code over parts of the request.
+    Hmac(Box<HmacKey>),
+    /// Nothing of it is sent, and it must not come back all the same: a key that something else was signed with.
+    Hidden(Secret),
+    /// Several, in this order: what signs comes last, and signs what the others put there.
+    All(Vec<Injection>),
 }
 
-/// The user name of `Basic`.
+/// A text that is a secret, or stands where one could.
 #[derive(Debug)]
-pub enum Username {
+pub enum Text {
     /// A name, which a provider may well write into its answers.
     Public(String),
-    /// A key in the place of a name: it must not come back.
+    /// It must not come back.
     Secret(Secret),
 }
+
+/// Texts by the names that templates have for them.
+pub type Values = BTreeMap<String, Text>;
 
 /// A header that makes a write happen once at providers that know it: the same for the same write of the same call.
 #[derive(Clone, Debug, PartialEq, Eq)]

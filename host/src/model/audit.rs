@@ -127,6 +127,10 @@ actions! {
     AccountDeleted = "account.deleted";
     /// The provider was told to end the tokens of an account that was removed, or will not be told any more.
     TokensRevoked = "account.tokens_revoked";
+    /// A link to authorize an account was made.
+    AuthorizationCreated = "authorization.created";
+    /// An attempt to authorize an account went from one step to another.
+    AuthorizationMoved = "authorization.moved";
     /// A policy was made or changed.
     PolicyChanged = "policy.changed";
     /// A policy was removed.
@@ -149,6 +153,14 @@ actions! {
     WebhookResealed = "webhook.resealed";
     /// A webhook was removed, and what waited for it.
     WebhookDeleted = "webhook.deleted";
+    /// A named secret was made.
+    SecretCreated = "secret.created";
+    /// A named secret got another value, another source or other hosts.
+    SecretChanged = "secret.changed";
+    /// A named secret was sealed with another master key.
+    SecretResealed = "secret.resealed";
+    /// A named secret was removed.
+    SecretDeleted = "secret.deleted";
     /// A modifier was made.
     ModifierCreated = "modifier.created";
     /// A modifier was changed.

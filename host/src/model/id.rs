@@ -53,6 +53,8 @@ ids! {
     ConnectionId = "conn_";
     /// Of an account.
     AccountId = "acc_";
+    /// Of an attempt to authorize an account.
+    AuthRequestId = "req_";
     /// Of an execution.
     ExecutionId = "exec_";
     /// Of an API key.
@@ -69,6 +71,8 @@ ids! {
     WebhookId = "hook_";
     /// Of a notice on its way to a webhook.
     MessageId = "msg_";
+    /// Of a named secret.
+    SecretId = "sec_";
     /// Of an OAuth client of a connection.
     OAuthClientId = "client_";
     /// Of tokens that are to be revoked at their provider.

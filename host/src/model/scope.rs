@@ -51,6 +51,10 @@ scopes! {
     AccountsRead = "accounts:read";
     /// Connects, changes and removes accounts.
     AccountsWrite = "accounts:write";
+    /// Sees named secrets, without their values.
+    SecretsRead = "secrets:read";
+    /// Stores and removes named secrets.
+    SecretsWrite = "secrets:write";
     /// Sees policies, and asks what they would decide.
     PoliciesRead = "policies:read";
     /// Makes, changes and removes policies.

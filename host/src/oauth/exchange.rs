@@ -7,7 +7,7 @@ use url::{Url, form_urlencoded};
 
 use super::OAuthError;
 use super::limits::TIMEOUT;
-use crate::egress::{Body, Egress, Grant, GrantState, Injection, Request, Response, Secrets, Username};
+use crate::egress::{Body, Egress, Grant, GrantState, Injection, Request, Response, Secrets, Text};
 use crate::model::{
     ClientAuth, Effect, Escaping, HostPattern, PathTemplate, Route, Secret, SessionRequest, TextTemplate, TokenBody,
 };
@@ -69,7 +69,7 @@ pub(super) async fn ask<T>(
         match (auth, secret) {
             (ClientAuth::Basic, Some(secret)) => {
                 let password = Secret::new(encoded(secret.expose()));
-                injection = Injection::Basic { username: Username::Public(encoded(&id)), password };
+                injection = Injection::Basic { username: Text::Public(encoded(&id)), password };
                 known.push(secret);
             }
             (ClientAuth::Post, Some(secret)) => {

@@ -8,13 +8,19 @@ use super::exchange::{self, Client, TokenRequest, Value};
 use super::grants::public;
 use super::tokens::{REFRESH_TOKEN, Tokens};
 use super::{OAuth, OAuthError};
-use crate::egress::{Injection, Response};
-use crate::model::{Account, AuthKind, AuthPattern, ClientCredentials, OAuth2, Session, TextTemplate};
+use crate::egress::{Injection, Response, Text, Values, sign_jwt};
+use crate::model::{Account, AuthKind, AuthPattern, ClientCredentials, JwtBearer, OAuth2, Session, TextTemplate, TokenBody};
 use crate::store::CallContext;
+
+/// The grant of RFC 7523 section 2.1.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// Whether the host gets tokens for accounts of a pattern.
 pub fn gets_tokens(kind: &AuthKind) -> bool {
-    matches!(kind, AuthKind::OAuth2(_) | AuthKind::ClientCredentials(_) | AuthKind::Session(_))
+    matches!(
+        kind,
+        AuthKind::OAuth2(_) | AuthKind::ClientCredentials(_) | AuthKind::JwtBearer(_) | AuthKind::Session(_)
+    )
 }
 
 /// Whether the host can get another token without the user.
@@ -42,6 +48,12 @@ impl OAuth {
             AuthKind::ClientCredentials(grant) => {
                 let scopes = asked_scopes(&pattern.kind, &connection.scopes);
                 let mut tokens = self.client_credentials(account, sealed, grant, &scopes).await?;
+                tokens.scopes = Some(tokens.scopes.unwrap_or(scopes));
+                Ok(tokens.without_refresh())
+            }
+            AuthKind::JwtBearer(grant) => {
+                let scopes = asked_scopes(&pattern.kind, &connection.scopes);
+                let mut tokens = self.assertion(account, sealed, grant, &scopes).await?;
                 tokens.scopes = Some(tokens.scopes.unwrap_or(scopes));
                 Ok(tokens.without_refresh())
             }
@@ -105,6 +117,39 @@ impl OAuth {
         let hosts = endpoints::patterns(hosts).map_err(OAuthError::configuration)?;
         let request = TokenRequest { url, hosts, client: Some(client), body: pattern.body, parameters };
         self.asked(request, &pattern.response, &pattern.scope_separator).await
+    }
+
+    /// Shows a signed assertion (RFC 7523 section 2.1).
+    async fn assertion(
+        &self,
+        account: &Account,
+        sealed: &BTreeMap<String, String>,
+        pattern: &JwtBearer,
+        scopes: &[String],
+    ) -> Result<Tokens, OAuthError> {
+        let mut values = Values::new();
+        let mut hosts: Vec<&[String]> = Vec::new();
+        for name in pattern.assertion.names() {
+            let value = self.open(account, sealed, &name)?;
+            let text = if sealed.contains_key(&name) {
+                hosts.push(account.hosts_of(&name));
+                Text::Secret(value)
+            } else {
+                Text::Public(value.into_public())
+            };
+            values.insert(name, text);
+        }
+        let scope = scopes.join(" ");
+        let more: &[(&str, &str)] = if scope.is_empty() { &[] } else { &[("scope", &scope)] };
+        let assertion = sign_jwt(&pattern.assertion, more, &values, self.0.clock.now())?;
+        let mut parameters = vec![public("grant_type", JWT_BEARER), ("assertion".into(), Value::Secret(assertion))];
+        for (name, template) in &pattern.parameters {
+            parameters.push((name.clone(), Value::Public(filled(template, &account.fields)?)));
+        }
+        let url = endpoints::url(&pattern.token_url, &account.fields).map_err(OAuthError::configuration)?;
+        let hosts = endpoints::patterns(&in_all(hosts)).map_err(OAuthError::configuration)?;
+        let request = TokenRequest { url, hosts, client: None, body: TokenBody::Form, parameters };
+        self.asked(request, &pattern.response, " ").await
     }
 
     async fn sign_in(

@@ -148,17 +148,6 @@ impl Listing {
         Ok(Page { items, next_cursor, total_size: Columns::of(&total).count()? })
     }
 
-    /// Runs it without pages, for at most `limit` rows.
-    pub(super) async fn all<T>(
-        self,
-        pool: &AnyPool,
-        limit: i64,
-        read: fn(&mut Columns<'_>) -> Result<T, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
-        let rows = self.rows(None, limit).fetch_all(pool).await?;
-        rows.iter().map(|row| read(&mut Columns::of(row))).collect()
-    }
-
     /// How the database would count and read for [`Listing::page`]: its own words for each.
     pub(super) async fn plans(
         self,

@@ -13,6 +13,13 @@ impl Store {
         self.ensure_project(DEFAULT, clock, random).await
     }
 
+    /// The name of a project.
+    pub async fn project_name(&self, id: &ProjectId) -> Result<String, StoreError> {
+        let row =
+            sqlx::query("SELECT name FROM projects WHERE id = $1").bind(id.as_str()).fetch_one(self.read()).await?;
+        Columns::of(&row).text()
+    }
+
     /// The project of this name, made if it is missing.
     pub async fn ensure_project(&self, name: &str, clock: &Clock, random: &Random) -> Result<ProjectId, StoreError> {
         let (id, now) = (ProjectId::new(clock, random), clock.now());

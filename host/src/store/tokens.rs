@@ -5,10 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::AnyConnection;
+
+use super::account_events;
 use super::accounts::{account_columns, read_account, stored_field_hosts};
 use super::row::{Columns, text_map_json, texts_json};
 use super::{Act, Detail, SealedCredential, Store, StoreError, outbox};
-use crate::model::{Account, AccountId, AccountState, Action, By, OAuthClientId, ProjectId, Timestamp};
+use crate::model::{
+    Account, AccountEventKind, AccountId, AccountState, Action, By, OAuthClientId, ProjectId, Timestamp,
+};
 
 /// An account, and who gets a token for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +125,8 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        let told = outbox::account_moved(&mut transaction, &account.id, (before, account.state), by.at).await?;
+        let moved = (before, account.state);
+        let told = tell(&mut transaction, (&account.project, &account.id), moved, None, by.at).await?;
         let detail = Detail::default()
             .with("state", account.state.as_str())
             .with("scopes", &account.scopes.join(" "))
@@ -158,11 +164,28 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        let told = outbox::account_moved(&mut transaction, &lease.account, (from, to), by.at).await?;
+        let whose = (&lease.project, &lease.account);
+        let told = tell(&mut transaction, whose, (from, to), Some(reason), by.at).await?;
         let detail = Detail::default().with("from", from.as_str()).with("to", to.as_str()).with("reason", reason);
         let act = Act::new(&lease.project, by, Action::AccountState, lease.account.as_str()).detail(detail);
         self.append(&mut transaction, act).await?;
         self.commit_telling(transaction, told).await?;
         Ok(true)
     }
+}
+
+/// Tells that an account went from one state to another, if it did. Whether anybody is to hear of it.
+async fn tell(
+    connection: &mut AnyConnection,
+    whose: (&ProjectId, &AccountId),
+    (from, to): (AccountState, AccountState),
+    reason: Option<&str>,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    if from != to {
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let moved = format!("{} to {}{reason}", from.as_str(), to.as_str());
+        account_events::add(connection, whose, AccountEventKind::StateChanged, Some(&moved), at).await?;
+    }
+    outbox::account_moved(connection, whose.1, (from, to), at).await
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::keyring::Key;
-use super::{Binding, Vault, VaultError, seal};
+use super::{Binding, Vault, VaultError, named, seal};
 use crate::model::{AccountId, By};
 use crate::store::{OAuthClient, SealedRow, Secrets, Store, WebhookRow};
 
@@ -25,6 +25,8 @@ pub struct Rotated {
     pub unreadable: Vec<AccountId>,
     /// Webhooks whose secrets were sealed anew.
     pub webhooks: u64,
+    /// Named secrets that were sealed anew.
+    pub secrets: u64,
     /// OAuth clients whose secrets were sealed anew.
     pub clients: u64,
 }
@@ -64,6 +66,7 @@ pub async fn reseal(
         progress(&rotated);
     }
     rotated.webhooks = reseal_webhooks(store, vault, by).await?;
+    rotated.secrets = named::reseal(store, vault, by, PAGE).await?;
     rotated.clients = reseal_clients(store, vault, by).await?;
     Ok(rotated)
 }

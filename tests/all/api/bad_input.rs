@@ -126,7 +126,7 @@ async fn bodies_that_do_not_fit_are_refused_everywhere() {
             let what = format!("{} {target}: {name}", operation.method);
             let answer = send(&media, body).await;
             check(&what, &answer);
-            let secret = operation.path.contains("/accounts/");
+            let secret = operation.method == "PUT" && operation.path.contains("/accounts/");
             let echoed = String::from_utf8_lossy(&answer.body).contains(MARK);
             assert!(!(secret && echoed), "{what}: {answer:?}");
             tried += 1;

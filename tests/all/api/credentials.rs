@@ -92,6 +92,8 @@ async fn an_account_is_shown_without_its_credential() {
       "organization": "acme",
       "refreshed_at": null,
       "scopes": [],
+      "settings": {},
+      "shared": false,
       "status": "active",
       "updated_at": "<updated_at>"
     }

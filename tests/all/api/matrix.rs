@@ -124,6 +124,7 @@ fn entrance(route: &str) -> Option<&'static [Way]> {
 const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/approvals/{id}/reject",
     "POST /v1/connections",
+    "POST /v1/connections/{name}/accounts/{identifier}/authorize",
     "POST /v1/connections/{name}/accounts/{identifier}/disable",
     "POST /v1/connections/{name}/accounts/{identifier}/enable",
     "POST /v1/connections/{name}/accounts/{identifier}/refresh",
@@ -142,6 +143,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "PUT /v1/policies/defaults",
     "PUT /v1/policies/{id}",
     "PUT /v1/profiles/{name}",
+    "PUT /v1/secrets/{name}",
 ];
 
 /// A host with GitHub and the relay, and Ada on both; Eve is on the relay only.

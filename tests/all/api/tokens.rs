@@ -141,6 +141,8 @@ impl Scene {
             identifier: identifier.into(),
             organization: String::new(),
             label: String::new(),
+            shared: false,
+            settings: "{}".into(),
             state: AccountState::Pending,
             disabled: false,
             fields: Default::default(),

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
 use gloveport::model::{
-    Account, AccountState, Action, By, Entry, Event, ModifierId, OAuthClientId, PolicyId, ProfileId, RevocationId,
-    Role, Timestamp, Webhook, WebhookId, When,
+    Account, AccountState, Action, AuthStep, By, Entry, Event, ModifierId, OAuthClientId, PolicyId, ProfileId,
+    RevocationId, Role, Timestamp, Webhook, WebhookId, When,
 };
-use gloveport::store::{ModifierRow, OAuthClient, PolicyRow, ProfileRow, Revocation, Secrets, Told, WebhookRow};
+use gloveport::store::{
+    AuthMove, ModifierRow, OAuthClient, PolicyRow, ProfileRow, Revocation, Secrets, Told, WebhookRow,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -57,7 +59,9 @@ async fn each_change_leaves_its_row() {
         modifiers(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
         webhooks(&f, &by, &mut seen).await;
+        secrets(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
+        authorizations(&f, &by, &mut seen, &account).await;
         clients(&f, &by, &mut seen, &account).await;
         tokens(&f, &by, &mut seen, &account).await;
         f.store.delete_connection(&by, &f.project, "main").await.unwrap_err();
@@ -227,6 +231,33 @@ async fn modifiers(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     seen.none("a modifier that is gone").await;
 }
 
+/// Of a named secret's value the chain has a digest of the sealed text.
+async fn secrets(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
+    let digest = |text: &str| hex::encode(Sha256::digest(text));
+    let secret = super::super::secrets::secret(f, "ada", "");
+    let id = secret.id.as_str();
+    let detail = |sealed: &str| {
+        json!({ "name": "key", "owner": "user", "identifier": "ada", "source": "", "hosts": "api.example.com",
+            "secret": digest(sealed) })
+    };
+    assert!(f.store.put_secret(by, &secret, "one").await.unwrap());
+    seen.one(&rows(f).await, by, Action::SecretCreated, id, &detail("one"));
+    assert!(!f.store.put_secret(by, &secret, "two").await.unwrap());
+    seen.one(&rows(f).await, by, Action::SecretChanged, id, &detail("two"));
+    f.store.put_secret(by, &super::super::secrets::secret(f, "ada", ""), "late").await.unwrap_err();
+    seen.none("a secret that is there").await;
+    let row = f.store.secret_of(&f.project, "key", &secret.owner).await.unwrap().unwrap();
+    assert!(f.store.reseal_secret(by, &row, "anew").await.unwrap());
+    seen.one(&rows(f).await, by, Action::SecretResealed, id, &json!({ "secret": digest("anew") }));
+    assert!(!f.store.reseal_secret(by, &row, "late").await.unwrap());
+    assert!(!f.store.delete_secret(by, &f.stranger, "key", &secret.owner).await.unwrap());
+    seen.none("a secret of another project").await;
+    assert!(f.store.delete_secret(by, &f.project, "key", &secret.owner).await.unwrap());
+    seen.one(&rows(f).await, by, Action::SecretDeleted, id, &json!({ "name": "key" }));
+    assert!(!f.store.delete_secret(by, &f.project, "key", &secret.owner).await.unwrap());
+    seen.none("a secret that is gone").await;
+}
+
 async fn connectors(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     let connector = f.connector("1.0.0", "d1");
     for new in [true, false] {
@@ -269,6 +300,17 @@ async fn connections_and_accounts(f: &Fixture, by: &By, seen: &mut Seen<'_>) -> 
     seen.one(&rows(f).await, by, Action::AccountChanged, id, &detail);
     f.store.put_account(by, &f.account(&connection, "ann"), &BTreeMap::new()).await.unwrap();
     seen.none("an account that is there").await;
+    let moved = (&secret, &secret);
+    assert!(f.store.change_account(by, &account, moved, AccountState::Active).await.unwrap());
+    seen.one(&rows(f).await, by, Action::AccountChanged, id, &detail);
+    assert!(!f.store.change_account(by, &account, (&sealed("old"), &secret), AccountState::Active).await.unwrap());
+    assert!(!f.store.change_account(by, &account, moved, AccountState::Expired).await.unwrap());
+    seen.none("a change on top of another").await;
+    assert!(f.store.set_account_settings(by, &f.project, &account.id, "{}").await.unwrap());
+    let settings = json!({ "settings": hex::encode(Sha256::digest("{}")) });
+    seen.one(&rows(f).await, by, Action::AccountChanged, id, &settings);
+    assert!(!f.store.set_account_settings(by, &f.stranger, &account.id, "{}").await.unwrap());
+    seen.none("settings of an account of another project").await;
     let (active, error) = (AccountState::Active, AccountState::Error);
     assert!(f.store.set_account_state(by, &f.project, &account.id, active, error).await.unwrap());
     seen.one(&rows(f).await, by, Action::AccountState, id, &json!({ "from": "active", "to": "error" }));
@@ -350,6 +392,21 @@ async fn removal(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
     let detail = json!({ "outcome": "given_up", "reason": "no" });
     seen.one(&rows(f).await, by, Action::TokensRevoked, id, &detail);
     assert!(lease(1_000, 2_000).await.is_empty());
+}
+
+async fn authorizations(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
+    let request = f.auth_request(account);
+    let id = request.id.as_str();
+    f.store.insert_auth_request(by, &request, "canary-hash").await.unwrap();
+    let detail = json!({ "account": account.id.as_str(), "scopes": "a b", "verify_url": "https://app.example/v" });
+    let row = seen.one(&rows(f).await, by, Action::AuthorizationCreated, id, &detail);
+    assert!(!row.detail.contains("canary"), "{}", row.detail);
+    let change = AuthMove { kept: Some("canary"), ..AuthMove::between(AuthStep::Linked, AuthStep::Consent) };
+    assert!(f.store.move_auth_request(by, &request, &change).await.unwrap());
+    let detail = json!({ "account": account.id.as_str(), "from": "linked", "to": "consent" });
+    seen.one(&rows(f).await, by, Action::AuthorizationMoved, id, &detail);
+    assert!(!f.store.move_auth_request(by, &request, &change).await.unwrap());
+    seen.none("a step that was taken").await;
 }
 
 async fn clients(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {

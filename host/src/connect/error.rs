@@ -1,0 +1,37 @@
+//! Why users could not go on.
+
+use thiserror::Error;
+
+use crate::call::Failed;
+use crate::catalog::CatalogError;
+use crate::model::Fault;
+use crate::store::StoreError;
+
+/// Why a link was not made, or a page could not be shown.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// What was asked for makes no sense, or somebody else failed.
+    #[error("{}", .0.detail)]
+    Refused(Fault),
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Store(#[from] StoreError),
+    /// The connector cannot be loaded.
+    #[error("the connector cannot be loaded: {0}")]
+    Catalog(#[from] CatalogError),
+    /// The work on it ended abnormally.
+    #[error("the work ended abnormally")]
+    Unfinished,
+}
+
+impl From<Fault> for ConnectError {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<Failed> for ConnectError {
+    fn from(failed: Failed) -> Self {
+        Self::Refused(failed.fault)
+    }
+}
