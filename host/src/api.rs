@@ -110,6 +110,8 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))
         .routes(routes!(authorize::authorize))
+        .routes(routes!(accounts::ready::readiness))
+        .routes(routes!(accounts::events::events))
         .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
         .routes(routes!(secrets::put, secrets::show, secrets::remove))
         .routes(routes!(secrets::list))

@@ -147,6 +147,7 @@ impl App {
             figures: call::Figures::register(),
             running,
             stoppable: Default::default(),
+            used: Default::default(),
         });
         Ok(Self { state: ApiState { host, notices, metrics }, first_key, stop_grace: config.stop_grace })
     }

@@ -17,6 +17,7 @@ mod modifier;
 mod policy;
 mod problem;
 mod profile;
+mod project;
 mod remote;
 pub mod rotate;
 mod secret;
@@ -97,6 +98,8 @@ enum Command {
     Key(key::Args),
     /// Verify the chain of audit rows, and keep copies of it.
     Audit(audit::Args),
+    /// Keep tenants of one host apart.
+    Project(project::Args),
     /// Check that a host can run here, and say what to do where it cannot.
     Doctor(doctor::Args),
 }
@@ -150,6 +153,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Webhook(args) => webhook::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
         Command::Audit(args) => audit::run(args, session).await,
+        Command::Project(args) => project::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
     }
 }
@@ -198,6 +202,9 @@ mod tests {
             "webhook",
             "secret",
             "secret put",
+            "project",
+            "project add",
+            "project add a/b",
             "webhook add",
             "webhook deliveries hook_1 --state odd",
             "key add",

@@ -62,6 +62,7 @@ pub async fn run(
     }
     following.abort();
     sweeping.abort();
+    host.write_used().await;
     host.store.close().await;
     if all_ended { Ok(()) } else { Err(ServerError::Unfinished) }
 }

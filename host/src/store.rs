@@ -68,6 +68,7 @@ pub use page::{DEFAULT_LIMIT, MAX_COUNTED, MAX_LIMIT, Page, PageRequest};
 pub use pauses::{InputRequest, Pause};
 pub use policies::{PolicyRow, PolicySet};
 pub use profiles::ProfileRow;
+pub use projects::Project;
 pub use revisions::Subject;
 pub use revocations::{Revocation, Told};
 pub use sealed::{SealedCredential, SealedRow};

@@ -22,6 +22,8 @@ use crate::store::AccountFilter;
 
 pub(super) mod by_id;
 pub(super) mod change;
+pub(super) mod events;
+pub(super) mod ready;
 
 /// Identifiers, organizations and labels are names that others chose; longer ones are a mistake.
 const MAX_NAME: usize = 256;
@@ -56,6 +58,8 @@ pub(super) struct AccountBody {
     hosts: Vec<String>,
     created_at: String,
     updated_at: String,
+    /// When a call last went out as this account; to the minute where that was through another host.
+    last_used_at: Option<String>,
 }
 
 /// What a user filled in.
@@ -142,7 +146,7 @@ pub(super) async fn put(
     let request = ConnectRequest { identifier, organization, label, shared: body.shared, settings, candidate };
     let done = call::connect(&state.host, &caller, &connection, request).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(account_body(&connection.name, &done.account))).into_response())
+    Ok((status, axum::Json(account_body(&connection.name, &with_use(&state, done.account)))).into_response())
 }
 
 /// One account.
@@ -262,7 +266,6 @@ pub(super) async fn list(
         None => None,
     };
     let filter = AccountFilter {
-        id: None,
         connection,
         connector: query.connector,
         identifier: query.identifier,
@@ -272,7 +275,7 @@ pub(super) async fn list(
         query: query.query,
     };
     let found = state.host.store.list_accounts(&caller.project, &filter, &page).await?;
-    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &account))))
+    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &with_use(&state, account)))))
 }
 
 /// Names that others chose are short, printable, and can be said in a URL.
@@ -319,7 +322,12 @@ async fn find(
         .find_accounts(&caller.project, &connection.id, identifier, Some(organization), Some(label))
         .await?;
     let account = found.into_iter().next().ok_or_else(|| Problem::not_found("there is no such account"))?;
-    Ok((connection, account))
+    Ok((connection, with_use(state, account)))
+}
+
+/// The account with its last use, also where that is not written down yet.
+fn with_use(state: &ApiState, account: Account) -> Account {
+    Account { last_used_at: state.host.used.last(&account), ..account }
 }
 
 /// Texts that name somebody, in lists, logs and URLs.
@@ -356,5 +364,6 @@ fn account_body(connection: &str, account: &Account) -> AccountBody {
         hosts: account.hosts.clone(),
         created_at: time::text(account.created_at),
         updated_at: time::text(account.updated_at),
+        last_used_at: account.last_used_at.map(time::text),
     }
 }

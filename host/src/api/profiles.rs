@@ -113,7 +113,8 @@ pub(super) async fn list(
     for row in &found.items {
         items.push(body(&state, row).await?);
     }
-    Ok(axum::Json(List { items, next_cursor: found.next_cursor, total_size: found.total_size }))
+    let (next_cursor, prev_cursor) = (found.next_cursor, found.prev_cursor);
+    Ok(axum::Json(List { items, next_cursor, prev_cursor, total_size: found.total_size }))
 }
 
 /// Makes a profile. What it names must be there.

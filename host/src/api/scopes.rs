@@ -14,7 +14,9 @@ use crate::model::{Code, Culprit, Fault};
 #[rustfmt::skip]
 const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/accounts", AccountsRead),
+    ("GET", "/v1/accounts/readiness", AccountsRead),
     ("GET", "/v1/accounts/{id}", AccountsRead),
+    ("GET", "/v1/accounts/{id}/events", AccountsRead),
     ("PATCH", "/v1/accounts/{id}", AccountsWrite),
     ("DELETE", "/v1/accounts/{id}", AccountsWrite),
     ("GET", "/v1/approvals", ApprovalsRead),

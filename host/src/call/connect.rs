@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, secrets, simulated, tokens};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, import, run, secrets, simulated, tokens};
 use crate::accounts::{AccountError, Candidate, Kept, Prepared, prepare};
 use crate::catalog::Installed;
 use crate::model::{
@@ -76,7 +76,7 @@ pub async fn connect(
     }
     let settings_change = request.settings.as_ref().is_some_and(|settings| *settings != account.settings);
     account.settings = request.settings.unwrap_or(account.settings);
-    let candidate = match request.candidate {
+    let mut candidate = match request.candidate {
         Some(candidate) => candidate,
         None if account.state == AccountState::Pending && needs_nothing(host, connection).await? => Candidate::empty(),
         None => return known_or_pending(host, caller, account, (known, settings_change)).await,
@@ -86,9 +86,13 @@ pub async fn connect(
     }
     let (installed, pattern) = parts(host, connection).await?;
     let (clock, connector, kept) = (&host.clock, &installed.connector, Kept::default());
+    let imported = import::take(&pattern, &mut candidate.credentials, clock.now())?;
     let prepared =
         prepare(&host.vault, clock, connection, connector, &pattern, account, (candidate, kept)).map_err(fault)?;
-    let prepared = tokens::first(host, connection, &pattern, prepared).await?;
+    let prepared = match imported {
+        Some(tokens) => import::sealed(host, connection, &pattern, prepared, tokens).await?,
+        None => tokens::first(host, connection, &pattern, prepared).await?,
+    };
     probe(host, caller, (installed, context(connection, &prepared)), false).await?;
     let by = caller.by(host.clock.now());
     let put = host.store.put_account(&by, &prepared.account, &prepared.sealed).await.map_err(raced)?;

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable};
+use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable, Used};
 use crate::catalog::Catalog;
 use crate::config::{Connect, Records, Retention};
 use crate::egress::Egress;
@@ -66,6 +66,8 @@ pub struct Shared {
     pub running: TaskTracker,
     /// The same, to be stopped one by one.
     pub stoppable: Stoppable,
+    /// Accounts that calls went through.
+    pub used: Used,
 }
 
 impl Deref for Host {

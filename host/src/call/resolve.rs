@@ -128,7 +128,7 @@ pub(super) fn admits(
 }
 
 /// Whether calls may go through this connection, and as this account, now.
-fn usable(connection: &Connection, account: Option<&Account>) -> Result<(), Fault> {
+pub(super) fn usable(connection: &Connection, account: Option<&Account>) -> Result<(), Fault> {
     if connection.disabled {
         let detail = format!("connection `{}` is disabled", connection.name);
         return Err(Fault::new(Code::AccountDisabled, Culprit::Policy, detail));
@@ -294,7 +294,10 @@ async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<
 }
 
 /// The user that the caller acts for: a bound key acts for its own user only (lesson 6).
-pub(super) fn identifier_for<'a>(caller: &'a Caller, asked: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
+///
+/// # Errors
+/// [`Code::Forbidden`] where it asks for another.
+pub fn identifier_for<'a>(caller: &'a Caller, asked: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
     match (caller.identifier.as_deref(), asked) {
         (Some(own), Some(asked)) if own != asked => {
             let detail = "this key may act for its own user only";
@@ -359,10 +362,5 @@ async fn why_none(
         let detail = format!("there is no account {account} that this call could use");
         return Ok(Fault::new(Code::NotFound, Culprit::Caller, detail));
     }
-    let detail = format!(
-        "`{}` has no account for connector `{connector}`: connect one with PUT \
-         /v1/connections/{{connection}}/accounts/{{identifier}}",
-        faults::quoted(identifier.unwrap_or_default())
-    );
-    Ok(Fault::new(Code::AccountNotConnected, Culprit::Caller, detail))
+    Ok(nearest::none_for(identifier.unwrap_or_default(), connector))
 }

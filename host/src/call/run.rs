@@ -251,6 +251,7 @@ async fn guest(
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant = opened(host, resolved, execution, timeout).instrument(tracing::debug_span!("credential")).await?;
+    host.used.note(&resolved.context.account.id, began);
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
     let above = (execution, deadline, entered);

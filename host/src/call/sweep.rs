@@ -28,6 +28,7 @@ impl Host {
     /// One turn.
     pub async fn sweep_once(&self) {
         self.pace.forget();
+        self.write_used().await;
         let now = self.clock.now();
         match self.store.expire_approvals(now).await {
             Ok(0) => {}

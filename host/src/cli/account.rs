@@ -16,6 +16,9 @@ use super::table::{Column, clean, str_at, write_list};
 use super::{CliError, Session};
 
 mod authorize;
+mod change;
+mod events;
+mod ready;
 
 use authorize::Authorize;
 
@@ -36,6 +39,13 @@ enum Action {
     /// Make a link with which a user authorizes an account.
     #[command(after_help = authorize::HELP)]
     Authorize(Authorize),
+    /// Change a part of an account; the rest stays.
+    #[command(after_help = change::HELP)]
+    Change(change::Change),
+    /// Show which connections a user can use now, and what keeps them from the others.
+    Ready(ready::Ready),
+    /// Show what happened to an account, the latest first.
+    Events(events::Events),
     /// List accounts.
     List(Filter),
     /// Show an account; its credential cannot be shown.
@@ -150,6 +160,7 @@ const LINES: &[Column] = &[
     ("Hosts", "/hosts"),
     ("Made", "/created_at"),
     ("Changed", "/updated_at"),
+    ("Last used", "/last_used_at"),
 ];
 
 /// Runs `gloveport account`.
@@ -158,6 +169,9 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     match action {
         Action::Connect(connect) => run_connect(&remote, &connect, session).await,
         Action::Authorize(args) => authorize::run(&remote, &args, session).await,
+        Action::Change(change) => change::run(&remote, &change, session).await,
+        Action::Events(events) => events::run(&remote, &events, session).await,
+        Action::Ready(ready) => ready::run(&remote, &ready, session).await,
         Action::List(filter) => {
             let list = list::fetch(&remote.client(session)?, &["v1", "accounts"], &filter.query(), MAX_ITEMS).await?;
             let if_empty = "No such account: `gloveport account connect CONNECTION IDENTIFIER --secret NAME`.";

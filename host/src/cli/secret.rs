@@ -185,17 +185,22 @@ mod tests {
         assert_eq!((ran.code, ran.err.as_str()), (0, ""));
         assert_eq!(
             ran.out,
-            "Id          sec_1\nName        key\nOwner       user\nIdentifier  ada\nHosts       api.x.y\n"
+            "Id            sec_1\nName          key\nOwner         user\nIdentifier    ada\nHosts         api.x.y\n"
         );
         assert_eq!(fake.request().line(), "PUT /v1/secrets/key");
         let expected = json!({ "value": "canary-1", "hosts": ["api.x.y"], "identifier": "ada" });
         assert_eq!(fake.request().json(), expected);
-        let ran = run_at(&fake, "secret put key --host a.b --host c.d --file -", "x\r\n").await;
-        assert_eq!((ran.code, fake.request().json()), (0, json!({ "value": "x", "hosts": ["a.b", "c.d"] })));
-        let ran = run_at(&fake, "secret put key --host a.b --source env:STRIPE --organization o", "unread").await;
-        assert_eq!(ran.code, 0);
-        let expected = json!({ "source": "env:STRIPE", "hosts": ["a.b"], "organization": "o" });
-        assert_eq!(fake.request().json(), expected);
+        for (args, expected) in [
+            ("--host a.b --host c.d --file -", json!({ "value": "x", "hosts": ["a.b", "c.d"] })),
+            (
+                "--host a.b --source env:STRIPE --organization o",
+                json!({ "source": "env:STRIPE", "hosts": ["a.b"], "organization": "o" }),
+            ),
+        ] {
+            let fake = Fake::answering(201, KEY).await;
+            let ran = run_at(&fake, &format!("secret put key {args}"), "x\r\n").await;
+            assert_eq!((ran.code, fake.request().json()), (0, expected));
+        }
     }
 
     #[tokio::test]

@@ -54,6 +54,8 @@ async fn try_out(host: &Host, visit: Box<Visit>, values: BTreeMap<String, Secret
         identifier: visit.account.identifier.clone(),
         organization: visit.account.organization.clone(),
         label: visit.account.label.clone(),
+        shared: None,
+        settings: None,
         candidate: Some(Candidate { credentials: values, fields: BTreeMap::new() }),
     };
     let connected = call::connect(host, &visit.caller(), &visit.connection, request).await;

@@ -54,7 +54,7 @@ pub async fn offer(
     check_verify(host, &pattern, wanted.verify.as_ref())?;
     check_scopes(&wanted.scopes)?;
     let LinkRequest { identifier, organization, label, verify, scopes } = wanted;
-    let request = ConnectRequest { identifier, organization, label, candidate: None };
+    let request = ConnectRequest { identifier, organization, label, shared: None, settings: None, candidate: None };
     let account = call::connect(host, caller, connection, request).await?.account;
     let now = host.clock.now();
     let token = unguessable(&host.random);

@@ -10,31 +10,31 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 /// What a command left behind.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(super) struct Ran {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 impl Ran {
     #[track_caller]
-    fn done(self) -> String {
+    pub(super) fn done(self) -> String {
         assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
         self.out
     }
 
     #[track_caller]
-    fn json(self) -> Value {
+    pub(super) fn json(self) -> Value {
         serde_json::from_str(&self.done()).unwrap()
     }
 }
 
 /// Runs a command as an admin; `input` is what it reads.
-async fn run(host: &TestHost, arguments: &[&str], input: &str) -> Ran {
+pub(super) async fn run(host: &TestHost, arguments: &[&str], input: &str) -> Ran {
     run_as(host, ADMIN_KEY, arguments, input).await
 }
 
-async fn run_as(host: &TestHost, key: &str, arguments: &[&str], input: &str) -> Ran {
+pub(super) async fn run_as(host: &TestHost, key: &str, arguments: &[&str], input: &str) -> Ran {
     let mut process = Command::new(programs::gloveport())
         .args(arguments)
         .env("GLOVEPORT_SERVER", host.client().base())

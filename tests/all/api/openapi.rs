@@ -41,7 +41,9 @@ const ROUTES: &str = r"
     GET /metrics
     GET /readyz
     GET /v1/accounts
+    GET /v1/accounts/readiness
     GET /v1/accounts/{id}
+    GET /v1/accounts/{id}/events
     GET /v1/approvals
     GET /v1/approvals/{id}
     GET /v1/audit

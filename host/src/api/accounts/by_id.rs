@@ -6,9 +6,8 @@ use axum::http::StatusCode;
 use super::super::extract::{Admin, Path, SecretJson};
 use super::super::{ApiState, Problem};
 use super::change::{ChangedAccount, changed};
-use super::{AccountBody, account_body, removed};
+use super::{AccountBody, account_body, removed, with_use};
 use crate::model::{Account, AccountId, Caller, Connection};
-use crate::store::{AccountFilter, PageRequest};
 
 /// One account.
 #[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path)),
@@ -59,8 +58,7 @@ pub(in super::super) async fn find(
 ) -> Result<(Connection, Account), Problem> {
     let missing = || Problem::not_found("there is no such account");
     let id = AccountId::parse(id).ok_or_else(missing)?;
-    let filter = AccountFilter { id: Some(id), ..AccountFilter::default() };
-    let one = PageRequest { limit: 1, cursor: None };
-    let found = state.host.store.list_accounts(&caller.project, &filter, &one).await?;
-    found.items.into_iter().next().ok_or_else(missing)
+    let found = state.host.store.account_with_connection(&caller.project, &id).await?;
+    let (connection, account) = found.ok_or_else(missing)?;
+    Ok((connection, with_use(state, account)))
 }

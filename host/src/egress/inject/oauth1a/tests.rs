@@ -35,7 +35,7 @@ fn signatures_are_those_of_the_standard() {
             "POST",
             "https://photos.example.net/initiate",
             ["", ""],
-            ["137131200", "wIjqoxSyNkVa"],
+            ["137131200", "wIjqoS"],
             &[("oauth_callback", "http://printer.example.com/ready")],
             "74KNZJeDHnMBp0EMJ9ZHt/XKycU=",
         ),
