@@ -67,6 +67,7 @@ mod tests {
             scopes: Vec::new(),
             hosts: Vec::new(),
             token,
+            last_used_at: None,
             created_at: START,
             updated_at: START,
         };

@@ -149,6 +149,7 @@ impl Scene {
             scopes: Vec::new(),
             hosts: Vec::new(),
             token: AccountToken::none(),
+            last_used_at: None,
             created_at: now,
             updated_at: now,
         };

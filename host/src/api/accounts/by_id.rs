@@ -1,12 +1,12 @@
 //! Accounts by their identifiers: for who keeps those instead of names.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::Response;
 
 use super::super::extract::{Admin, Path, SecretJson};
 use super::super::{ApiState, Problem};
 use super::change::{ChangedAccount, changed};
-use super::{AccountBody, account_body, removed, with_use};
+use super::{AccountBody, Removed, account_body, removed, with_use};
 use crate::model::{Account, AccountId, Caller, Connection};
 
 /// One account.
