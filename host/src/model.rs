@@ -45,7 +45,8 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, AuthRequestId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, RevocationId, SecretId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId,
+    PolicyId, ProfileId, ProjectId, RequestId, RevocationId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{NamedSecret, SecretOwner, SecretSource};

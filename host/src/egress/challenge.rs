@@ -67,7 +67,10 @@ mod tests {
     fn scopes_are_read_where_they_are_said_to_be_missing() {
         for (challenge, expected) in [
             (r#"Bearer error="insufficient_scope", scope="a b""#, vec!["a", "b"]),
-            (r#"bearer realm="x, scope=no", error=insufficient_scope,scope="https://a.example/auth/x""#, vec!["https://a.example/auth/x"]),
+            (
+                r#"bearer realm="x, scope=no", error=insufficient_scope,scope="https://a.example/auth/x""#,
+                vec!["https://a.example/auth/x"],
+            ),
             (r#"Bearer scope=a, error="insufficient_scope""#, vec!["a"]),
         ] {
             let expected: Vec<String> = expected.into_iter().map(str::to_owned).collect();

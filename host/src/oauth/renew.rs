@@ -9,7 +9,9 @@ use super::grants::public;
 use super::tokens::{REFRESH_TOKEN, Tokens};
 use super::{OAuth, OAuthError};
 use crate::egress::{Injection, Response, Text, Values, sign_jwt};
-use crate::model::{Account, AuthKind, AuthPattern, ClientCredentials, JwtBearer, OAuth2, Session, TextTemplate, TokenBody};
+use crate::model::{
+    Account, AuthKind, AuthPattern, ClientCredentials, JwtBearer, OAuth2, Session, TextTemplate, TokenBody,
+};
 use crate::store::CallContext;
 
 /// The grant of RFC 7523 section 2.1.
@@ -17,10 +19,7 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// Whether the host gets tokens for accounts of a pattern.
 pub fn gets_tokens(kind: &AuthKind) -> bool {
-    matches!(
-        kind,
-        AuthKind::OAuth2(_) | AuthKind::ClientCredentials(_) | AuthKind::JwtBearer(_) | AuthKind::Session(_)
-    )
+    matches!(kind, AuthKind::OAuth2(_) | AuthKind::ClientCredentials(_) | AuthKind::JwtBearer(_) | AuthKind::Session(_))
 }
 
 /// Whether the host can get another token without the user.

@@ -11,7 +11,9 @@ mod setup;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gloveport::call;
-use gloveport::model::{Account, AccountId, AccountState, AccountToken, AuthKind, By, Clock, Random, Secret, Timestamp};
+use gloveport::model::{
+    Account, AccountId, AccountState, AccountToken, AuthKind, By, Clock, Random, Secret, Timestamp,
+};
 use gloveport::oauth::{CodeExchange, OAuthError, Tokens};
 use gloveport_tests::authorization::AuthorizationServer;
 use gloveport_tests::canary::Canary;

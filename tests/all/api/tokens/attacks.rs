@@ -10,7 +10,8 @@ use super::Scene;
 /// A redirect is never followed: neither a code nor a refresh token nor the client's secret goes anywhere else.
 #[tokio::test]
 async fn redirects_of_the_token_endpoint_are_not_followed() {
-    let elsewhere = Upstream::start(|_: &Recorded| Reply::json(200, &json!({ "access_token": "cnry_of_a_thief" }))).await;
+    let elsewhere =
+        Upstream::start(|_: &Recorded| Reply::json(200, &json!({ "access_token": "cnry_of_a_thief" }))).await;
     let scene = Scene::start().await;
     let here = scene.server.url("/token");
     for status in [301, 302, 303, 307, 308] {
@@ -19,8 +20,12 @@ async fn redirects_of_the_token_endpoint_are_not_followed() {
             scene.server.set(|quirks| quirks.answers = [Reply::redirect(status, &target)].into());
             let refused = scene.exchanged(|_| {}).await;
             let expected = match refused {
-                Err(OAuthError::Configuration { ref reason }) => matches!(status, 301 | 308) && reason.contains("redirect"),
-                Err(OAuthError::Transient { ref reason, .. }) => !matches!(status, 301 | 308) && reason.contains("redirect"),
+                Err(OAuthError::Configuration { ref reason }) => {
+                    matches!(status, 301 | 308) && reason.contains("redirect")
+                }
+                Err(OAuthError::Transient { ref reason, .. }) => {
+                    !matches!(status, 301 | 308) && reason.contains("redirect")
+                }
                 _ => false,
             };
             assert!(expected, "{status} {target}: {refused:?}");

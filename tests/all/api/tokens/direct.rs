@@ -72,7 +72,8 @@ async fn clients_get_a_token_of_their_own() {
     assert_eq!((&made["status"], &made["scopes"]), (&json!("active"), &json!(["base"])));
     assert_eq!(made["fields"], json!({ "id": "gloveport", "site": "acme" }));
     let asked = scene.server.requests("/token").pop().unwrap().form();
-    for (name, value) in [("grant_type", "client_credentials"), ("audience", "https://acme.example"), ("scope", "base")] {
+    for (name, value) in [("grant_type", "client_credentials"), ("audience", "https://acme.example"), ("scope", "base")]
+    {
         assert!(asked.contains(&(name.into(), value.into())), "{asked:?}");
     }
     let before = scene.server.counts().direct;

@@ -38,7 +38,11 @@ async fn two_hosts_refresh_once() {
         assert_eq!(answer.expect(200)["data"]["status"], 200);
     }
     assert_eq!((scene.server.counts().refreshes, scene.server.counts().reuses), (4, 0));
-    scene.server.secrets().into_iter().for_each(|secret| second.search_for(gloveport_tests::canary::Canary::of(secret)));
+    scene
+        .server
+        .secrets()
+        .into_iter()
+        .for_each(|secret| second.search_for(gloveport_tests::canary::Canary::of(secret)));
 }
 
 /// The host ends between the answer of the token endpoint and its storage. With a provider that lets a refresh token be

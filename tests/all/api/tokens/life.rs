@@ -179,7 +179,11 @@ async fn a_provider_that_is_down_ends_no_account() {
         scene.server.set(|quirks| quirks.answers = [reply].into());
         let problem = scene.call("ada").await;
         let body = problem.json();
-        assert_eq!((problem.problem(502).as_str(), &body["culprit"]), ("upstream_error", &json!("upstream")), "{n}: {body}");
+        assert_eq!(
+            (problem.problem(502).as_str(), &body["culprit"]),
+            ("upstream_error", &json!("upstream")),
+            "{n}: {body}"
+        );
         let wait = if n == 2 { 7_000 } else { 10_000 };
         assert_eq!(body["retry_after_ms"], wait, "{n}: {body}");
         assert_eq!(scene.shown().await["status"], "active", "{n}");

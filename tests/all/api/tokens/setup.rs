@@ -84,7 +84,9 @@ async fn clients_authenticate_as_the_pattern_says() {
             let exchanged = scene.exchanged(|_| {}).await;
             match declared == registered {
                 true => drop(exchanged.unwrap()),
-                false => assert!(matches!(exchanged, Err(OAuthError::Configuration { .. })), "{declared:?} {registered:?}"),
+                false => {
+                    assert!(matches!(exchanged, Err(OAuthError::Configuration { .. })), "{declared:?} {registered:?}")
+                }
             }
         }
     }
