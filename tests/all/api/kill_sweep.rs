@@ -140,8 +140,8 @@ impl Sweep {
         let all = client.get(&path).await.expect(200)["items"].as_array().unwrap().clone();
         let mut found: Vec<Value> = all.iter().filter(|found| found["parent"].is_null()).cloned().collect();
         assert!(found.len() <= 1, "{what}: {found:?}");
-        if kind == Kind::Outer && found.first().is_some_and(|found| found["status"] == "started") {
-            // The calls that it waited for have ended, so it goes on by itself.
+        if kind == Kind::Outer && found.first().is_some_and(|found| found["status"] != "waiting") {
+            // If the calls that it waited for have ended, it goes on by itself; and only by itself it tells what it gave.
             let path = format!("/v1/executions/{}?wait_ms=30000", found[0]["id"].as_str().unwrap());
             found = vec![client.get(&path).await.expect(200)];
         }
