@@ -112,6 +112,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(connections::show, connections::change, connections::remove))
         .routes(routes!(connections::trial::test))
         .routes(routes!(accounts::put, accounts::show, accounts::change::change, accounts::remove))
+        .routes(routes!(accounts::refresh))
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio_util::task::TaskTracker;
 
 use crate::api::ApiState;
 use crate::call::{self, Host};
@@ -119,12 +120,15 @@ impl App {
         });
         let identity = Identity::new(store.clone(), Arc::clone(&egress), clock.clone(), &config.public_url);
         let issuing = Issuing::new(store.clone(), Arc::clone(&vault), clock.clone(), random, identity.issuer());
+        let running = TaskTracker::new();
         let oauth = OAuth::new(oauth::Parts {
             store: store.clone(),
             vault: Arc::clone(&vault),
             egress: Arc::clone(&egress),
             clock: clock.clone(),
             random,
+            host_id: host_id.clone(),
+            running: running.clone(),
         });
         let host = Host::new(call::Shared {
             store,
@@ -146,7 +150,7 @@ impl App {
             profiles: call::CompiledProfiles::default(),
             modifiers: call::CompiledModifiers::default(),
             figures: call::Figures::register(),
-            running: Default::default(),
+            running,
             stoppable: Default::default(),
             used: Default::default(),
         });

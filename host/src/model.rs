@@ -48,8 +48,8 @@ pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpInstanceId, MessageId, ModifierId,
-    OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpInstanceId, MessageId,
+    ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, RevocationId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{NamedSecret, SecretOwner, SecretSource};

@@ -45,11 +45,13 @@ mod principals;
 mod profiles;
 mod projects;
 mod revisions;
+mod revocations;
 mod row;
 mod sealed;
 mod sealed_bodies;
 mod secrets;
 mod signing_keys;
+mod tokens;
 mod values;
 mod webhooks;
 
@@ -80,10 +82,12 @@ pub use principals::PrincipalRow;
 pub use profiles::ProfileRow;
 pub use projects::Project;
 pub use revisions::Subject;
+pub use revocations::{Revocation, Told};
 pub use sealed::{SealedCredential, SealedRow};
 pub use sealed_bodies::{SEALED_COLUMNS, SealedBody, SealedColumn};
 pub use secrets::{SecretFilter, SecretRow};
 pub use signing_keys::SigningKeyRow;
+pub use tokens::{Held, TokenLease};
 pub use webhooks::{Secrets, WebhookRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.

@@ -58,6 +58,7 @@ mod signed;
 mod simulated;
 mod steps;
 mod stripe;
+mod tokens;
 mod tools;
 mod wasi;
 mod wasm;

@@ -17,6 +17,7 @@ use super::{ApiState, Problem, connections, time};
 use crate::accounts::Candidate;
 use crate::call::{self, ConnectRequest};
 use crate::model::{Account, AccountState, Caller, Connection};
+use crate::oauth::Parting;
 use crate::store::AccountFilter;
 
 pub(super) mod by_id;
@@ -45,7 +46,14 @@ pub(super) struct AccountBody {
     /// What the connector reads in place of the connection's settings of the same names.
     #[schema(value_type = Object)]
     settings: Box<RawValue>,
+    /// What the provider granted.
     scopes: Vec<String>,
+    /// From when on the provider takes the token no more; the host gets another one before, where it can.
+    expires_at: Option<String>,
+    /// When the host got the token.
+    refreshed_at: Option<String>,
+    /// Why the account is not active.
+    error: Option<String>,
     /// Hosts that the credential may be sent to.
     hosts: Vec<String>,
     created_at: String,
@@ -156,26 +164,43 @@ pub(super) async fn show(
     Ok(axum::Json(account_body(&connection.name, &account)))
 }
 
-/// Deletes an account and its credential.
+/// What became of the tokens of a deleted account.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Removed {
+    /// `revoked` where the provider has ended them, `queued` where it could not be told yet and will be, `failed` where it
+    /// does not take what it is told.
+    revocation: &'static str,
+}
+
+/// Deletes an account and its credential, and lets the provider end its tokens.
+///
+/// The account is gone whatever the provider says: one that cannot be told now is told again later, for some days.
 #[utoipa::path(delete, path = "/v1/connections/{name}/accounts/{identifier}", tag = "accounts",
     params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
-    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+    responses((status = 204), (status = 200, body = Removed), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
 pub(super) async fn remove(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path((name, identifier)): Path<(String, String)>,
     Query(which): Query<WhichAccount>,
-) -> Result<StatusCode, Problem> {
-    let (_, account) = find(&state, &caller, &name, &identifier, &which).await?;
-    removed(&state, &caller, &account).await
+) -> Result<Response, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    removed(&state, &caller, &connection, &account).await
 }
 
-async fn removed(state: &ApiState, caller: &Caller, account: &Account) -> Result<StatusCode, Problem> {
+async fn removed(
+    state: &ApiState,
+    caller: &Caller,
+    connection: &Connection,
+    account: &Account,
+) -> Result<Response, Problem> {
     let by = caller.by(state.host.clock.now());
-    if state.host.store.delete_account(&by, &caller.project, &account.id).await? {
-        return Ok(StatusCode::NO_CONTENT);
+    match call::remove(&state.host, &by, &connection, &account.id).await? {
+        Some(Parting::Nothing) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Some(parting) => Ok(axum::Json(Removed { revocation: parting.as_str() }).into_response()),
+        None => Err(Problem::not_found("there is no such account")),
     }
-    Err(Problem::not_found("there is no such account"))
 }
 
 /// Refuses calls as this account; its credential stays.
@@ -206,6 +231,25 @@ pub(super) async fn enable(
 ) -> Result<axum::Json<AccountBody>, Problem> {
     let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
     switch(&state, &caller, &connection, account, false).await
+}
+
+/// Gets a new token for an account now.
+///
+/// The host does it by itself before a token ends, and when the provider refuses it.
+#[utoipa::path(post, path = "/v1/connections/{name}/accounts/{identifier}/refresh", tag = "accounts",
+    params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
+    responses((status = 200, body = AccountBody), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn refresh(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((name, identifier)): Path<(String, String)>,
+    Query(which): Query<WhichAccount>,
+) -> Result<axum::Json<AccountBody>, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    let by = caller.by(state.host.clock.now());
+    let account = call::refresh(&state.host, by, &connection, &account).await?;
+    Ok(axum::Json(account_body(&connection.name, &account)))
 }
 
 /// Accounts of all connections.
@@ -314,6 +358,9 @@ fn account_body(connection: &str, account: &Account) -> AccountBody {
         fields: account.fields.clone(),
         settings: raw(account.settings.clone()),
         scopes: account.scopes.clone(),
+        expires_at: account.token.expires_at.map(time::text),
+        refreshed_at: account.token.refreshed_at.map(time::text),
+        error: account.token.error.clone(),
         hosts: account.hosts.clone(),
         created_at: time::text(account.created_at),
         updated_at: time::text(account.updated_at),

@@ -45,6 +45,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("POST", "/v1/connections/{name}/accounts/{identifier}/authorize", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/disable", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/enable", AccountsWrite),
+    ("POST", "/v1/connections/{name}/accounts/{identifier}/refresh", AccountsWrite),
     ("GET", "/v1/connectors", ConnectorsRead),
     ("POST", "/v1/connectors", ConnectorsWrite),
     ("GET", "/v1/connectors/{name}", ConnectorsRead),

@@ -13,7 +13,7 @@ use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, Exe
 use crate::store::{CallContext, ConnectionFilter, ContextQuery, MAX_CANDIDATES, PageRequest};
 
 /// All that a call needs to run, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Resolved {
     /// The connector.
     pub(super) installed: Arc<Installed>,
@@ -21,6 +21,8 @@ pub(super) struct Resolved {
     pub(super) tool: usize,
     /// Connection, account and sealed credential.
     pub(super) context: Arc<CallContext>,
+    /// Whether the account is stored, and not only tried: one that is not gets no other token.
+    pub(super) stored: bool,
     /// Fields of the credential that named secrets fill.
     pub(super) secrets: Filled,
     /// The identifier that its record gets if it is a new call.
@@ -40,7 +42,8 @@ impl Resolved {
     pub(super) fn plain(host: &Host, installed: Arc<Installed>, tool: usize, context: Arc<CallContext>) -> Self {
         let execution = ExecutionId::new(&host.clock, &host.random);
         let (secrets, presets, modified) = (Filled::default(), Vec::new(), Vec::new());
-        Self { installed, tool, context, secrets, execution, asking_profile: None, presets, modified, rule: None }
+        let (asking_profile, rule, stored) = (None, None, true);
+        Self { installed, tool, context, stored, secrets, execution, asking_profile, presets, modified, rule }
     }
 
     pub(super) fn tool(&self) -> &InstalledTool {

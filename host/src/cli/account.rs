@@ -50,6 +50,8 @@ enum Action {
     List(Filter),
     /// Show an account; its credential cannot be shown.
     Show(Which),
+    /// Get a new token for an account now.
+    Refresh(Which),
     /// Refuse calls with an account and keep its credential.
     Disable(Which),
     /// Allow calls with an account again.
@@ -149,7 +151,9 @@ const LINES: &[Column] = &[
     ("Label", "/label"),
     ("Shared", "/shared"),
     ("Status", "/status"),
+    ("Why", "/error"),
     ("Disabled", "/disabled"),
+    ("Token ends", "/expires_at"),
     ("Fields", "/fields"),
     ("Settings", "/settings"),
     ("Scopes", "/scopes"),
@@ -177,6 +181,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
             let answer = remote.client(session)?.get(&which.path(), &which.query()).await?;
             show(&remote, session, &answer)
         }
+        Action::Refresh(which) => switch(&remote, &which, "refresh", session).await,
         Action::Disable(which) => switch(&remote, &which, "disable", session).await,
         Action::Enable(which) => switch(&remote, &which, "enable", session).await,
         Action::Remove(which) => {
@@ -342,6 +347,7 @@ Fields        domain=acme
     async fn each_action_asks_for_the_right_thing() {
         let cases = [
             ("account show w a --label l", "GET /v1/connections/w/accounts/a?label=l"),
+            ("account refresh w a", "POST /v1/connections/w/accounts/a/refresh"),
             ("account disable w a", "POST /v1/connections/w/accounts/a/disable"),
             ("account enable w a --organization o", "POST /v1/connections/w/accounts/a/enable?organization=o"),
             ("account remove w a?b#c", "DELETE /v1/connections/w/accounts/a%3Fb%23c"),

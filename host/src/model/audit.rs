@@ -133,6 +133,8 @@ actions! {
     AccountChanged = "account.changed";
     /// An account went from one state to another.
     AccountState = "account.state";
+    /// An account got another token.
+    AccountRefreshed = "account.refreshed";
     /// An account was switched off.
     AccountDisabled = "account.disabled";
     /// An account was switched on.
@@ -141,6 +143,8 @@ actions! {
     AccountResealed = "account.resealed";
     /// An account was removed with its credential.
     AccountDeleted = "account.deleted";
+    /// The provider was told to end the tokens of an account that was removed, or will not be told any more.
+    TokensRevoked = "account.tokens_revoked";
     /// A link to authorize an account was made.
     AuthorizationCreated = "authorization.created";
     /// An attempt to authorize an account went from one step to another.

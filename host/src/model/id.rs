@@ -79,6 +79,8 @@ ids! {
     SecretId = "sec_";
     /// Of an OAuth client of a connection.
     OAuthClientId = "oauth_client_";
+    /// Of tokens that are to be revoked at their provider.
+    RevocationId = "rev_";
     /// Of one HTTP request to this host.
     RequestId = "req_";
 }

@@ -84,6 +84,8 @@ pub struct Report {
     pub open_writes: u32,
     /// Calls of other tools that it asked for.
     pub calls: u32,
+    /// The scopes without which the provider refused a request, where it named them.
+    pub missing_scopes: Vec<String>,
     /// Each attempt at a request, up to a limit, in the order in which they left.
     pub attempts: Vec<Attempt>,
     /// Bytes of bodies sent.
@@ -251,6 +253,7 @@ impl Run<String> {
             requests: state.sent(),
             open_writes: state.open_writes().saturating_add(cut_off),
             calls: tally.calls,
+            missing_scopes: state.missing_scopes().unwrap_or_default().to_vec(),
             attempts: state.attempts(),
             sent_bytes: tally.sent_bytes,
             received_bytes: tally.received_bytes,

@@ -11,7 +11,7 @@ use crate::model::{
 
 impl Store {
     /// Writes fields, settings, hosts, state and credential of an account if its credential is still the one that was
-    /// seen, and its state too. `false` if not, or if there is none such: a refresh may have come in between.
+    /// seen, and its state too. `false` if not, or if there is none such: a refresh may have come in between, or be under way.
     pub async fn change_account(
         &self,
         by: &By,
@@ -23,8 +23,9 @@ impl Store {
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "UPDATE accounts SET state = $1, fields = $2, settings = $3, hosts = $4, sealed = $5, updated_at = $6, \
-             expires_at = $11, refreshed_at = $12, oauth_client = $13, error = $14, field_hosts = $15 \
-             WHERE project = $7 AND id = $8 AND sealed = $9 AND state = $10",
+             expires_at = $11, refreshed_at = $12, oauth_client = $13, error = $14, field_hosts = $15, scopes = $16 \
+             WHERE project = $7 AND id = $8 AND sealed = $9 AND state = $10 \
+             AND (refresh_until IS NULL OR refresh_until <= $6)",
         )
         .bind(account.state.as_str())
         .bind(text_map_json(&account.fields))
@@ -41,6 +42,7 @@ impl Store {
         .bind(account.token.client.as_ref().map(OAuthClientId::as_str))
         .bind(account.token.error.as_deref())
         .bind(stored_field_hosts(&account.token.field_hosts))
+        .bind(texts_json(&account.scopes))
         .execute(&mut *transaction)
         .await?;
         if done.rows_affected() == 0 {

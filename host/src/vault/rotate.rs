@@ -118,6 +118,9 @@ pub(super) async fn in_use(store: &Store) -> Result<HashSet<String>, VaultError>
     for sealed in store.sealed_body_starts().await? {
         in_use.extend(sealed.split('.').nth(1).map(str::to_owned));
     }
+    for sealed in store.sealed_revocations().await? {
+        in_use.insert(seal::Parts::of(&sealed)?.key_id.to_owned());
+    }
     Ok(in_use)
 }
 

@@ -145,6 +145,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/connections/{name}/accounts/{identifier}/authorize",
     "POST /v1/connections/{name}/accounts/{identifier}/disable",
     "POST /v1/connections/{name}/accounts/{identifier}/enable",
+    "POST /v1/connections/{name}/accounts/{identifier}/refresh",
     "POST /v1/connectors",
     "POST /v1/executions/{id}/cancel",
     "POST /v1/keys",

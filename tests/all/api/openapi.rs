@@ -100,6 +100,7 @@ const ROUTES: &str = r"
     POST /v1/connections/{name}/accounts/{identifier}/authorize
     POST /v1/connections/{name}/accounts/{identifier}/disable
     POST /v1/connections/{name}/accounts/{identifier}/enable
+    POST /v1/connections/{name}/accounts/{identifier}/refresh
     POST /v1/connections/{name}/test
     POST /v1/connectors
     POST /v1/executions/{id}/cancel
