@@ -196,7 +196,7 @@ async fn removed(
     account: &Account,
 ) -> Result<Response, Problem> {
     let by = caller.by(state.host.clock.now());
-    match call::remove(&state.host, &by, &connection, &account.id).await? {
+    match call::remove(&state.host, &by, connection, &account.id).await? {
         Some(Parting::Nothing) => Ok(StatusCode::NO_CONTENT.into_response()),
         Some(parting) => Ok(axum::Json(Removed { revocation: parting.as_str() }).into_response()),
         None => Err(Problem::not_found("there is no such account")),

@@ -8,6 +8,8 @@ mod life;
 mod scopes;
 mod setup;
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gloveport::call;
@@ -156,7 +158,7 @@ impl Scene {
             updated_at: now,
         };
         let account = found.into_iter().next().unwrap_or_else(new);
-        call::activate(host, &By::host(now), &connection, account, tokens).await.unwrap()
+        call::activate(host, &By::host(now), &connection, account, tokens, BTreeMap::new()).await.unwrap()
     }
 
     async fn connection(&self, name: &str) -> gloveport::model::Connection {

@@ -90,7 +90,12 @@ pub(in crate::api) async fn list(
     for row in &found.items {
         items.push(body(&state, row).await?);
     }
-    Ok(axum::Json(List { items, next_cursor: found.next_cursor, total_size: found.total_size }))
+    Ok(axum::Json(List {
+        prev_cursor: found.prev_cursor,
+        items,
+        next_cursor: found.next_cursor,
+        total_size: found.total_size,
+    }))
 }
 
 /// Makes an MCP config, and the profile that it serves unless that is there and no connections are given.

@@ -7,12 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
 use gloveport::model::{
-    Account, AccountState, Action, AuthStep, By, Entry, Event, ModifierId, OAuthClientId, PolicyId, ProfileId,
-    RevocationId, Role, Timestamp, Webhook, WebhookId, When,
+    Account, AccountState, Action, AuthStep, By, Entry, Event, ModifierId, PolicyId, ProfileId, RevocationId, Role,
+    Timestamp, Webhook, WebhookId, When,
 };
-use gloveport::store::{
-    AuthMove, ModifierRow, OAuthClient, PolicyRow, ProfileRow, Revocation, Secrets, Told, WebhookRow,
-};
+use gloveport::store::{AuthMove, ModifierRow, PolicyRow, ProfileRow, Revocation, Secrets, Told, WebhookRow};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
