@@ -5,5 +5,7 @@ mod prepare;
 mod secrets;
 
 pub use error::AccountError;
-pub use prepare::{Candidate, Kept, Prepared, allowed_hosts, prepare, rendered_base_url};
+pub use prepare::{
+    Candidate, Kept, Prepared, Sorted, allowed_hosts, known_hosts, prepare, rendered_base_url, sort_fields,
+};
 pub use secrets::{NewSecret, SecretError, put_secret};

@@ -14,6 +14,7 @@ mod audit;
 mod auth_patterns;
 mod authorize;
 mod batch;
+mod clients;
 mod connections;
 mod connectors;
 mod continuing;
@@ -23,7 +24,9 @@ mod execute;
 mod executions;
 mod extract;
 mod health;
+mod issuers;
 mod keys;
+mod mcp;
 mod modifiers;
 mod oauth;
 mod openapi;
@@ -37,6 +40,7 @@ mod scopes;
 mod secrets;
 mod state;
 mod time;
+mod token;
 mod tools;
 mod trace;
 mod webhooks;
@@ -84,6 +88,9 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        // Whoever wants to be a caller, or to check one.
+        .routes(routes!(token::give))
+        .routes(routes!(token::keys))
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
@@ -105,10 +112,14 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(connections::show, connections::change, connections::remove))
         .routes(routes!(connections::trial::test))
         .routes(routes!(accounts::put, accounts::show, accounts::change::change, accounts::remove))
+        .routes(routes!(accounts::refresh))
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))
         .routes(routes!(authorize::authorize))
+        .routes(routes!(accounts::ready::readiness))
+        .routes(routes!(accounts::events::events))
+        .routes(routes!(authorize::verify))
         .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
         .routes(routes!(secrets::put, secrets::show, secrets::remove))
         .routes(routes!(secrets::list))
@@ -128,8 +139,22 @@ fn documented() -> OpenApiRouter<ApiState> {
                 .routes(routes!(modifiers::show, modifiers::put, modifiers::remove))
                 .layer(DefaultBodyLimit::max(MAX_MODIFIER)),
         )
+        .routes(routes!(mcp::configs::create, mcp::configs::list))
+        .routes(routes!(mcp::configs::show, mcp::configs::put, mcp::configs::remove))
+        .routes(routes!(mcp::instances::ensure))
+        .routes(routes!(mcp::instances::list))
+        .routes(routes!(mcp::instances::show, mcp::instances::remove))
+        .routes(routes!(mcp::instances::rotate))
+        .routes(routes!(mcp::instances::auth_state))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
+        .routes(routes!(clients::create, clients::list))
+        .routes(routes!(clients::show, clients::change, clients::remove))
+        .routes(routes!(clients::rotate))
+        .routes(routes!(clients::rotate_signing_key))
+        .routes(routes!(issuers::list))
+        .routes(routes!(issuers::show, issuers::put, issuers::remove))
+        .routes(routes!(issuers::callers))
         .routes(routes!(webhooks::create, webhooks::list))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::rotate))

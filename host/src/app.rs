@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio_util::task::TaskTracker;
 
 use crate::api::ApiState;
 use crate::call::{self, Host};
 use crate::catalog::{Catalog, CatalogError};
 use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
+use crate::identity::Identity;
+use crate::issuing::Issuing;
 use crate::model::{Clock, Random, Secret};
 use crate::notices::{self, Notices};
 use crate::oauth::{self, OAuth};
@@ -115,16 +118,22 @@ impl App {
             host_id: host_id.clone(),
             public_url: config.public_url.clone(),
         });
+        let identity = Identity::new(store.clone(), Arc::clone(&egress), clock.clone(), &config.public_url);
+        let issuing = Issuing::new(store.clone(), Arc::clone(&vault), clock.clone(), random, identity.issuer());
+        let running = TaskTracker::new();
         let oauth = OAuth::new(oauth::Parts {
             store: store.clone(),
             vault: Arc::clone(&vault),
             egress: Arc::clone(&egress),
             clock: clock.clone(),
             random,
+            host_id: host_id.clone(),
+            running: running.clone(),
         });
         let host = Host::new(call::Shared {
             store,
             vault,
+            identity,
             oauth,
             egress,
             runtime,
@@ -141,10 +150,11 @@ impl App {
             profiles: call::CompiledProfiles::default(),
             modifiers: call::CompiledModifiers::default(),
             figures: call::Figures::register(),
-            running: Default::default(),
+            running,
             stoppable: Default::default(),
+            used: Default::default(),
         });
-        Ok(Self { state: ApiState { host, notices, metrics }, first_key, stop_grace: config.stop_grace })
+        Ok(Self { state: ApiState { host, notices, issuing, metrics }, first_key, stop_grace: config.stop_grace })
     }
 }
 

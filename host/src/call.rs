@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::config::FaultPoint;
@@ -18,6 +20,7 @@ mod custom;
 mod edit;
 mod faults;
 mod host;
+mod import;
 mod kept;
 mod limits;
 mod marks;
@@ -32,6 +35,7 @@ mod past;
 mod pause;
 mod presets;
 mod profiles;
+mod readiness;
 mod record;
 mod resolve;
 mod resume;
@@ -44,11 +48,14 @@ mod simulated;
 mod sweep;
 mod timeline;
 mod to_end;
+mod tokens;
+mod used;
 mod verdict;
 mod visible;
 mod wait;
 mod written;
 
+pub use crate::runtime::Progress;
 pub use authorized::{activate, oauth_fault};
 pub use cancel::{Stoppable, cancel};
 pub use connect::{AccountChange, ConnectRequest, Connected, change_account, connect, test_account};
@@ -62,10 +69,14 @@ pub use pace::Pace;
 pub use past::{Decided, Differing, Past, PastOpinion, judge_past};
 pub use pause::{InputAsked, answer, waits_for};
 pub use profiles::CompiledProfiles;
+pub use readiness::{Readiness, readiness};
+pub use resolve::identifier_for;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
 pub use secrets::put_secret;
 pub use timeline::{Event, Modified, Sent, timeline};
+pub use tokens::{refresh, remove};
+pub use used::Used;
 pub use verdict::CompiledPolicies;
 pub use visible::{Visible, Wanted, visible_tools};
 pub use wait::{ShownCall, ShownLine, ShownRequest};
@@ -107,6 +118,17 @@ pub struct CallRequest {
     pub respond_async: bool,
     /// The call that it is made for, if a guest makes it.
     pub nesting: Option<Nesting>,
+    /// Whoever asked, while it runs.
+    pub asker: Option<Asker>,
+}
+
+/// Whoever asked for a call and stays with it while it runs.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// When it is cancelled, the call stops where it stands.
+    pub stop: CancellationToken,
+    /// Hears of the guest's progress.
+    pub progress: watch::Sender<Option<Progress>>,
 }
 
 impl CallRequest {
@@ -129,6 +151,7 @@ impl CallRequest {
             idempotency_key: None,
             respond_async: false,
             nesting: None,
+            asker: None,
         }
     }
 

@@ -5,14 +5,30 @@
 
 mod browser;
 mod error;
-mod fill;
 mod limits;
+
 mod link;
 mod visit;
 
+mod consent;
+mod fill;
+
+mod advance;
+mod callback;
+mod choose;
+mod verify;
+
+mod kept;
+mod lookups;
+
+pub use advance::Came;
 pub use browser::Browser;
+pub use callback::{Answer, come_back};
+pub use choose::{Question, choose, question};
+pub use consent::{Asked, Begun, begin, redirect_uri};
 pub use error::ConnectError;
 pub use fill::{Filled, fill};
 pub use limits::{LINK_LIFETIME, MAX_ATTEMPTS};
 pub use link::{Link, LinkRequest, offer, page};
+pub use verify::verify;
 pub use visit::{Ending, Seen, Visit, ending, look};

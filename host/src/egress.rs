@@ -10,6 +10,7 @@ mod redirect;
 
 mod address;
 mod body;
+mod challenge;
 mod client;
 mod decode;
 mod header;
@@ -25,6 +26,7 @@ mod trace;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
@@ -36,13 +38,16 @@ use resolve::Transport;
 use scrub::Scrubber;
 
 pub use error::EgressError;
-pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Text, Values};
+pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Renewal, Text, Values};
 pub use header::is_for_credentials;
 pub use inject::{AwsKeys, HmacKey, OAuth1aKeys, sign_jwt};
 pub use plan::{Planned, Shown};
 pub use request::{Body, Part, Request, Response};
 pub use resolve::{Resolver, Resolving, SystemResolver};
 pub use trace::Attempt;
+
+/// What a provider answers that does not take the credential.
+const UNAUTHORIZED: u16 = 401;
 
 /// What the operator decides about the way out.
 #[derive(Clone, Debug)]
@@ -102,7 +107,7 @@ impl Egress {
     /// # Errors
     /// Those of a request that is malformed, outside of the grant, or too big.
     pub fn plan(&self, grant: &Grant, request: Request) -> Result<Planned, EgressError> {
-        Planned::new(grant, request).map_err(|error| error.map_text(|text| scrubber(grant).text(text)))
+        Planned::new(grant, request).map_err(|error| error.map_text(|text| grant.scrubber().text(text)))
     }
 
     /// Sends what was planned with the same grant. A request that cannot do a thing twice is sent again, a few times, if
@@ -116,7 +121,17 @@ impl Egress {
         let mut scrubbed: u32 = 0;
         for attempt in 1.. {
             let place = trace.begins(request, attempt, planned.method());
+            let with_first = !grant.state.was_renewed();
             let outcome = self.send_once(grant, &planned).await;
+            if let Some(scopes) = outcome.as_ref().ok().and_then(challenge::missing_scopes) {
+                grant.state.lacks(scopes);
+            }
+            if with_first && outcome.as_ref().is_ok_and(|answer| answer.status == UNAUTHORIZED) && grant.renew().await {
+                // Refused for its credential, so nothing was done: even a write is sent again with the other one.
+                trace.ends(place, Some(UNAUTHORIZED), Some(Duration::ZERO));
+                scrubbed = scrubbed.saturating_add(outcome.map_or(0, |answer| answer.scrubbed));
+                continue;
+            }
             let chance = u32::from_le_bytes(self.random.bytes());
             let left = grant.timeout.saturating_sub(trace.elapsed());
             let again = outcome.as_ref().ok().filter(|_| planned.is_repeatable());
@@ -149,7 +164,7 @@ impl Egress {
     }
 
     async fn send_once(&self, grant: &Grant, planned: &Planned) -> Result<Response, EgressError> {
-        let scrubber = scrubber(grant);
+        let scrubber = grant.scrubber();
         let writes = planned.writes();
         let exchange = exchange(self, grant, scrubber, planned.hop.clone());
         if writes {
@@ -168,12 +183,12 @@ impl Egress {
 
     /// Method and URL of what was planned with the same grant.
     pub fn show_line(&self, grant: &Grant, planned: &Planned) -> (String, String) {
-        planned.line(scrubber(grant))
+        planned.line(grant.scrubber())
     }
 
     /// What was planned with the same grant, for people to look at.
     pub fn show(&self, grant: &Grant, planned: &Planned) -> Shown {
-        planned.shown(scrubber(grant))
+        planned.shown(grant.scrubber())
     }
 }
 
@@ -191,8 +206,4 @@ impl Secrets {
     pub fn without(&self, text: &str) -> Option<String> {
         self.0.finds(text.as_bytes()).then(|| self.0.text(text))
     }
-}
-
-fn scrubber(grant: &Grant) -> &Scrubber {
-    grant.state.scrubber.get_or_init(|| Scrubber::new(&grant.injection))
 }

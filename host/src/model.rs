@@ -10,12 +10,14 @@ mod chain;
 mod clock;
 mod connection;
 mod connector;
+mod endpoint;
 mod execution;
 mod fault;
 mod host_pattern;
 mod id;
 mod modifier;
 mod named_secret;
+pub mod part;
 mod path_template;
 mod scope;
 mod secret;
@@ -36,17 +38,18 @@ pub use auth::{
     SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
 pub use authorization::{AccountEvent, AccountEventKind, AuthFailure, AuthRequest, AuthStep, Verify};
-pub use caller::{BoundProfile, Caller, Role};
+pub use caller::{BoundProfile, Caller, CallerToken, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
 pub use connection::Connection;
 pub use connector::{Connector, Import, TestCall};
+pub use endpoint::{McpInstance, ToolsShown};
 pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, AuthRequestId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId,
-    PolicyId, ProfileId, ProjectId, RequestId, SecretId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpInstanceId, MessageId,
+    ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, RevocationId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{NamedSecret, SecretOwner, SecretSource};

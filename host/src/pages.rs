@@ -1,9 +1,12 @@
 //! The pages on which users connect their accounts: forms without scripts, and nothing from elsewhere.
 
+mod callback;
+mod choose;
 mod colour;
 mod cookie;
 mod ending;
 mod form;
+mod leave;
 mod link;
 mod message;
 mod shell;
@@ -25,7 +28,9 @@ pub fn router<S: Clone + Send + Sync + 'static>(host: Host) -> Router<S> {
     let look = Arc::new(Look::of(&host.connect));
     Router::new()
         .route("/connect/{token}", get(link::show).post(link::submit))
+        .route("/connect/choose/{id}", get(choose::show).post(choose::submit))
         .route("/connect/result/{id}", get(ending::show))
+        .route("/oauth/callback/{connector}", get(callback::take))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .with_state(Pages { host, look })
 }

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::{api, pages};
+use crate::{api, mcp, pages};
 
 /// Why a server ended other than by being told to.
 #[derive(Debug, Error)]
@@ -40,7 +40,7 @@ pub async fn run(
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let pages = pages::router(app.state.host.clone());
-    let router = api::router(app.state, pages);
+    let router = api::router(app.state, pages).merge(mcp::router(host.clone()));
     let mut serving =
         tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).into_future());
     tokio::select! {
@@ -62,6 +62,7 @@ pub async fn run(
     }
     following.abort();
     sweeping.abort();
+    host.write_used().await;
     host.store.close().await;
     if all_ended { Ok(()) } else { Err(ServerError::Unfinished) }
 }

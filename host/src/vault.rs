@@ -15,7 +15,9 @@ use crate::model::{ProjectId, Random, Secret, Webhook};
 use crate::store::OAuthClient;
 
 mod agree;
+mod bodies;
 mod error;
+mod examine;
 mod key_file;
 mod keyring;
 mod named;
@@ -24,8 +26,9 @@ mod seal;
 
 pub use agree::agree;
 pub use error::VaultError;
+pub use examine::{Examined, examine, keys_needed};
 pub use named::NamedError;
-pub use rotate::{Rotated, drop_unused, reseal, rotate};
+pub use rotate::{Rotated, drop_unused, reseal, rotate, unused};
 
 use keyring::Keyring;
 
@@ -173,7 +176,9 @@ impl Vault {
         if let Some(path) = &self.file {
             let ring = key_file::read(path)?;
             if ring.ids() != self.ring.load().ids() {
-                self.ring.store(Arc::new(ring));
+                // What is kept in memory may be sealed with a key that was dropped from the file since.
+                let known = self.ring.load_full();
+                self.ring.store(Arc::new(ring.remembering(&known)));
             }
         }
         Ok(())

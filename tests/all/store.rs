@@ -13,6 +13,9 @@ mod modifiers;
 mod outbox;
 mod plans;
 mod profiles;
+mod rotation;
 mod rows;
 mod secrets;
 mod vault;
+
+pub(crate) use rotation::places_of;

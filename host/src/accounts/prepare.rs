@@ -57,9 +57,9 @@ pub fn prepare(
     (candidate, mut kept): (Candidate, Kept),
 ) -> Result<Prepared, AccountError> {
     kept.retain(|field, _| !candidate.credentials.contains_key(field));
-    let (public, secrets) = sort_fields(pattern, candidate, |field| {
-        kept.contains_key(field) || connection.credentials.contains_key(field)
-    })?;
+    let (public, secrets) =
+        sort_fields(pattern, candidate, |field| kept.contains_key(field) || connection.credentials.contains_key(field))
+            .map_err(AccountError::Invalid)?;
     account.fields = public;
     let before = account.clone();
     account.hosts = allowed_hosts(connector, connection, &account.fields)
@@ -119,6 +119,17 @@ pub fn allowed_hosts(
     Ok(hosts)
 }
 
+/// Those of [`allowed_hosts`] that are known already: hosts that depend on a field which nobody has filled in yet are left
+/// out.
+pub fn known_hosts(connector: &Connector, connection: &Connection, fields: &BTreeMap<String, String>) -> Vec<String> {
+    let rendered = |host: &String| Some(HostTemplate::parse(host).ok()?.render(fields).ok()?.to_string());
+    let mut hosts: Vec<String> = connector.hosts.iter().filter_map(rendered).collect();
+    if connection.base_url.is_some() {
+        hosts.extend(rendered_base_url(connector, connection, fields).ok().and_then(|url| authority(&url).ok()));
+    }
+    hosts
+}
+
 fn authority(url: &Url) -> Result<String, String> {
     let host = url.host_str().ok_or("the URL has no host")?;
     Ok(match url.port() {
@@ -128,14 +139,20 @@ fn authority(url: &Url) -> Result<String, String> {
     })
 }
 
-type Sorted = (BTreeMap<String, String>, BTreeMap<String, Secret>);
+/// What a user filled in: public fields and secret ones.
+pub type Sorted = (BTreeMap<String, String>, BTreeMap<String, Secret>);
 
-/// Public fields and secret ones, with every mistake named.
-fn sort_fields(
+/// Checks what a user filled in against the pattern's fields, and tells public fields from secret ones. Fields that are
+/// there already need not be filled in.
+///
+/// # Errors
+///
+/// Every mistake, by the field that it is about.
+pub fn sort_fields(
     pattern: &AuthPattern,
     candidate: Candidate,
     has_already: impl Fn(&str) -> bool,
-) -> Result<Sorted, AccountError> {
+) -> Result<Sorted, Vec<InputError>> {
     let mut errors = Vec::new();
     let mut public = candidate.fields;
     let mut secrets = BTreeMap::new();
@@ -166,7 +183,7 @@ fn sort_fields(
         }
         errors.extend(wrong(field, value).map(|message| error("credentials", &field.name, &message)));
     }
-    if errors.is_empty() { Ok((public, secrets)) } else { Err(AccountError::Invalid(errors)) }
+    if errors.is_empty() { Ok((public, secrets)) } else { Err(errors) }
 }
 
 /// What is wrong with a field's value, which is never repeated.

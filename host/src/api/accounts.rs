@@ -17,10 +17,13 @@ use super::{ApiState, Problem, connections, time};
 use crate::accounts::Candidate;
 use crate::call::{self, ConnectRequest};
 use crate::model::{Account, AccountState, Caller, Connection};
+use crate::oauth::Parting;
 use crate::store::AccountFilter;
 
 pub(super) mod by_id;
 pub(super) mod change;
+pub(super) mod events;
+pub(super) mod ready;
 
 /// Identifiers, organizations and labels are names that others chose; longer ones are a mistake.
 const MAX_NAME: usize = 256;
@@ -43,11 +46,20 @@ pub(super) struct AccountBody {
     /// What the connector reads in place of the connection's settings of the same names.
     #[schema(value_type = Object)]
     settings: Box<RawValue>,
+    /// What the provider granted.
     scopes: Vec<String>,
+    /// From when on the provider takes the token no more; the host gets another one before, where it can.
+    expires_at: Option<String>,
+    /// When the host got the token.
+    refreshed_at: Option<String>,
+    /// Why the account is not active.
+    error: Option<String>,
     /// Hosts that the credential may be sent to.
     hosts: Vec<String>,
     created_at: String,
     updated_at: String,
+    /// When a call last went out as this account; to the minute where that was through another host.
+    last_used_at: Option<String>,
 }
 
 /// What a user filled in.
@@ -134,7 +146,7 @@ pub(super) async fn put(
     let request = ConnectRequest { identifier, organization, label, shared: body.shared, settings, candidate };
     let done = call::connect(&state.host, &caller, &connection, request).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(account_body(&connection.name, &done.account))).into_response())
+    Ok((status, axum::Json(account_body(&connection.name, &with_use(&state, done.account)))).into_response())
 }
 
 /// One account.
@@ -152,26 +164,43 @@ pub(super) async fn show(
     Ok(axum::Json(account_body(&connection.name, &account)))
 }
 
-/// Deletes an account and its credential.
+/// What became of the tokens of a deleted account.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Removed {
+    /// `revoked` where the provider has ended them, `queued` where it could not be told yet and will be, `failed` where it
+    /// does not take what it is told.
+    revocation: &'static str,
+}
+
+/// Deletes an account and its credential, and lets the provider end its tokens.
+///
+/// The account is gone whatever the provider says: one that cannot be told now is told again later, for some days.
 #[utoipa::path(delete, path = "/v1/connections/{name}/accounts/{identifier}", tag = "accounts",
     params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
-    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+    responses((status = 204), (status = 200, body = Removed), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
 pub(super) async fn remove(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path((name, identifier)): Path<(String, String)>,
     Query(which): Query<WhichAccount>,
-) -> Result<StatusCode, Problem> {
-    let (_, account) = find(&state, &caller, &name, &identifier, &which).await?;
-    removed(&state, &caller, &account).await
+) -> Result<Response, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    removed(&state, &caller, &connection, &account).await
 }
 
-async fn removed(state: &ApiState, caller: &Caller, account: &Account) -> Result<StatusCode, Problem> {
+async fn removed(
+    state: &ApiState,
+    caller: &Caller,
+    connection: &Connection,
+    account: &Account,
+) -> Result<Response, Problem> {
     let by = caller.by(state.host.clock.now());
-    if state.host.store.delete_account(&by, &caller.project, &account.id).await? {
-        return Ok(StatusCode::NO_CONTENT);
+    match call::remove(&state.host, &by, &connection, &account.id).await? {
+        Some(Parting::Nothing) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Some(parting) => Ok(axum::Json(Removed { revocation: parting.as_str() }).into_response()),
+        None => Err(Problem::not_found("there is no such account")),
     }
-    Err(Problem::not_found("there is no such account"))
 }
 
 /// Refuses calls as this account; its credential stays.
@@ -204,6 +233,25 @@ pub(super) async fn enable(
     switch(&state, &caller, &connection, account, false).await
 }
 
+/// Gets a new token for an account now.
+///
+/// The host does it by itself before a token ends, and when the provider refuses it.
+#[utoipa::path(post, path = "/v1/connections/{name}/accounts/{identifier}/refresh", tag = "accounts",
+    params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
+    responses((status = 200, body = AccountBody), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn refresh(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((name, identifier)): Path<(String, String)>,
+    Query(which): Query<WhichAccount>,
+) -> Result<axum::Json<AccountBody>, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    let by = caller.by(state.host.clock.now());
+    let account = call::refresh(&state.host, by, &connection, &account).await?;
+    Ok(axum::Json(account_body(&connection.name, &account)))
+}
+
 /// Accounts of all connections.
 #[utoipa::path(get, path = "/v1/accounts", tag = "accounts", params(AccountQuery),
     responses((status = 200, body = List<AccountBody>), (status = "default", body = Problem)))]
@@ -227,7 +275,7 @@ pub(super) async fn list(
         query: query.query,
     };
     let found = state.host.store.list_accounts(&caller.project, &filter, &page).await?;
-    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &account))))
+    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &with_use(&state, account)))))
 }
 
 /// Names that others chose are short, printable, and can be said in a URL.
@@ -274,7 +322,12 @@ async fn find(
         .find_accounts(&caller.project, &connection.id, identifier, Some(organization), Some(label))
         .await?;
     let account = found.into_iter().next().ok_or_else(|| Problem::not_found("there is no such account"))?;
-    Ok((connection, account))
+    Ok((connection, with_use(state, account)))
+}
+
+/// The account with its last use, also where that is not written down yet.
+fn with_use(state: &ApiState, account: Account) -> Account {
+    Account { last_used_at: state.host.used.last(&account), ..account }
 }
 
 /// Texts that name somebody, in lists, logs and URLs.
@@ -305,8 +358,12 @@ fn account_body(connection: &str, account: &Account) -> AccountBody {
         fields: account.fields.clone(),
         settings: raw(account.settings.clone()),
         scopes: account.scopes.clone(),
+        expires_at: account.token.expires_at.map(time::text),
+        refreshed_at: account.token.refreshed_at.map(time::text),
+        error: account.token.error.clone(),
         hosts: account.hosts.clone(),
         created_at: time::text(account.created_at),
         updated_at: time::text(account.updated_at),
+        last_used_at: account.last_used_at.map(time::text),
     }
 }

@@ -9,7 +9,7 @@ use super::accounts::{WhichAccount, check_names};
 use super::extract::{Admin, Json, Path, Query};
 use super::{ApiState, Problem, connections, time};
 use crate::connect::{self, ConnectError, LinkRequest};
-use crate::model::{Code, Culprit, Fault, Verify};
+use crate::model::{AuthRequestId, Code, Culprit, Fault, Verify};
 
 /// How an account is to be authorized.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -71,14 +71,50 @@ pub(super) async fn authorize(
     Ok((StatusCode::CREATED, axum::Json(body)))
 }
 
+/// Who authorized an account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Verification {
+    /// What your `user_verify_url` got.
+    auth_request_id: String,
+    /// The user who is signed in to your application in that browser.
+    identifier: String,
+}
+
+/// Where the user's browser is to be sent.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Verified {
+    /// A page that tells the user that the account is connected.
+    redirect_url: String,
+}
+
+/// Confirms who authorized an account: only then it becomes active.
+///
+/// Take the user from your application's own session, never from the URL. If it is not the one that the link was made
+/// for, the answer is 403, what they authorized is thrown away, and the request cannot be confirmed any more.
+#[utoipa::path(post, path = "/v1/accounts/verify", tag = "accounts", request_body = Verification,
+    responses((status = 200, body = Verified), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn verify(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Json(body): Json<Verification>,
+) -> Result<axum::Json<Verified>, Problem> {
+    let id = AuthRequestId::parse(&body.auth_request_id);
+    let id = id.ok_or_else(|| Problem::not_found("there is no such authorization"))?;
+    let url = connect::verify(&state.host, &caller, &id, &body.identifier).await?;
+    Ok(axum::Json(Verified { redirect_url: url.into() }))
+}
+
 impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Refused(fault) => fault.into(),
             ConnectError::Store(error) => error.into(),
             ConnectError::Catalog(error) => error.into(),
-            ConnectError::Unfinished => {
-                Fault::new(Code::Internal, Culprit::Host, "the work ended abnormally; the log says more").into()
+            error @ (ConnectError::Vault(_) | ConnectError::Ended(..) | ConnectError::Unfinished) => {
+                tracing::error!(%error, "an authorization failed on this host");
+                Fault::new(Code::Internal, Culprit::Host, "it failed on this host; the log says more").into()
             }
         }
     }

@@ -189,7 +189,8 @@ pub(super) async fn list(
         .iter()
         .map(|(connection, accounts)| body(&state, connection, of(connection), *accounts))
         .collect::<Result<_, _>>()?;
-    Ok(axum::Json(List { items, next_cursor: found.next_cursor, total_size: found.total_size }))
+    let (next_cursor, prev_cursor) = (found.next_cursor, found.prev_cursor);
+    Ok(axum::Json(List { items, next_cursor, prev_cursor, total_size: found.total_size }))
 }
 
 /// One connection.

@@ -25,7 +25,7 @@ impl FromRequestParts<ApiState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let span = tracing::debug_span!("identity");
-        let caller = identity::authenticate(&state.host.store, header).instrument(span).await?;
+        let caller = state.host.identity.authenticate(header).instrument(span).await?;
         identity::require(&caller, scopes::needed(parts)?)?;
         Ok(Self(caller))
     }

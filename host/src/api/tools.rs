@@ -141,11 +141,11 @@ pub(super) async fn list(
         .collect();
     fitting.sort_by(|a, b| a.tool().tool.name.cmp(&b.tool().tool.name));
     let cut = List::cut(fitting, page.limit, page.cursor.as_deref(), |visible| &visible.tool().tool.name);
-    let List { items, next_cursor, total_size } = cut;
+    let List { items, next_cursor, prev_cursor, total_size } = cut;
     Ok(axum::Json(match format {
         None => {
             let items = items.into_iter().map(visible_body).collect();
-            ToolList::Native(List { items, next_cursor, total_size })
+            ToolList::Native(List { items, next_cursor, prev_cursor, total_size })
         }
         Some(format) => {
             let sources: Vec<Source<'_>> = items.into_iter().map(source).collect();

@@ -6,13 +6,14 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, run, secrets, simulated};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, import, run, secrets, simulated, tokens};
 use crate::accounts::{AccountError, Candidate, Kept, Prepared, prepare};
 use crate::catalog::Installed;
 use crate::model::{
     Account, AccountId, AccountState, AccountToken, AuthKind, AuthPattern, Caller, Code, Connection, Culprit, Fault,
     Field, Secret, Surface,
 };
+use crate::oauth;
 use crate::store::{CallContext, ContextQuery, StoreError};
 
 /// What marks the execution of a test call.
@@ -75,7 +76,7 @@ pub async fn connect(
     }
     let settings_change = request.settings.as_ref().is_some_and(|settings| *settings != account.settings);
     account.settings = request.settings.unwrap_or(account.settings);
-    let candidate = match request.candidate {
+    let mut candidate = match request.candidate {
         Some(candidate) => candidate,
         None if account.state == AccountState::Pending && needs_nothing(host, connection).await? => Candidate::empty(),
         None => return known_or_pending(host, caller, account, (known, settings_change)).await,
@@ -85,11 +86,16 @@ pub async fn connect(
     }
     let (installed, pattern) = parts(host, connection).await?;
     let (clock, connector, kept) = (&host.clock, &installed.connector, Kept::default());
+    let imported = import::take(&pattern, &mut candidate.credentials, clock.now())?;
     let prepared =
         prepare(&host.vault, clock, connection, connector, &pattern, account, (candidate, kept)).map_err(fault)?;
+    let prepared = match imported {
+        Some(tokens) => import::sealed(host, connection, &pattern, prepared, tokens).await?,
+        None => tokens::first(host, connection, &pattern, prepared).await?,
+    };
     // Whoever calls brings the token of such an account: there is nothing to try yet.
     if !matches!(pattern.kind, AuthKind::CallerToken { .. }) {
-        probe(host, caller, installed, context(connection, &prepared)).await?;
+        probe(host, caller, (installed, context(connection, &prepared)), false).await?;
     }
     let by = caller.by(host.clock.now());
     let put = host.store.put_account(&by, &prepared.account, &prepared.sealed).await.map_err(raced)?;
@@ -159,9 +165,12 @@ pub async fn change_account(
     if !has_new {
         // Nothing new was given that could make a refused credential work.
         prepared.account.state = state;
+    } else if !oauth::is_consented(&pattern.kind) {
+        prepared = tokens::first(host, connection, &pattern, prepared).await?;
     }
     if prepared.account.state == AccountState::Active {
-        probe(host, caller, installed, context(connection, &prepared)).await?;
+        // A token that was just got for what is new is the one that is tried.
+        probe(host, caller, (installed, context(connection, &prepared)), !has_new).await?;
     }
     let changed = host.store.change_account(&by, &prepared.account, (&before.sealed, &prepared.sealed), state).await;
     if !changed.map_err(faults::store)? {
@@ -216,14 +225,14 @@ pub async fn test_account(
     let Some(context) = found.into_iter().next() else {
         return Err(Fault::new(Code::NotFound, Culprit::Caller, format!("there is no account {account}")).into());
     };
-    probe(host, caller, installed, context).await
+    probe(host, caller, (installed, context), true).await
 }
 
 async fn probe(
     host: &Host,
     caller: &Caller,
-    installed: Arc<Installed>,
-    context: Arc<CallContext>,
+    (installed, context): (Arc<Installed>, Arc<CallContext>),
+    stored: bool,
 ) -> Result<Option<Answer>, Failed> {
     let Some(test) = installed.connector.test.clone() else { return Ok(None) };
     let Some(tool) = installed.tools.iter().position(|tool| tool.tool.name == test.tool) else { return Ok(None) };
@@ -234,7 +243,7 @@ async fn probe(
     let (task_host, caller) = (host.clone(), caller.clone());
     // An operator tries the account as it is: neither a profile, a preset nor a modifier has a part in it.
     let secrets = secrets::filled(host, &context).await?;
-    let resolved = Resolved { secrets, ..Resolved::plain(host, installed, tool, context) };
+    let resolved = Resolved { stored, secrets, ..Resolved::plain(host, installed, tool, context) };
     host.refuse_while_draining()?;
     let answer = host
         .run_to_end(async move {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::faults;
+use crate::model::{Code, Culprit, Fault};
 use crate::store::CallContext;
 
 /// Of each connection the user's own accounts; where there are none the shared ones, those of the user's organization
@@ -34,4 +36,14 @@ pub(super) fn acting(
         }
     }
     context
+}
+
+/// What a call is told whose user no account serves.
+pub(super) fn none_for(identifier: &str, connector: &str) -> Fault {
+    let detail = format!(
+        "`{}` has no account for connector `{connector}`: connect one with PUT \
+         /v1/connections/{{connection}}/accounts/{{identifier}}",
+        faults::quoted(identifier)
+    );
+    Fault::new(Code::AccountNotConnected, Culprit::Caller, detail)
 }

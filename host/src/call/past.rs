@@ -226,8 +226,7 @@ impl Keys {
     /// Who asked for a call, under which profile; `None` if the key is gone.
     async fn asker(&mut self, host: &Host, execution: &Execution) -> Result<Option<&Asker>, Fault> {
         if !self.0.contains_key(&execution.key) {
-            let key = host.store.key(&execution.project, &execution.key).await.map_err(faults::store)?;
-            let asker = match key.map(identity::caller) {
+            let asker = match identity::asker(&host.store, execution).await.map_err(faults::store)? {
                 Some(caller) => {
                     let profile = profiles::bound(host, &caller).await?;
                     Some((caller, profile))

@@ -13,7 +13,7 @@ use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, Exe
 use crate::store::{CallContext, ConnectionFilter, ContextQuery, MAX_CANDIDATES, PageRequest};
 
 /// All that a call needs to run, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Resolved {
     /// The connector.
     pub(super) installed: Arc<Installed>,
@@ -21,6 +21,8 @@ pub(super) struct Resolved {
     pub(super) tool: usize,
     /// Connection, account and sealed credential.
     pub(super) context: Arc<CallContext>,
+    /// Whether the account is stored, and not only tried: one that is not gets no other token.
+    pub(super) stored: bool,
     /// Fields of the credential that named secrets fill.
     pub(super) secrets: Filled,
     /// The identifier that its record gets if it is a new call.
@@ -40,7 +42,8 @@ impl Resolved {
     pub(super) fn plain(host: &Host, installed: Arc<Installed>, tool: usize, context: Arc<CallContext>) -> Self {
         let execution = ExecutionId::new(&host.clock, &host.random);
         let (secrets, presets, modified) = (Filled::default(), Vec::new(), Vec::new());
-        Self { installed, tool, context, secrets, execution, asking_profile: None, presets, modified, rule: None }
+        let (asking_profile, rule, stored) = (None, None, true);
+        Self { installed, tool, context, stored, secrets, execution, asking_profile, presets, modified, rule }
     }
 
     pub(super) fn tool(&self) -> &InstalledTool {
@@ -125,7 +128,7 @@ pub(super) fn admits(
 }
 
 /// Whether calls may go through this connection, and as this account, now.
-fn usable(connection: &Connection, account: Option<&Account>) -> Result<(), Fault> {
+pub(super) fn usable(connection: &Connection, account: Option<&Account>) -> Result<(), Fault> {
     if connection.disabled {
         let detail = format!("connection `{}` is disabled", connection.name);
         return Err(Fault::new(Code::AccountDisabled, Culprit::Policy, detail));
@@ -291,7 +294,10 @@ async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<
 }
 
 /// The user that the caller acts for: a bound key acts for its own user only (lesson 6).
-pub(super) fn identifier_for<'a>(caller: &'a Caller, asked: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
+///
+/// # Errors
+/// [`Code::Forbidden`] where it asks for another.
+pub fn identifier_for<'a>(caller: &'a Caller, asked: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
     match (caller.identifier.as_deref(), asked) {
         (Some(own), Some(asked)) if own != asked => {
             let detail = "this key may act for its own user only";
@@ -356,10 +362,5 @@ async fn why_none(
         let detail = format!("there is no account {account} that this call could use");
         return Ok(Fault::new(Code::NotFound, Culprit::Caller, detail));
     }
-    let detail = format!(
-        "`{}` has no account for connector `{connector}`: connect one with PUT \
-         /v1/connections/{{connection}}/accounts/{{identifier}}",
-        faults::quoted(identifier.unwrap_or_default())
-    );
-    Ok(Fault::new(Code::AccountNotConnected, Culprit::Caller, detail))
+    Ok(nearest::none_for(identifier.unwrap_or_default(), connector))
 }

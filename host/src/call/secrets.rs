@@ -9,7 +9,7 @@ use crate::store::{CallContext, SecretRow, StoreError};
 use crate::vault::{NamedError, Vault};
 
 /// The secrets of one call, sealed: by the field that each fills.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Filled(BTreeMap<String, SecretRow>);
 
 /// Stores a named secret; gives it without its value, and whether it is new.

@@ -28,6 +28,7 @@ impl Host {
     /// One turn.
     pub async fn sweep_once(&self) {
         self.pace.forget();
+        self.write_used().await;
         let now = self.clock.now();
         match self.store.expire_approvals(now).await {
             Ok(0) => {}
@@ -50,6 +51,7 @@ impl Host {
             Ok(forgotten) => tracing::info!(forgotten, "records of calls are gone: their time is over"),
             Err(error) => tracing::warn!(%error, "records of calls could not be removed"),
         }
+        self.oauth.revoke_due().await;
         match self.store.forget_reservations(now).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "idempotency keys are free again"),

@@ -16,6 +16,9 @@ use super::table::{Column, clean, str_at, write_list};
 use super::{CliError, Session};
 
 mod authorize;
+mod change;
+mod events;
+mod ready;
 
 use authorize::Authorize;
 
@@ -36,10 +39,19 @@ enum Action {
     /// Make a link with which a user authorizes an account.
     #[command(after_help = authorize::HELP)]
     Authorize(Authorize),
+    /// Change a part of an account; the rest stays.
+    #[command(after_help = change::HELP)]
+    Change(change::Change),
+    /// Show which connections a user can use now, and what keeps them from the others.
+    Ready(ready::Ready),
+    /// Show what happened to an account, the latest first.
+    Events(events::Events),
     /// List accounts.
     List(Filter),
     /// Show an account; its credential cannot be shown.
     Show(Which),
+    /// Get a new token for an account now.
+    Refresh(Which),
     /// Refuse calls with an account and keep its credential.
     Disable(Which),
     /// Allow calls with an account again.
@@ -139,13 +151,16 @@ const LINES: &[Column] = &[
     ("Label", "/label"),
     ("Shared", "/shared"),
     ("Status", "/status"),
+    ("Why", "/error"),
     ("Disabled", "/disabled"),
+    ("Token ends", "/expires_at"),
     ("Fields", "/fields"),
     ("Settings", "/settings"),
     ("Scopes", "/scopes"),
     ("Hosts", "/hosts"),
     ("Made", "/created_at"),
     ("Changed", "/updated_at"),
+    ("Last used", "/last_used_at"),
 ];
 
 /// Runs `gloveport account`.
@@ -154,6 +169,9 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     match action {
         Action::Connect(connect) => run_connect(&remote, &connect, session).await,
         Action::Authorize(args) => authorize::run(&remote, &args, session).await,
+        Action::Change(change) => change::run(&remote, &change, session).await,
+        Action::Events(events) => events::run(&remote, &events, session).await,
+        Action::Ready(ready) => ready::run(&remote, &ready, session).await,
         Action::List(filter) => {
             let list = list::fetch(&remote.client(session)?, &["v1", "accounts"], &filter.query(), MAX_ITEMS).await?;
             let if_empty = "No such account: `gloveport account connect CONNECTION IDENTIFIER --secret NAME`.";
@@ -163,6 +181,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
             let answer = remote.client(session)?.get(&which.path(), &which.query()).await?;
             show(&remote, session, &answer)
         }
+        Action::Refresh(which) => switch(&remote, &which, "refresh", session).await,
         Action::Disable(which) => switch(&remote, &which, "disable", session).await,
         Action::Enable(which) => switch(&remote, &which, "enable", session).await,
         Action::Remove(which) => {
@@ -328,6 +347,7 @@ Fields        domain=acme
     async fn each_action_asks_for_the_right_thing() {
         let cases = [
             ("account show w a --label l", "GET /v1/connections/w/accounts/a?label=l"),
+            ("account refresh w a", "POST /v1/connections/w/accounts/a/refresh"),
             ("account disable w a", "POST /v1/connections/w/accounts/a/disable"),
             ("account enable w a --organization o", "POST /v1/connections/w/accounts/a/enable?organization=o"),
             ("account remove w a?b#c", "DELETE /v1/connections/w/accounts/a%3Fb%23c"),

@@ -33,10 +33,12 @@ pub enum FaultPoint {
     Ended,
     /// The call's outcome is on disk, and nobody knows.
     OutcomeKept,
+    /// A token endpoint has answered, and nothing of it is on disk. Only calls pass it that need another token.
+    TokenAnswered,
 }
 
 impl FaultPoint {
-    /// All of them, in the order in which a call passes them.
+    /// Those that every call passes, in this order.
     pub const ALL: [Self; 15] = [
         Self::Resolved,
         Self::Decided,

@@ -4,8 +4,9 @@ use thiserror::Error;
 
 use crate::call::Failed;
 use crate::catalog::CatalogError;
-use crate::model::Fault;
+use crate::model::{AuthFailure, Fault};
 use crate::store::StoreError;
+use crate::vault::VaultError;
 
 /// Why a link was not made, or a page could not be shown.
 #[derive(Debug, Error)]
@@ -19,6 +20,12 @@ pub enum ConnectError {
     /// The connector cannot be loaded.
     #[error("the connector cannot be loaded: {0}")]
     Catalog(#[from] CatalogError),
+    /// The vault failed.
+    #[error("the vault failed: {0}")]
+    Vault(#[from] VaultError),
+    /// The attempt is over: why, and what the provider said.
+    #[error("the attempt is over: {}", .0.as_str())]
+    Ended(AuthFailure, Option<String>),
     /// The work on it ended abnormally.
     #[error("the work ended abnormally")]
     Unfinished,

@@ -10,6 +10,7 @@ use crate::model::{
     Account, AuthKind, AuthPattern, AuthRequest, AuthRequestId, AuthStep, Caller, Code, Connection, Culprit, Fault,
     Timestamp, Verify,
 };
+use crate::oauth::OAuthError;
 
 /// Whose account is to be authorized, and how.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ pub async fn offer(
 ) -> Result<Link, ConnectError> {
     let pattern = pattern_of(host, connection).await?;
     check_verify(host, &pattern, wanted.verify.as_ref())?;
+    check_ready(host, connection, &pattern).await?;
     check_scopes(&wanted.scopes)?;
     let LinkRequest { identifier, organization, label, verify, scopes } = wanted;
     let request = ConnectRequest { identifier, organization, label, shared: None, settings: None, candidate: None };
@@ -98,6 +100,22 @@ async fn pattern_of(host: &Host, connection: &Connection) -> Result<AuthPattern,
         );
         Fault::new(Code::Conflict, Culprit::Caller, detail).into()
     })
+}
+
+/// A link that cannot lead to an active account is not made.
+async fn check_ready(host: &Host, connection: &Connection, pattern: &AuthPattern) -> Result<(), ConnectError> {
+    let refuse = |detail: String| Fault::new(Code::Conflict, Culprit::Caller, detail);
+    match &pattern.kind {
+        AuthKind::OAuth2(_) => match host.oauth.client(connection).await {
+            Ok(_) => Ok(()),
+            Err(OAuthError::Configuration { reason }) => Err(refuse(reason).into()),
+            Err(error) => Err(call::oauth_fault(error).into()),
+        },
+        AuthKind::OAuth1a(oauth) if oauth.authorize_url.is_some() => {
+            Err(refuse("users cannot authorize accounts by OAuth 1.0a yet".into()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A browser is sent to applications only that the operator named: a link must not become a way to anywhere.

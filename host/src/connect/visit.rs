@@ -14,6 +14,8 @@ use crate::store::AuthRequestRow;
 pub struct Visit {
     /// The attempt.
     pub request: AuthRequest,
+    /// What its next step needs, sealed.
+    pub(super) kept: Option<String>,
     /// Through what.
     pub connection: Connection,
     /// The connector.
@@ -58,6 +60,8 @@ impl Visit {
             identifier: None,
             profile: None,
             scopes: Scopes::of_role(Role::Admin),
+            organization: None,
+            token: None,
         }
     }
 }
@@ -89,11 +93,11 @@ pub async fn ending(host: &Host, browser: &Browser, id: &AuthRequestId) -> Resul
 
 /// What an attempt is about, as it is now; `None` if some of it is gone.
 pub(super) async fn about(host: &Host, row: AuthRequestRow) -> Result<Option<Visit>, ConnectError> {
-    let AuthRequestRow { request, .. } = row;
+    let AuthRequestRow { request, kept } = row;
     let found = host.store.account_with_connection(&request.project, &request.account).await?;
     let Some((connection, account)) = found else { return Ok(None) };
     let installed = host.catalog.find_connector(&host.store, &request.project, &connection.connector).await?;
     let Some(installed) = installed else { return Ok(None) };
     let Some(pattern) = installed.connector.auth_pattern(&connection.auth_pattern).cloned() else { return Ok(None) };
-    Ok(Some(Visit { request, connection, installed, pattern, account }))
+    Ok(Some(Visit { request, kept, connection, installed, pattern, account }))
 }

@@ -52,7 +52,7 @@ async fn send_hop(egress: &Egress, grant: &Grant, hop: &Hop) -> Result<reqwest::
     // Last, so that nothing comes after the credential that could look at it or replace it.
     if trusted {
         let now = Moment { at: egress.clock.now(), random: egress.random };
-        inject(&grant.injection, &mut outgoing, &now)?;
+        inject(grant.current(), &mut outgoing, &now)?;
     }
     let Outgoing { method, url, headers, body } = outgoing;
     let mut request = reqwest::Request::new(method, url);

@@ -1,10 +1,14 @@
 //! What one call may send, where to, and with which credential: made by `call`, never seen by a guest.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::scrub::Scrubber;
@@ -50,6 +54,53 @@ pub struct GrantState {
     pub(super) trace: Trace,
     /// What takes the credential out of answers: prepared once for all requests of the call.
     pub(super) scrubber: OnceLock<Scrubber>,
+    /// The scopes without which the provider refused a request, in its own words.
+    missing_scopes: OnceLock<Vec<String>>,
+    /// What brings another credential.
+    renewal: OnceLock<Arc<dyn Renewal>>,
+    /// What it brought: nothing where it could not. It is asked once.
+    renewed: OnceCell<Option<Renewed>>,
+}
+
+/// Brings another credential where the provider refuses the one that a call began with.
+pub trait Renewal: fmt::Debug + Send + Sync {
+    /// The other one, for the same place in a request; `None` where there is none. It is awaited to its end, or dropped
+    /// with the request.
+    fn renew(&self) -> Pin<Box<dyn Future<Output = Option<Injection>> + Send + '_>>;
+}
+
+/// The credential that a call goes on with.
+#[derive(Debug)]
+struct Renewed {
+    injection: Injection,
+    /// Of both: what was refused must not come back either.
+    scrubber: Scrubber,
+}
+
+impl Grant {
+    /// The credential that the next request is sent with.
+    pub(super) fn current(&self) -> &Injection {
+        self.state.other().map_or(&self.injection, |renewed| &renewed.injection)
+    }
+
+    /// What takes the credentials out of answers.
+    pub(super) fn scrubber(&self) -> &Scrubber {
+        match self.state.other() {
+            Some(renewed) => &renewed.scrubber,
+            None => self.state.scrubber.get_or_init(|| Scrubber::new(&self.injection)),
+        }
+    }
+
+    /// Gets another credential, unless that was done before. Whether there is one.
+    pub(super) async fn renew(&self) -> bool {
+        let Some(renewal) = self.state.renewal.get() else { return false };
+        let renewed = self.state.renewed.get_or_init(async || {
+            let injection = renewal.renew().await?;
+            let scrubber = Scrubber::of(&[&self.injection, &injection]);
+            Some(Renewed { injection, scrubber })
+        });
+        renewed.await.is_some()
+    }
 }
 
 impl GrantState {
@@ -61,6 +112,21 @@ impl GrantState {
     /// Whether [`GrantState::show_all_writes`] was called.
     pub(super) fn shows_all_writes(&self) -> bool {
         self.shown_only.load(Ordering::Relaxed)
+    }
+
+    /// Lets a request that is refused with 401 be sent again, once, with what `renewal` brings.
+    pub fn renew_by(&self, renewal: Arc<dyn Renewal>) {
+        // Who comes second changes nothing: a grant has one account.
+        let _ = self.renewal.set(renewal);
+    }
+
+    /// Whether the credential was replaced, or could not be.
+    pub(super) fn was_renewed(&self) -> bool {
+        self.renewed.initialized()
+    }
+
+    fn other(&self) -> Option<&Renewed> {
+        self.renewed.get().and_then(Option::as_ref)
     }
 
     /// Makes each redirect the answer: what was signed is for the one that it was addressed to.
@@ -84,12 +150,26 @@ impl GrantState {
             follows_none: AtomicBool::new(false),
             trace: Trace::new(),
             scrubber: OnceLock::new(),
+            missing_scopes: OnceLock::new(),
+            renewal: OnceLock::new(),
+            renewed: OnceCell::new(),
         }
     }
 
     /// Each attempt at a request so far, up to a limit.
     pub fn attempts(&self) -> Vec<Attempt> {
         self.trace.attempts()
+    }
+
+    /// The scopes without which the provider refused the first request that it did; `None` if it named none.
+    pub fn missing_scopes(&self) -> Option<&[String]> {
+        self.missing_scopes.get().map(Vec::as_slice)
+    }
+
+    /// Keeps what the provider says that the account lacks.
+    pub(super) fn lacks(&self, scopes: Vec<String>) {
+        // The first refusal is the one that a connector stops at.
+        let _ = self.missing_scopes.set(scopes);
     }
 
     /// How many requests that write are under way: begun, and neither answered nor known to have failed before they

@@ -61,8 +61,13 @@ impl fmt::Debug for Scrubber {
 impl Scrubber {
     /// Prepares for one credential. Cheap: the search is built when something is first searched.
     pub(crate) fn new(injection: &Injection) -> Self {
+        Self::of(&[injection])
+    }
+
+    /// The same for several.
+    pub(crate) fn of(injections: &[&Injection]) -> Self {
         let mut needles = Vec::new();
-        for text in secrets(injection) {
+        for text in injections.iter().flat_map(|injection| secrets(injection)) {
             add_needles(&text, &mut needles);
         }
         let mut seen: Vec<Needle> = Vec::with_capacity(needles.len());

@@ -165,6 +165,8 @@ words! {
         LinkUsed = "link_used",
         /// It got a credential that works.
         Connected = "connected",
+        /// A part of it changed: a field, a secret, its settings.
+        Changed = "changed",
         /// The application has to say who authorized it.
         VerificationAwaited = "verification_awaited",
         /// It could not be authorized.

@@ -63,6 +63,10 @@ scopes! {
     ProfilesRead = "profiles:read";
     /// Makes, changes and removes profiles.
     ProfilesWrite = "profiles:write";
+    /// Sees MCP configs and instances, without their URLs.
+    McpRead = "mcp:read";
+    /// Makes, changes and removes MCP configs, and gives users their URLs.
+    McpWrite = "mcp:write";
     /// Sees modifiers.
     ModifiersRead = "modifiers:read";
     /// Makes, changes and removes modifiers.

@@ -36,6 +36,8 @@ surfaces! {
     Execute = "execute",
     /// An application calls several tools at once.
     Batch = "batch",
+    /// An MCP client calls a tool.
+    Mcp = "mcp",
     /// A connector calls another tool.
     Inner = "inner",
     /// An operator tries an account, before anybody can use it.
@@ -47,7 +49,7 @@ impl Surface {
     /// part in every call that a user's account can be used for (X24).
     pub fn is_modified(self) -> bool {
         match self {
-            Self::Execute | Self::Batch | Self::Inner => true,
+            Self::Execute | Self::Batch | Self::Mcp | Self::Inner => true,
             Self::AccountTest => false,
         }
     }

@@ -50,11 +50,50 @@ pub(super) async fn show(
 /// Why it failed and what to do, in words for whoever sits in front of it.
 fn explain(failure: AuthFailure, connector: &str) -> Vec<String> {
     let again = "Go back to where you got the link and ask for a new one.";
-    match failure {
-        AuthFailure::TooManyAttempts => vec![
-            format!("{connector} refused what was filled in too many times, so the link was closed."),
-            format!("Look up the right values first. {again}"),
-        ],
-        _ => vec!["Something went wrong on our side.".into(), again.into()],
+    let tell = "This is not something that you can mend: tell whoever sent you the link.";
+    let (why, what) = match failure {
+        AuthFailure::AccessDenied => ("You, or {} for you, said no. Nothing was connected.", again),
+        AuthFailure::Misconfigured => ("{} does not accept how this page asks: its setup is not right yet.", tell),
+        AuthFailure::InvalidScope => ("{} does not give the permissions that were asked for.", tell),
+        AuthFailure::ProviderFailed => ("{} could not answer just now.", again),
+        AuthFailure::ProviderRefused => {
+            let what = "Often an administrator of your organization has to allow it first; ask them, or whoever sent you \
+                        the link.";
+            ("{} refused.", what)
+        }
+        AuthFailure::WrongIssuer | AuthFailure::WrongCallback => {
+            let why = "The answer did not come from {}, so it was thrown away: somebody may have tried to mislead you.";
+            (why, again)
+        }
+        AuthFailure::OtherBrowser => ("The answer of {} came by another browser, so it was thrown away.", again),
+        AuthFailure::NoCode => ("The answer of {} was not complete.", again),
+        AuthFailure::ExchangeRefused => ("{} took its answer back before it could be used.", again),
+        AuthFailure::LookupFailed => ("{} let you in, but does not say what is needed to use your account.", tell),
+        AuthFailure::OtherPerson => (
+            "The link was made for somebody else, so the account of {} was not connected.",
+            "Ask for a link of your own.",
+        ),
+        AuthFailure::TooManyAttempts => (
+            "{} refused what was filled in too many times, so the link was closed.",
+            "Look up the right values first. Then go back to where you got the link and ask for a new one.",
+        ),
+        AuthFailure::Changed => ("While you were at {}, what your account belongs to was changed.", again),
+        AuthFailure::HostFailed => ("Something went wrong on our side, not at {}.", again),
+    };
+    vec![why.replace("{}", connector), what.into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::explain;
+    use crate::model::AuthFailure;
+
+    #[test]
+    fn each_failure_says_what_to_do() {
+        for failure in AuthFailure::ALL {
+            let said = explain(*failure, "Acme");
+            assert_eq!(said.len(), 2, "{failure:?}");
+            assert!(said[0].contains("Acme") && !said.concat().contains("{}"), "{said:?}");
+        }
     }
 }

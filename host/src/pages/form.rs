@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use askama::Template;
 
 use super::shell::Look;
-use crate::connect::Visit;
-use crate::model::{Fault, Field, Secret, Timestamp};
+use crate::connect::{Asked, Visit};
+use crate::model::{Fault, Field, Scope, Secret, Timestamp};
 
 /// Before the names of the pattern's fields, so that none is taken for one of the page's own.
 const PREFIX: &str = "field.";
 
 /// Name of the field that holds the form's token.
-const TOKEN: &str = "form";
+pub(super) const TOKEN: &str = "form";
 
 /// A link's page.
 #[derive(Template)]
@@ -32,16 +32,16 @@ pub(super) struct FormPage<'a> {
 }
 
 /// What a user says yes to.
-pub(super) struct Consent {
-    /// Where the browser is sent.
-    pub(super) host: String,
-    pub(super) scopes: Vec<ScopeView>,
+struct Consent {
+    /// Where the browser is sent; `None` where a field of the form decides that.
+    host: Option<String>,
+    scopes: Vec<ScopeView>,
 }
 
 /// A scope in words.
-pub(super) struct ScopeView {
-    pub(super) title: String,
-    pub(super) description: Option<String>,
+struct ScopeView {
+    title: String,
+    description: Option<String>,
 }
 
 /// A link to a field with something wrong.
@@ -84,8 +84,12 @@ impl<'a> FormPage<'a> {
     /// The page of a link, empty or with what was wrong.
     pub(super) fn of(look: &'a Look, visit: &'a Visit, form_token: String, wrong: Option<Wrong<'_>>) -> Self {
         let connector = visit.installed.connector.title.as_str();
-        let mut fields: Vec<_> = visit.pattern.fields.iter().enumerate().map(|(at, field)| view(at, field)).collect();
+        // What the operator gave the connection is not asked of users.
+        let asked = visit.pattern.fields.iter().filter(|field| !visit.connection.credentials.contains_key(&field.name));
+        let mut fields: Vec<_> = asked.enumerate().map(|(at, field)| view(at, field)).collect();
         let mut problem = None;
+        // Where nothing is wrong yet, a person begins at the top, with who asks for what.
+        let is_wrong = wrong.is_some();
         if let Some(Wrong { fault, shown }) = wrong {
             for field in &mut fields {
                 let name = field.name.strip_prefix(PREFIX).unwrap_or_default();
@@ -98,7 +102,7 @@ impl<'a> FormPage<'a> {
         }
         let first = fields.iter().position(|field| field.mistake.is_some()).unwrap_or(0);
         for (at, field) in fields.iter_mut().enumerate() {
-            field.focused = at == first;
+            field.focused = is_wrong && at == first;
             let parts = [("hint", field.hint.is_some()), ("mistake", field.mistake.is_some())];
             let ids = parts.iter().filter(|(_, there)| *there).map(|(part, _)| format!("{}-{part}", field.id));
             field.described_by = ids.collect::<Vec<_>>().join(" ");
@@ -113,7 +117,7 @@ impl<'a> FormPage<'a> {
             title: format!("Connect {connector}"),
             connector,
             identifier: &visit.account.identifier,
-            consent: None,
+            consent: visit.asks().map(consent),
             problem,
             mistakes: mistakes.collect(),
             form_token,
@@ -146,6 +150,11 @@ pub(super) fn read(body: &[u8], fields: &[Field]) -> Sent {
         sent.values.insert(field.name.clone(), Secret::new(value));
     }
     sent
+}
+
+fn consent(asked: Asked) -> Consent {
+    let view = |scope: Scope| ScopeView { title: scope.title, description: scope.description };
+    Consent { host: asked.host, scopes: asked.scopes.into_iter().map(view).collect() }
 }
 
 fn view(at: usize, field: &Field) -> FieldView<'_> {
@@ -191,7 +200,7 @@ fn problem_of(fault: &Fault, connector: &str) -> String {
 }
 
 /// A time for machines and for people.
-fn times(at: Timestamp) -> (String, String) {
+pub(super) fn times(at: Timestamp) -> (String, String) {
     let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
     (format!("{time:.0}"), time.strftime("%H:%M UTC on %-d %B %Y").to_string())
 }

@@ -1,5 +1,7 @@
 //! The page that a link opens.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, State};
@@ -8,8 +10,9 @@ use axum::response::Response;
 
 use super::form::{FormPage, Wrong, read};
 use super::shell::{Pages, go_to, respond};
-use super::{cookie, ending, message};
-use crate::connect::{self, Filled, Seen};
+use super::{cookie, ending, leave, message};
+use crate::connect::{self, Begun, Browser, ConnectError, Filled, Seen, Visit};
+use crate::model::Fault;
 
 /// Shows what a link is about. Looking changes nothing, however often and whoever looks.
 pub(super) async fn show(
@@ -51,16 +54,42 @@ pub(super) async fn submit(
         Some(browser) if browser.made(&sent.token, subject) => browser,
         _ => return message::foreign(&pages.look, Some(token)),
     };
+    if visit.asks().is_some() {
+        let begun = connect::begin(&pages.host, &token, &browser, sent.values).await;
+        return leave(&pages, &browser, &sent.shown, begun);
+    }
     match connect::fill(&pages.host, &token, &browser, sent.values).await {
         Ok(Filled::Ended(id)) => go_to(&pages.look, &ending::url(&pages, &id)),
-        Ok(Filled::Again(visit, fault)) => {
-            let wrong = Wrong { fault: &fault, shown: &sent.shown };
-            let page = FormPage::of(&pages.look, &visit, browser.form_token(subject), Some(wrong));
-            respond(&pages.look, StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
+        Ok(Filled::Again(visit, fault)) => again(&pages, &browser, &sent.shown, &visit, &fault),
         Ok(Filled::Closed(seen)) => closed(&pages, &seen),
         Err(error) => message::failed(&pages.look, &error),
     }
+}
+
+/// Sends the browser to the provider.
+fn leave(
+    pages: &Pages,
+    browser: &Browser,
+    shown: &BTreeMap<String, String>,
+    begun: Result<Begun, ConnectError>,
+) -> Response {
+    match begun {
+        Ok(Begun::Leave { url, visit }) => {
+            let title = format!("On to {}", visit.installed.connector.title);
+            leave::page(&pages.look, title, &url)
+        }
+        Ok(Begun::Ended(id)) => go_to(&pages.look, &ending::url(pages, &id)),
+        Ok(Begun::Again(visit, fault)) => again(pages, browser, shown, &visit, &fault),
+        Ok(Begun::Closed(seen)) => closed(pages, &seen),
+        Err(error) => message::failed(&pages.look, &error),
+    }
+}
+
+/// The form once more, with what was wrong.
+fn again(pages: &Pages, browser: &Browser, shown: &BTreeMap<String, String>, visit: &Visit, fault: &Fault) -> Response {
+    let token = browser.form_token(visit.request.id.as_str());
+    let page = FormPage::of(&pages.look, visit, token, Some(Wrong { fault, shown }));
+    respond(&pages.look, StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 /// The body of a form as browsers send it.

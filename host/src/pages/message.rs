@@ -95,6 +95,25 @@ pub(super) fn foreign(look: &Look, back: Option<String>) -> Response {
     message.respond(StatusCode::FORBIDDEN)
 }
 
+/// An answer of a provider that nobody here asked for, or that came before.
+pub(super) fn unexpected(look: &Look) -> Response {
+    let paragraphs = [
+        "A provider sent you here with an answer that this page does not wait for: it may have come twice, or be forged.",
+        "Nothing was changed. To connect your account, go back to where you got the link and ask for a new one.",
+    ];
+    Message::new(look, Tone::Bad, "This answer is not expected", &paragraphs).respond(StatusCode::BAD_REQUEST)
+}
+
+/// An answer of a provider by another browser than the one that was sent there.
+pub(super) fn other_browser(look: &Look) -> Response {
+    let paragraphs = [
+        "You started in another browser than this one, or somebody else started and sent you on. For your safety nothing \
+         was connected.",
+        "If it was you, ask for a new link, open it here and stay in this browser. If it was not, tell whoever sent you.",
+    ];
+    Message::new(look, Tone::Bad, "This is another browser", &paragraphs).respond(StatusCode::FORBIDDEN)
+}
+
 /// A body or a query that no browser sends from here.
 pub(super) fn malformed(look: &Look, status: StatusCode) -> Response {
     let paragraphs = ["What your browser sent is not what this page takes. Nothing was connected."];

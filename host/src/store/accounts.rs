@@ -6,7 +6,7 @@ use super::account_events;
 use super::connections::{connection_columns, read_connection};
 use super::page::{Listing, Order};
 use super::row::{Columns, text_map_json};
-use super::{Act, Detail, Page, PageRequest, Store, StoreError, outbox};
+use super::{Act, Detail, Page, PageRequest, Revocation, Store, StoreError, outbox, revocations};
 use crate::model::{
     Account, AccountEventKind, AccountId, AccountState, AccountToken, Action, By, Connection, ConnectionId,
     OAuthClientId, ProjectId, Timestamp,
@@ -184,6 +184,17 @@ impl Store {
 
     /// Removes an account with its credential. `false` if there is none such.
     pub async fn delete_account(&self, by: &By, project: &ProjectId, id: &AccountId) -> Result<bool, StoreError> {
+        self.delete_account_revoking(by, project, id, None).await
+    }
+
+    /// The same, and remembers what its provider has to be told.
+    pub async fn delete_account_revoking(
+        &self,
+        by: &By,
+        project: &ProjectId,
+        id: &AccountId,
+        revocation: Option<&Revocation>,
+    ) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM accounts WHERE project = $1 AND id = $2")
@@ -193,6 +204,9 @@ impl Store {
             .await?;
         if done.rows_affected() == 0 {
             return Ok(false);
+        }
+        if let Some(revocation) = revocation {
+            revocations::insert(&mut transaction, revocation).await?;
         }
         account_events::forget(&mut transaction, id).await?;
         self.append(&mut transaction, Act::new(project, by, Action::AccountDeleted, id.as_str())).await?;

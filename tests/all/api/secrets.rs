@@ -280,6 +280,6 @@ async fn a_file_that_changes_is_the_next_calls_secret() {
     assert_eq!(bed.client().post("/v1/tools/probe_whoami/execute", &call).await.problem(503), "unavailable");
     // Another project may not read what the operator lets this one read.
     write(second.token());
-    let other: Client = bed.client().with_key(&super::projects::other_project(&bed).await);
+    let other: Client = bed.client().with_key(&super::projects::other_project(&super::projects::file(&bed)).await);
     assert_eq!(other.put("/v1/secrets/key", &body).await.problem(400), "invalid_request");
 }

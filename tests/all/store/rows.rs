@@ -23,7 +23,7 @@ async fn keys_open_until_they_are_removed() {
         assert_eq!(f.store.count_admin_keys(&f.project).await.unwrap(), 0);
 
         let header = format!("Bearer {clear}");
-        let caller = identity::authenticate(&f.store, Some(&header)).await.unwrap();
+        let caller = identity::by_key(&f.store, Some(&header)).await.unwrap();
         assert_eq!((&caller.project, &caller.key, caller.role), (&f.project, &key.id, Role::Agent));
         assert_eq!(caller.identifier.as_deref(), Some("ann"));
         let refused = IdentityError::MissingScope(CallerScope::CallersWrite);
@@ -41,7 +41,7 @@ async fn keys_open_until_they_are_removed() {
             (Some(by_hash.as_str()), IdentityError::Unknown),
         ];
         for (header, expected) in cases {
-            assert_eq!(identity::authenticate(&f.store, header).await, Err(expected), "{header:?}");
+            assert_eq!(identity::by_key(&f.store, header).await, Err(expected), "{header:?}");
         }
 
         assert!(!f.store.delete_key(&f.by(), &f.stranger, &key.id).await.unwrap(), "another project removed it");
@@ -52,7 +52,7 @@ async fn keys_open_until_they_are_removed() {
         );
         assert!(f.store.delete_key(&f.by(), &f.project, &key.id).await.unwrap());
         assert!(!f.store.delete_key(&f.by(), &f.project, &key.id).await.unwrap());
-        assert_eq!(identity::authenticate(&f.store, Some(&header)).await, Err(IdentityError::Unknown));
+        assert_eq!(identity::by_key(&f.store, Some(&header)).await, Err(IdentityError::Unknown));
     })
     .await;
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use gloveport::app::{App, AppError};
-use gloveport::config::{Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenRetention, WrittenSources};
+use gloveport::config::{
+    Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenRetention, WrittenSources,
+};
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -26,6 +28,8 @@ pub struct Setup {
     pub records: Records,
     /// What is kept of them besides, as an operator writes it.
     pub retention: WrittenRetention,
+    /// The pages on which users connect their accounts, as an operator writes it.
+    pub connect: WrittenConnect,
     /// The host's time.
     pub clock: Clock,
     /// How many guests may run at the same time.
@@ -48,6 +52,7 @@ impl Setup {
             master_key: None,
             records: Records::Durable,
             retention: WrittenRetention::default(),
+            connect: WrittenConnect::default(),
             clock: Clock::system(),
             max_concurrent_calls: Some(CALLS),
             limits: NeighbourLimits::NONE,
@@ -93,6 +98,7 @@ impl TestHost {
             max_concurrent_calls: setup.max_concurrent_calls,
             limits: Some(setup.limits),
             records: Some(setup.retention),
+            connect: Some(setup.connect),
             secrets: Some(setup.secrets),
             ..ConfigFile::default()
         };

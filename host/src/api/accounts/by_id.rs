@@ -1,12 +1,12 @@
 //! Accounts by their identifiers: for who keeps those instead of names.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::response::Response;
 
 use super::super::extract::{Admin, Path, SecretJson};
 use super::super::{ApiState, Problem};
 use super::change::{ChangedAccount, changed};
-use super::{AccountBody, account_body, removed};
+use super::{AccountBody, Removed, account_body, removed, with_use};
 use crate::model::{Account, AccountId, Caller, Connection};
 
 /// One account.
@@ -37,16 +37,17 @@ pub(in super::super) async fn change(
     changed(&state, &caller, &connection, &account, body).await
 }
 
-/// Deletes an account and its credential.
+/// Deletes an account and its credential, and lets the provider end its tokens.
 #[utoipa::path(delete, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+    responses((status = 204), (status = 200, body = Removed), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
 pub(in super::super) async fn remove(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    let (_, account) = find(&state, &caller, &id).await?;
-    removed(&state, &caller, &account).await
+) -> Result<Response, Problem> {
+    let (connection, account) = find(&state, &caller, &id).await?;
+    removed(&state, &caller, &connection, &account).await
 }
 
 /// The account of this identifier with its connection, or 404.
@@ -57,5 +58,7 @@ pub(in super::super) async fn find(
 ) -> Result<(Connection, Account), Problem> {
     let missing = || Problem::not_found("there is no such account");
     let id = AccountId::parse(id).ok_or_else(missing)?;
-    state.host.store.account_with_connection(&caller.project, &id).await?.ok_or_else(missing)
+    let found = state.host.store.account_with_connection(&caller.project, &id).await?;
+    let (connection, account) = found.ok_or_else(missing)?;
+    Ok((connection, with_use(state, account)))
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::super::extract::{Admin, Hidden, Path, Query, SecretJson};
 use super::super::{ApiState, Problem};
-use super::{AccountBody, WhichAccount, account_body, find, settings_text};
+use super::{AccountBody, WhichAccount, account_body, find, settings_text, with_use};
 use crate::call::{self, AccountChange};
 use crate::model::{Account, Caller, Connection};
 
@@ -74,5 +74,5 @@ pub(super) async fn changed(
     let change = AccountChange { credentials, fields: body.fields, settings };
     let changed = call::change_account(&state.host, caller, connection, &account.id, change).await?;
     let account = changed.ok_or_else(|| Problem::not_found("there is no such account"))?;
-    Ok(axum::Json(account_body(&connection.name, &account)))
+    Ok(axum::Json(account_body(&connection.name, &with_use(state, account))))
 }
