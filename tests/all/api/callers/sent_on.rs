@@ -2,7 +2,7 @@
 
 use gloveport::model::{Clock, Timestamp};
 use gloveport_tests::canary::{Canary, assert_absent};
-use gloveport_tests::host::{Setup, TestHost};
+use gloveport_tests::host::{ADMIN_KEY, Setup, TestHost};
 use gloveport_tests::issuer::{Issuer, SigningKey};
 use gloveport_tests::upstream::Reply;
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn a_callers_token_is_sent_on_and_kept_nowhere() {
     let before = bed.upstream.requests().len();
     let ours = client(&bed, &["tools:read", "tools:execute"], Some("ada")).await;
     let ours = token(&bed, &ours, &[]).await;
-    for caller in [with(&bed, &ours), bed.client().clone()] {
+    for caller in [with(&bed, &ours), with(&bed, ADMIN_KEY)] {
         let problem = caller.post(execute, &body).await.expect(403);
         assert!(problem["detail"].as_str().unwrap().contains("signed token of a trusted issuer"), "{problem}");
     }
