@@ -146,13 +146,13 @@ impl Identity {
             return Err(IdentityError::Malformed);
         }
         let unchecked = Unchecked::of(sent)?;
-        let (caller, principal) = if unchecked.issuer == self.issuer {
-            own::caller(self, unchecked).await?
-        } else {
-            foreign::caller(self, unchecked).await?
-        };
+        let own = unchecked.issuer == self.issuer;
+        let (caller, principal) =
+            if own { own::caller(self, unchecked).await? } else { foreign::caller(self, unchecked).await? };
         self.remember(principal).await?;
-        Ok(Caller { token: Some(CallerToken::new(Secret::new(sent.to_owned()))), ..caller })
+        // Whoever got one of our own could come here with it: those are never sent on.
+        let token = (!own).then(|| CallerToken::new(Secret::new(sent.to_owned())));
+        Ok(Caller { token, ..caller })
     }
 
     /// Writes down who came, once: records name callers by an identifier that says nothing by itself.

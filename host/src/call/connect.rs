@@ -93,8 +93,8 @@ pub async fn connect(
         Some(tokens) => import::sealed(host, connection, &pattern, prepared, tokens).await?,
         None => tokens::first(host, connection, &pattern, prepared).await?,
     };
-    // Whoever calls brings the token of such an account: there is nothing to try yet.
-    if !matches!(pattern.kind, AuthKind::CallerToken { .. }) {
+    // Whoever calls brings the token of such an account: with none there is nothing to try yet.
+    if !matches!(pattern.kind, AuthKind::CallerToken { .. }) || caller.token.is_some() {
         probe(host, caller, (installed, context(connection, &prepared)), false).await?;
     }
     let by = caller.by(host.clock.now());

@@ -10,8 +10,8 @@ use super::resolve::Resolved;
 use crate::accounts::rendered_base_url;
 use crate::egress::{Grant, GrantState, IdempotencyKey, Injection, Text};
 use crate::model::{
-    AuthKind, AuthPattern, BodyInsertion, Code, Culprit, ExecutionId, Fault, HeaderTemplate, HostPattern, Secret,
-    TextTemplate, TokenPlacement,
+    AuthKind, AuthPattern, BodyInsertion, Caller, Code, Culprit, ExecutionId, Fault, HeaderTemplate, HostPattern,
+    Secret, TextTemplate, TokenPlacement,
 };
 use crate::oauth::{ACCESS_TOKEN, placed};
 use fields::{Fields, stale};
@@ -20,8 +20,8 @@ use fields::{Fields, stale};
 pub(super) fn grant(
     host: &Host,
     resolved: &Resolved,
-    execution: &ExecutionId,
-    timeout: Duration,
+    caller: &Caller,
+    (execution, timeout): (&ExecutionId, Duration),
 ) -> Result<Grant, Fault> {
     let connector = &resolved.installed.connector;
     let account = &resolved.context.account;
@@ -36,7 +36,7 @@ pub(super) fn grant(
         base_url,
         hosts,
         routes: resolved.tool().routes.clone(),
-        injection: injection(host, resolved)?,
+        injection: injection(host, resolved, Some(caller))?,
         idempotency: connector
             .idempotency_header
             .clone()
@@ -46,19 +46,21 @@ pub(super) fn grant(
     })
 }
 
-/// What must not be seen of a call: its credential, but for a token that its caller brings, which is not kept anywhere.
+/// The account's credential, and where it goes in a request; without a token that its caller would have to bring, which
+/// is not kept anywhere.
 pub(super) fn known(host: &Host, resolved: &Resolved) -> Result<Injection, Fault> {
-    match pattern_of(resolved)?.kind {
-        AuthKind::CallerToken { .. } => Ok(Injection::None),
-        _ => injection(host, resolved),
-    }
+    injection(host, resolved, None)
 }
 
-/// The account's credential, and where it goes in a request.
-pub(super) fn injection(host: &Host, resolved: &Resolved) -> Result<Injection, Fault> {
+fn injection(host: &Host, resolved: &Resolved, caller: Option<&Caller>) -> Result<Injection, Fault> {
     let pattern = pattern_of(resolved)?;
     let fields = Fields { host, resolved, pattern };
-    let main = main(&fields)?;
+    let main = match &pattern.kind {
+        AuthKind::CallerToken { token } => {
+            caller.map_or(Ok(Injection::None), |caller| brought(&fields, token, caller))?
+        }
+        _ => main(&fields)?,
+    };
     if pattern.headers.is_empty() && pattern.insertions.is_empty() {
         return Ok(main);
     }
@@ -84,7 +86,8 @@ fn main(fields: &Fields<'_>) -> Result<Injection, Fault> {
     let pattern = fields.pattern;
     let token = |at: &TokenPlacement| Ok::<_, Fault>(placed(at, fields.open(ACCESS_TOKEN)?));
     Ok(match &pattern.kind {
-        AuthKind::None | AuthKind::StaticHeaders => Injection::None,
+        // A caller's token is not one of the account's fields.
+        AuthKind::None | AuthKind::StaticHeaders | AuthKind::CallerToken { .. } => Injection::None,
         AuthKind::Bearer { field } => Injection::Bearer(fields.open(field)?),
         AuthKind::ApiKey { field, placement, name, prefix } => Injection::ApiKey {
             placement: *placement,
@@ -107,7 +110,6 @@ fn main(fields: &Fields<'_>) -> Result<Injection, Fault> {
         AuthKind::SignedJwt(jwt) => signed::jwt(fields, jwt)?,
         AuthKind::AwsSigV4(aws) => signed::aws(fields, aws)?,
         AuthKind::Hmac(hmac) => signed::hmac(fields, hmac)?,
-        AuthKind::CallerToken { .. } => return Err(no_token(fields)),
     })
 }
 
@@ -128,11 +130,15 @@ fn inserted(fields: &Fields<'_>, insertion: &BodyInsertion) -> Result<Injection,
     Ok(Injection::Insertion { content_type, marker, value: fields.text(&field)? })
 }
 
-fn no_token(fields: &Fields<'_>) -> Fault {
+/// The token that the caller came with (SI-11).
+fn brought(fields: &Fields<'_>, placed: &TokenPlacement, caller: &Caller) -> Result<Injection, Fault> {
+    if let Some(token) = caller.token.clone() {
+        return Ok(Injection::CallerToken { placed: placed.clone(), token });
+    }
     let detail = format!(
-        "connection `{}` sends on the token that its caller comes with: call it with a signed token, and not with an API \
-         key",
+        "connection `{}` sends on the token that its caller comes with: call it with a signed token of a trusted \
+         issuer. An API key is none, nor is a token of this host, and a call that waited has none any more",
         fields.resolved.context.connection.name
     );
-    Fault::new(Code::Forbidden, Culprit::Caller, detail)
+    Err(Fault::new(Code::Forbidden, Culprit::Caller, detail))
 }

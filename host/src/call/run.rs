@@ -250,7 +250,8 @@ async fn guest(
     let (execution, timeout) = (&execution.id, *timeout);
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
-    let grant = opened(host, resolved, execution, timeout).instrument(tracing::debug_span!("credential")).await?;
+    let grant =
+        opened(host, resolved, caller, (execution, timeout)).instrument(tracing::debug_span!("credential")).await?;
     host.used.note(&resolved.context.account.id, began);
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
@@ -279,9 +280,14 @@ async fn guest(
 }
 
 /// The right to send as the account, with a token that holds; where the provider refuses it, another one is got once.
-async fn opened(host: &Host, resolved: &Resolved, id: &ExecutionId, timeout: Duration) -> Result<Grant, Fault> {
+async fn opened(
+    host: &Host,
+    resolved: &Resolved,
+    caller: &Caller,
+    (id, timeout): (&ExecutionId, Duration),
+) -> Result<Grant, Fault> {
     let fresh = tokens::fresh(host, resolved, timeout).await?;
-    let grant = credential::grant(host, &fresh, id, timeout)?;
+    let grant = credential::grant(host, &fresh, caller, (id, timeout))?;
     if let Some(renewal) = tokens::Renew::of(host, &fresh) {
         grant.state.renew_by(renewal);
     }

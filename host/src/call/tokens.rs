@@ -118,7 +118,7 @@ impl Renew {
         let pattern = pattern(resolved).ok_or_else(gone).map_err(oauth_fault)?;
         let by = By::host(host.clock.now());
         let context = host.oauth.token(&resolved.context, pattern, Want::Another, by).await.map_err(oauth_fault)?;
-        credential::injection(host, &Resolved { context, ..resolved.clone() })
+        credential::known(host, &Resolved { context, ..resolved.clone() })
     }
 }
 

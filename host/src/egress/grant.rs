@@ -14,7 +14,9 @@ use url::Url;
 use super::scrub::Scrubber;
 use super::trace::Trace;
 use super::{Attempt, AwsKeys, HmacKey, OAuth1aKeys};
-use crate::model::{AccountId, HostPattern, Placement, Route, Secret, TextTemplate, Timestamp};
+use crate::model::{
+    AccountId, CallerToken, HostPattern, Placement, Route, Secret, TextTemplate, Timestamp, TokenPlacement,
+};
 
 /// The right to send requests for one call.
 #[derive(Debug)]
@@ -211,6 +213,13 @@ pub enum Injection {
         prefix: String,
         /// The key.
         key: Secret,
+    },
+    /// The token that the caller came with, sent on.
+    CallerToken {
+        /// Where it goes.
+        placed: TokenPlacement,
+        /// The token.
+        token: CallerToken,
     },
     /// `Authorization: Basic …`.
     Basic {

@@ -80,9 +80,11 @@ pub(super) fn injected_headers(injection: &Injection) -> Vec<String> {
         Injection::Bearer(_) | Injection::Basic { .. } | Injection::OAuth1a(_) => one(AUTHORIZATION.as_str()),
         Injection::Webhook { .. } => one(WEBHOOK_SIGNATURE.as_str()),
         Injection::Header { name, .. } => one(name),
-        Injection::ApiKey { placement: Placement::Header, name, .. } => one(name),
-        Injection::ApiKey { placement: Placement::Cookie, .. } => one(COOKIE.as_str()),
-        Injection::ApiKey { placement: Placement::Query, .. } => Vec::new(),
+        Injection::ApiKey { .. } | Injection::CallerToken { .. } => match placement_of(injection) {
+            Some((Placement::Header, name)) => one(name),
+            Some((Placement::Cookie, _)) => one(COOKIE.as_str()),
+            Some((Placement::Query, _)) | None => Vec::new(),
+        },
         Injection::AwsSigV4(_) => aws::HEADERS.map(str::to_owned).to_vec(),
         Injection::Hmac(key) => key.headers(),
         Injection::All(all) => all.iter().flat_map(injected_headers).collect(),
@@ -92,11 +94,10 @@ pub(super) fn injected_headers(injection: &Injection) -> Vec<String> {
 /// Whether a query parameter carries the credential or a part of it: no guest may set it.
 pub(super) fn is_injected_parameter(injection: &Injection, found: &str) -> bool {
     match injection {
-        Injection::ApiKey { placement: Placement::Query, name, .. } => name == found,
         Injection::OAuth1a(_) => found.starts_with(oauth1a::PREFIX),
         Injection::AwsSigV4(_) => aws::PARAMETERS.iter().any(|name| name.eq_ignore_ascii_case(found)),
         Injection::All(all) => all.iter().any(|one| is_injected_parameter(one, found)),
-        _ => false,
+        _ => matches!(placement_of(injection), Some((Placement::Query, name)) if name == found),
     }
 }
 
@@ -114,17 +115,9 @@ pub(super) fn inject(injection: &Injection, request: &mut Outgoing, now: &Moment
             set(&mut request.headers, AUTHORIZATION, &format!("Bearer {token}"))
         }
         Injection::Basic { username, password } => basic(&mut request.headers, username.clear(), password.expose()),
-        Injection::ApiKey { placement, name, prefix, key } => {
-            let key = visible(key.expose(), "the key")?;
-            let value = Zeroizing::new(format!("{prefix}{key}"));
-            match placement {
-                Placement::Header => set(&mut request.headers, named(name)?, &value),
-                Placement::Query => {
-                    set_parameter(&mut request.url, name, &value);
-                    Ok(())
-                }
-                Placement::Cookie => set_cookie(&mut request.headers, name, &value),
-            }
+        Injection::ApiKey { placement, name, prefix, key } => put_key(request, *placement, name, (prefix, key)),
+        Injection::CallerToken { placed, token } => {
+            put_key(request, placed.placement, &placed.name, (&placed.prefix, token.secret()))
         }
         Injection::Header { name, value, values } => match rendered(value, values) {
             Some(value) => set(&mut request.headers, named(name)?, &value),
@@ -137,6 +130,34 @@ pub(super) fn inject(injection: &Injection, request: &mut Outgoing, now: &Moment
         Injection::OAuth1a(keys) => oauth1a::sign(keys, request, now),
         Injection::AwsSigV4(keys) => aws::sign(keys, request, now),
         Injection::Hmac(key) => code::sign(key, request, now),
+    }
+}
+
+/// A key in a header, a parameter or a cookie.
+fn put_key(
+    request: &mut Outgoing,
+    placement: Placement,
+    name: &str,
+    (prefix, key): (&str, &Secret),
+) -> Result<(), EgressError> {
+    let key = visible(key.expose(), "the key")?;
+    let value = Zeroizing::new(format!("{prefix}{key}"));
+    match placement {
+        Placement::Header => set(&mut request.headers, named(name)?, &value),
+        Placement::Query => {
+            set_parameter(&mut request.url, name, &value);
+            Ok(())
+        }
+        Placement::Cookie => set_cookie(&mut request.headers, name, &value),
+    }
+}
+
+/// Where a key goes, and the name that it has there.
+fn placement_of(injection: &Injection) -> Option<(Placement, &str)> {
+    match injection {
+        Injection::ApiKey { placement, name, .. } => Some((*placement, name)),
+        Injection::CallerToken { placed, .. } => Some((placed.placement, &placed.name)),
+        _ => None,
     }
 }
 

@@ -191,6 +191,7 @@ fn known(injection: &Injection) -> Vec<Zeroizing<String>> {
         Injection::None => Vec::new(),
         Injection::All(all) => all.iter().flat_map(known).collect(),
         Injection::Hidden(key) => vec![secret(key)],
+        Injection::CallerToken { token, .. } => vec![secret(token.secret())],
         Injection::Insertion { value, .. } => vec![hidden(value)],
         Injection::Header { value, values, .. } => {
             let all: Vec<_> = values.values().map(hidden).collect();

@@ -58,7 +58,7 @@ pub struct Caller {
     pub scopes: Scopes,
     /// The organization that its token says it belongs to.
     pub organization: Option<String>,
-    /// The token that it came with: held for connections that send it on, never written down.
+    /// The token of another issuer that it came with: held for connections that send it on, never written down.
     pub token: Option<CallerToken>,
 }
 

@@ -4,6 +4,7 @@ mod attacks;
 mod foreign;
 mod keys;
 mod own;
+mod sent_on;
 
 use std::time::Duration;
 
