@@ -14,9 +14,9 @@ const META: &str = "io.modelcontextprotocol";
 
 /// A client of one endpoint.
 pub(in crate::api) struct Mcp {
-    client: Client,
-    path: String,
-    ids: AtomicU64,
+    pub(super) client: Client,
+    pub(super) path: String,
+    pub(super) ids: AtomicU64,
     /// What it says that it can.
     pub(super) capabilities: Value,
 }

@@ -21,7 +21,7 @@ impl Open {
                     None => continue,
                 }
             }
-            let chunk = self.response.chunk().await.unwrap().expect("the stream is open");
+            let chunk = self.response.chunk().await.unwrap().unwrap();
             self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
