@@ -12,7 +12,9 @@ mod accounts;
 mod approvals;
 mod audit;
 mod auth_patterns;
+mod authorize;
 mod batch;
+mod clients;
 mod connections;
 mod connectors;
 mod continuing;
@@ -23,7 +25,9 @@ mod executions;
 mod extract;
 mod health;
 mod imports;
+mod issuers;
 mod keys;
+mod mcp;
 mod modifiers;
 mod oauth;
 mod openapi;
@@ -34,8 +38,10 @@ mod profiles;
 mod query_names;
 mod results;
 mod scopes;
+mod secrets;
 mod state;
 mod time;
+mod token;
 mod tools;
 mod trace;
 mod webhooks;
@@ -56,8 +62,8 @@ const MAX_IMPORT: usize = 24 * 1024 * 1024;
 /// Bytes of a modifier: a component of 20 MiB as base64, and its envelope.
 const MAX_MODIFIER: usize = 28 * 1024 * 1024;
 
-/// All routes, grouped by who calls them.
-pub fn router(state: ApiState) -> Router {
+/// All routes, grouped by who calls them, and the pages beside them.
+pub fn router(state: ApiState, pages: Router<ApiState>) -> Router {
     let (router, document) = documented().split_for_parts();
     let names = query_names::of(&document);
     let document = openapi::rendered(document);
@@ -68,6 +74,7 @@ pub fn router(state: ApiState) -> Router {
             Problem::invalid_request(StatusCode::METHOD_NOT_ALLOWED, "this route does not take this method")
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .merge(pages)
         .layer(middleware::from_fn_with_state(names, query_names::check))
         .layer(middleware::from_fn_with_state(state.clone(), trace::trace))
         .with_state(state)
@@ -85,6 +92,9 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
+        // Whoever wants to be a caller, or to check one.
+        .routes(routes!(token::give))
+        .routes(routes!(token::keys))
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
@@ -111,11 +121,19 @@ fn documented() -> OpenApiRouter<ApiState> {
         )
         .routes(routes!(connections::create, connections::list))
         .routes(routes!(connections::show, connections::change, connections::remove))
-        .routes(routes!(connections::test))
-        .routes(routes!(accounts::put, accounts::show, accounts::remove))
+        .routes(routes!(connections::trial::test))
+        .routes(routes!(accounts::put, accounts::show, accounts::change::change, accounts::remove))
+        .routes(routes!(accounts::refresh))
         .routes(routes!(accounts::disable))
         .routes(routes!(accounts::enable))
         .routes(routes!(accounts::list))
+        .routes(routes!(authorize::authorize))
+        .routes(routes!(accounts::ready::readiness))
+        .routes(routes!(accounts::events::events))
+        .routes(routes!(authorize::verify))
+        .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
+        .routes(routes!(secrets::put, secrets::show, secrets::remove))
+        .routes(routes!(secrets::list))
         .routes(routes!(policies::create, policies::list))
         .routes(routes!(policies::defaults, policies::set_defaults))
         .routes(routes!(evaluate::evaluate))
@@ -132,8 +150,22 @@ fn documented() -> OpenApiRouter<ApiState> {
                 .routes(routes!(modifiers::show, modifiers::put, modifiers::remove))
                 .layer(DefaultBodyLimit::max(MAX_MODIFIER)),
         )
+        .routes(routes!(mcp::configs::create, mcp::configs::list))
+        .routes(routes!(mcp::configs::show, mcp::configs::put, mcp::configs::remove))
+        .routes(routes!(mcp::instances::ensure))
+        .routes(routes!(mcp::instances::list))
+        .routes(routes!(mcp::instances::show, mcp::instances::remove))
+        .routes(routes!(mcp::instances::rotate))
+        .routes(routes!(mcp::instances::auth_state))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
+        .routes(routes!(clients::create, clients::list))
+        .routes(routes!(clients::show, clients::change, clients::remove))
+        .routes(routes!(clients::rotate))
+        .routes(routes!(clients::rotate_signing_key))
+        .routes(routes!(issuers::list))
+        .routes(routes!(issuers::show, issuers::put, issuers::remove))
+        .routes(routes!(issuers::callers))
         .routes(routes!(webhooks::create, webhooks::list))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::rotate))

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
+use tokio_util::task::TaskTracker;
 
 use crate::api::ApiState;
 use crate::call::{self, Host};
 use crate::catalog::{Catalog, CatalogError, Generic};
 use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
+use crate::identity::Identity;
+use crate::issuing::Issuing;
 use crate::model::{Clock, Random, Secret};
 use crate::notices::{self, Notices};
 use crate::oauth::{self, OAuth};
@@ -84,7 +87,7 @@ impl App {
         let metrics = figures::recorder()?;
         let store = Store::open(&config.database).await?;
         store.claim(&config.database)?;
-        let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?);
+        let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?.reading(config.secrets));
         vault::agree(&store, &vault).await?;
         let runtime = Runtime::new(RuntimeConfig {
             cache_dir: Some(data.join("compiled")),
@@ -93,6 +96,8 @@ impl App {
         })?;
         let egress = Arc::new(Egress::new(EgressConfig {
             ca_certificate: config.extra_ca.as_deref().map(read_ca).transpose()?,
+            clock: clock.clone(),
+            random,
             ..EgressConfig::new(config.private_networks.clone())
         })?);
         let project = store.default_project(&clock, &random).await?;
@@ -113,16 +118,22 @@ impl App {
             host_id: host_id.clone(),
             public_url: config.public_url.clone(),
         });
+        let identity = Identity::new(store.clone(), Arc::clone(&egress), clock.clone(), &config.public_url);
+        let issuing = Issuing::new(store.clone(), Arc::clone(&vault), clock.clone(), random, identity.issuer());
+        let running = TaskTracker::new();
         let oauth = OAuth::new(oauth::Parts {
             store: store.clone(),
             vault: Arc::clone(&vault),
             egress: Arc::clone(&egress),
             clock: clock.clone(),
             random,
+            host_id: host_id.clone(),
+            running: running.clone(),
         });
         let host = Host::new(call::Shared {
             store,
             vault,
+            identity,
             oauth,
             egress,
             runtime,
@@ -134,15 +145,17 @@ impl App {
             records: config.records,
             retention: config.retention,
             public_url: config.public_url,
+            connect: config.connect,
             pace,
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),
             modifiers: call::CompiledModifiers::default(),
             figures: call::Figures::register(),
-            running: Default::default(),
+            running,
             stoppable: Default::default(),
+            used: Default::default(),
         });
-        Ok(Self { state: ApiState { host, notices, metrics }, first_key, stop_grace: config.stop_grace })
+        Ok(Self { state: ApiState { host, notices, issuing, metrics }, first_key, stop_grace: config.stop_grace })
     }
 }
 

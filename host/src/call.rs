@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::config::FaultPoint;
@@ -18,11 +20,13 @@ mod custom;
 mod edit;
 mod faults;
 mod host;
+mod import;
 mod kept;
 mod limits;
 mod marks;
 mod measure;
 mod modifiers;
+mod nearest;
 mod nested;
 mod once;
 mod outcome;
@@ -31,24 +35,30 @@ mod past;
 mod pause;
 mod presets;
 mod profiles;
+mod readiness;
 mod record;
 mod resolve;
 mod resume;
 mod rules;
 mod run;
+mod secrets;
 mod seen;
+mod settings;
 mod simulated;
 mod sweep;
 mod timeline;
 mod to_end;
+mod tokens;
+mod used;
 mod verdict;
 mod visible;
 mod wait;
 mod written;
 
+pub use crate::runtime::Progress;
 pub use authorized::{activate, oauth_fault};
 pub use cancel::{Stoppable, cancel};
-pub use connect::{ConnectRequest, Connected, connect, test_account};
+pub use connect::{AccountChange, ConnectRequest, Connected, change_account, connect, test_account};
 pub use host::{Host, Shared};
 pub use kept::{SeenBodies, bodies};
 pub use limits::{DEFAULT_TIMEOUT, MAX_INPUT, MAX_TIMEOUT};
@@ -59,9 +69,14 @@ pub use pace::Pace;
 pub use past::{Decided, Differing, Past, PastOpinion, judge_past};
 pub use pause::{InputAsked, answer, waits_for};
 pub use profiles::CompiledProfiles;
+pub use readiness::{Readiness, readiness};
+pub use resolve::identifier_for;
 pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
+pub use secrets::put_secret;
 pub use timeline::{Event, Modified, Sent, timeline};
+pub use tokens::{refresh, remove};
+pub use used::Used;
 pub use verdict::CompiledPolicies;
 pub use visible::{Visible, Wanted, visible_tools};
 pub use wait::{ShownCall, ShownLine, ShownRequest};
@@ -76,6 +91,8 @@ pub struct CallRequest {
     pub tool: String,
     /// The user to act for; the key's own if it is bound to one.
     pub identifier: Option<String>,
+    /// The user's organization: only accounts of it, and shared ones that serve it.
+    pub organization: Option<String>,
     /// The account to use, instead of finding it by identifier.
     pub account: Option<AccountId>,
     /// Name of the connection; needed where the user has accounts on several of the connector.
@@ -101,6 +118,17 @@ pub struct CallRequest {
     pub respond_async: bool,
     /// The call that it is made for, if a guest makes it.
     pub nesting: Option<Nesting>,
+    /// Whoever asked, while it runs.
+    pub asker: Option<Asker>,
+}
+
+/// Whoever asked for a call and stays with it while it runs.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// When it is cancelled, the call stops where it stands.
+    pub stop: CancellationToken,
+    /// Hears of the guest's progress.
+    pub progress: watch::Sender<Option<Progress>>,
 }
 
 impl CallRequest {
@@ -110,6 +138,7 @@ impl CallRequest {
             surface,
             tool: tool.into(),
             identifier: None,
+            organization: None,
             account: None,
             connection: None,
             input: input.into(),
@@ -122,6 +151,7 @@ impl CallRequest {
             idempotency_key: None,
             respond_async: false,
             nesting: None,
+            asker: None,
         }
     }
 

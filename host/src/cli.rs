@@ -3,8 +3,10 @@
 mod account;
 mod approval;
 mod audit;
+mod backup;
 mod call;
 pub(crate) mod client;
+mod clients;
 mod connection;
 mod connector;
 mod demo;
@@ -12,14 +14,18 @@ mod doctor;
 mod error;
 mod execution;
 mod import;
+mod issuer;
 mod key;
 mod list;
+mod mcp;
 mod modifier;
 mod policy;
 mod problem;
 mod profile;
+mod project;
 mod remote;
 pub mod rotate;
+mod secret;
 mod secrets;
 pub mod serve;
 mod session;
@@ -77,6 +83,8 @@ enum Command {
     Connection(connection::Args),
     /// Connect users' accounts.
     Account(account::Args),
+    /// Store named values that connections refer to.
+    Secret(secret::Args),
     /// Execute a tool.
     Call(call::Args),
     /// Look at what was executed.
@@ -87,14 +95,26 @@ enum Command {
     Policy(policy::Args),
     /// Say what an agent may use.
     Profile(profile::Args),
+    /// Serve tools to MCP clients: what they are offered, and the URLs of users.
+    Mcp(mcp::Args),
     /// Change inputs and outputs of tools.
     Modifier(modifier::Args),
     /// Let programs hear of what happens.
     Webhook(webhook::Args),
     /// Manage API keys and the master key.
     Key(key::Args),
+    /// Let programs fetch short-lived tokens.
+    Client(clients::Args),
+    /// Take tokens of others.
+    Issuer(issuer::Args),
+    /// Copy the database into one file, while a host runs.
+    Backup(backup::BackUp),
+    /// Make a backup the database of a new host.
+    Restore(backup::Restore),
     /// Verify the chain of audit rows, and keep copies of it.
     Audit(audit::Args),
+    /// Keep tenants of one host apart.
+    Project(project::Args),
     /// Check that a host can run here, and say what to do where it cannot.
     Doctor(doctor::Args),
 }
@@ -138,15 +158,22 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Connector(args) => connector::run(args, session).await,
         Command::Connection(args) => connection::run(args, session).await,
         Command::Account(args) => account::run(args, session).await,
+        Command::Secret(args) => secret::run(args, session).await,
         Command::Call(args) => call::run(args, session).await,
         Command::Execution(args) => execution::run(args, session).await,
         Command::Approval(args) => approval::run(args, session).await,
         Command::Policy(args) => policy::run(args, session).await,
         Command::Profile(args) => profile::run(args, session).await,
+        Command::Mcp(args) => mcp::run(args, session).await,
         Command::Modifier(args) => modifier::run(args, session).await,
         Command::Webhook(args) => webhook::run(args, session).await,
         Command::Key(args) => key::run(args, session).await,
+        Command::Client(args) => clients::run(args, session).await,
+        Command::Issuer(args) => issuer::run(args, session).await,
+        Command::Backup(args) => backup::back_up(args, session).await,
+        Command::Restore(args) => backup::restore(args, session).await,
         Command::Audit(args) => audit::run(args, session).await,
+        Command::Project(args) => project::run(args, session).await,
         Command::Doctor(args) => doctor::run(args, session).await,
     }
 }
@@ -192,12 +219,23 @@ mod tests {
             "call",
             "profile",
             "profile put",
+            "mcp",
+            "mcp url support",
+            "mcp url support ada --client odd",
+            "mcp config",
             "webhook",
+            "secret",
+            "secret put",
+            "project",
+            "project add",
+            "project add a/b",
             "webhook add",
             "webhook deliveries hook_1 --state odd",
             "key add",
             "key add --role root",
             "key rotate now",
+            "client add crm",
+            "issuer put login",
             "doctor --nonsense",
             "demo --nonsense",
             "audit",

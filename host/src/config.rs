@@ -10,17 +10,21 @@ use url::Url;
 
 use crate::model::Secret;
 
+mod connect;
 mod environment;
 pub mod fault;
 mod file;
 mod limits;
 mod retention;
+mod sources;
 
+pub use connect::{Connect, WrittenConnect};
 pub use environment::Environment;
 pub use fault::FaultPoint;
 pub use file::ConfigFile;
 pub use limits::NeighbourLimits;
 pub use retention::{KeepBodies, Retention, WrittenRetention};
+pub use sources::{SecretSources, SourceError, WrittenSources};
 
 /// How long calls that run may go on after the host was asked to stop: longer than the longest call
 /// ([`crate::call::MAX_TIMEOUT`] is 120 s), so that a stop never makes an outcome unknown.
@@ -51,6 +55,10 @@ pub struct Config {
     pub retention: Retention,
     /// The generic connector, which runs the tools of imported documents; looked for beside the program otherwise.
     pub generic: Option<PathBuf>,
+    /// The pages on which users connect their accounts.
+    pub connect: Connect,
+    /// What projects may read of secrets that are kept outside of the database.
+    pub secrets: SecretSources,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: u32,
     /// What one caller may take from its neighbours.
@@ -153,6 +161,7 @@ impl Config {
             .iter()
             .map(|text| parse("private network", text, "a network in CIDR notation, such as 10.0.0.0/8"))
             .collect::<Result<_, _>>()?;
+        let secrets = SecretSources::resolve(file.secrets.unwrap_or_default(), &data)?;
         Ok(Self {
             data,
             listen,
@@ -165,6 +174,8 @@ impl Config {
             master_key: environment.master_key,
             records: Records::Durable,
             retention: Retention::resolve(file.records.unwrap_or_default())?,
+            connect: Connect::resolve(file.connect.unwrap_or_default())?,
+            secrets,
             limits: file.limits.unwrap_or(NeighbourLimits::NONE),
             max_concurrent_calls: file.max_concurrent_calls.unwrap_or(DEFAULT_MAX_CONCURRENT_CALLS).max(1),
             stop_grace: STOP_GRACE,

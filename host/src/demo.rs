@@ -82,7 +82,7 @@ pub async fn run(connectors: Option<&Path>, keep: bool, out: &mut dyn Write) -> 
         () = &mut stop => return Err(DemoError::Stopped),
     }
     if keep {
-        stage.invite()?;
+        stage.invite().await?;
         stop.await;
     }
     stage.close().await

@@ -10,6 +10,7 @@ mod redirect;
 
 mod address;
 mod body;
+mod challenge;
 mod client;
 mod decode;
 mod header;
@@ -25,23 +26,28 @@ mod trace;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
 use crate::config::PrivateNetworks;
-use crate::model::Random;
+use crate::model::{Clock, Random};
 use client::Clients;
 use exchange::{check_literal, exchange};
 use resolve::Transport;
 use scrub::Scrubber;
 
 pub use error::EgressError;
-pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Username};
+pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Renewal, Text, Values};
 pub use header::is_for_credentials;
+pub use inject::{AwsKeys, HmacKey, OAuth1aKeys, sign_jwt};
 pub use plan::{Planned, Shown};
 pub use request::{Body, Part, Request, Response};
 pub use resolve::{Resolver, Resolving, SystemResolver};
 pub use trace::Attempt;
+
+/// What a provider answers that does not take the credential.
+const UNAUTHORIZED: u16 = 401;
 
 /// What the operator decides about the way out.
 #[derive(Clone, Debug)]
@@ -52,15 +58,17 @@ pub struct EgressConfig {
     pub ca_certificate: Option<String>,
     /// Where addresses come from: the system, or a test's own answers.
     pub resolver: Arc<dyn Resolver>,
-    /// Spreads requests that were told to come again later.
+    /// What signatures say of when they were made.
+    pub clock: Clock,
+    /// Spreads requests that were told to come again later, and tells one signature from all others.
     pub random: Random,
 }
 
 impl EgressConfig {
-    /// The system's resolver and generator, and no authorities but the system's.
+    /// The system's resolver, clock and generator, and no authorities but the system's.
     pub fn new(private_networks: PrivateNetworks) -> Self {
         let resolver = Arc::new(SystemResolver);
-        Self { private_networks, ca_certificate: None, resolver, random: Random::system() }
+        Self { private_networks, ca_certificate: None, resolver, clock: Clock::system(), random: Random::system() }
     }
 }
 
@@ -69,6 +77,7 @@ impl EgressConfig {
 pub struct Egress {
     clients: Clients,
     private_networks: PrivateNetworks,
+    clock: Clock,
     random: Random,
 }
 
@@ -79,7 +88,8 @@ impl Egress {
     /// [`EgressError::Setup`] if the configured certificate authority is none.
     pub fn new(config: EgressConfig) -> Result<Self, EgressError> {
         let clients = Clients::new(&config)?;
-        Ok(Self { clients, private_networks: config.private_networks, random: config.random })
+        let EgressConfig { private_networks, clock, random, .. } = config;
+        Ok(Self { clients, private_networks, clock, random })
     }
 
     /// Sends one request within `grant` and follows its redirects.
@@ -97,7 +107,7 @@ impl Egress {
     /// # Errors
     /// Those of a request that is malformed, outside of the grant, or too big.
     pub fn plan(&self, grant: &Grant, request: Request) -> Result<Planned, EgressError> {
-        Planned::new(grant, request).map_err(|error| error.map_text(|text| scrubber(grant).text(text)))
+        Planned::new(grant, request).map_err(|error| error.map_text(|text| grant.scrubber().text(text)))
     }
 
     /// Sends what was planned with the same grant. A request that cannot do a thing twice is sent again, a few times, if
@@ -111,7 +121,17 @@ impl Egress {
         let mut scrubbed: u32 = 0;
         for attempt in 1.. {
             let place = trace.begins(request, attempt, planned.method());
+            let with_first = !grant.state.was_renewed();
             let outcome = self.send_once(grant, &planned).await;
+            if let Some(scopes) = outcome.as_ref().ok().and_then(challenge::missing_scopes) {
+                grant.state.lacks(scopes);
+            }
+            if with_first && outcome.as_ref().is_ok_and(|answer| answer.status == UNAUTHORIZED) && grant.renew().await {
+                // Refused for its credential, so nothing was done: even a write is sent again with the other one.
+                trace.ends(place, Some(UNAUTHORIZED), Some(Duration::ZERO));
+                scrubbed = scrubbed.saturating_add(outcome.map_or(0, |answer| answer.scrubbed));
+                continue;
+            }
             let chance = u32::from_le_bytes(self.random.bytes());
             let left = grant.timeout.saturating_sub(trace.elapsed());
             let again = outcome.as_ref().ok().filter(|_| planned.is_repeatable());
@@ -144,9 +164,9 @@ impl Egress {
     }
 
     async fn send_once(&self, grant: &Grant, planned: &Planned) -> Result<Response, EgressError> {
-        let scrubber = scrubber(grant);
+        let scrubber = grant.scrubber();
         let writes = planned.writes();
-        let exchange = exchange(&self.clients, &self.private_networks, grant, scrubber, planned.hop.clone());
+        let exchange = exchange(self, grant, scrubber, planned.hop.clone());
         if writes {
             grant.state.write_begins();
         }
@@ -163,12 +183,12 @@ impl Egress {
 
     /// Method and URL of what was planned with the same grant.
     pub fn show_line(&self, grant: &Grant, planned: &Planned) -> (String, String) {
-        planned.line(scrubber(grant))
+        planned.line(grant.scrubber())
     }
 
     /// What was planned with the same grant, for people to look at.
     pub fn show(&self, grant: &Grant, planned: &Planned) -> Shown {
-        planned.shown(scrubber(grant))
+        planned.shown(grant.scrubber())
     }
 }
 
@@ -186,8 +206,4 @@ impl Secrets {
     pub fn without(&self, text: &str) -> Option<String> {
         self.0.finds(text.as_bytes()).then(|| self.0.text(text))
     }
-}
-
-fn scrubber(grant: &Grant) -> &Scrubber {
-    grant.state.scrubber.get_or_init(|| Scrubber::new(&grant.injection))
 }

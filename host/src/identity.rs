@@ -1,40 +1,64 @@
 //! Who asks: a request's `Authorization` header becomes a [`Caller`].
 //!
-//! A key is 256 random bits, so it is stored as a plain SHA-256: there is nothing to guess, and the salt and the slow
-//! hash that people's passwords need would only cost each call its time. It is looked up by that hash; how long the
-//! lookup takes tells about the hash of what was sent, which nobody can steer towards a stored one, so nothing here
-//! needs to take the same time.
+//! It is an API key, a token that this host gave to one of its clients, or a token of an issuer that a project trusts.
+//! Whatever cannot be checked is refused.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use thiserror::Error;
+use url::Url;
 
-use crate::model::{Caller, CallerScope, Random, Scopes};
-use crate::store::{ApiKey, Store, StoreError};
+use crate::egress::Egress;
+use crate::model::{By, Caller, CallerScope, CallerToken, Clock, Execution, KeyId, ProjectId, Role, Scopes, Secret};
+use crate::store::{PrincipalRow, Store, StoreError};
 
-/// What every API key starts with: so that scanners for leaked keys know it.
-const PREFIX: &str = "gp_";
+mod foreign;
+mod instance;
+mod jwks;
+mod key;
+mod limits;
+mod own;
+mod ring;
+mod token;
 
-/// The least that may follow the prefix: 32 characters of six bits are 192 bits, beyond guessing. Ours have 43; an
-/// operator may bring a key of their own.
-const MIN_LENGTH: usize = 32;
+pub use foreign::{Claimed, ClaimsError, algorithms};
+pub use instance::{by_instance_token, new_instance_token};
+pub use key::{hash_client_secret, hash_key, new_client_secret, new_key};
+pub use limits::{FETCH_FLOOR, LEEWAY, TOKEN_LIFE};
+pub use own::{Issued, NewSigningKey, new_signing_key, public_jwk, sign};
 
-/// The most that may follow: nobody needs more, and a header of a megabyte is not worth hashing.
-const MAX_LENGTH: usize = 128;
+use jwks::Jwks;
+use token::Unchecked;
+
+/// Tells who asks. One for the whole process: it remembers the keys of issuers.
+#[derive(Debug)]
+pub struct Identity {
+    store: Store,
+    egress: Arc<Egress>,
+    clock: Clock,
+    /// What this host's own tokens name as their issuer and their audience.
+    issuer: String,
+    jwks: Jwks,
+    /// Callers by token that are written down as they are here.
+    seen: Mutex<HashMap<KeyId, PrincipalRow>>,
+}
 
 /// Why a request is not answered.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum IdentityError {
     /// There is no `Authorization` header.
-    #[error("send an API key in the header `Authorization: Bearer gp_…`")]
+    #[error("send an API key or a token in the header `Authorization: Bearer …`")]
     Missing,
-    /// The header does not hold an API key.
-    #[error("the header `Authorization` must be `Bearer` and an API key, which starts with `gp_`")]
+    /// The header does not hold an API key or a token.
+    #[error("the header `Authorization` must be `Bearer` and an API key, which starts with `gp_`, or a signed token")]
     Malformed,
     /// The key is not known: never made, or removed.
     #[error("this API key is not valid, or was removed")]
     Unknown,
+    /// The token is not taken.
+    #[error("this token is not taken: {0}")]
+    Token(#[from] TokenFault),
     /// The caller is known, but may not do this.
     #[error("this needs the scope `{}`, which this caller does not have", .0.as_str())]
     MissingScope(CallerScope),
@@ -43,25 +67,118 @@ pub enum IdentityError {
     Store(#[from] StoreError),
 }
 
+/// Why a token is not taken. Nothing here repeats what is in it.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum TokenFault {
+    /// It is no signed token in the compact form, or of another kind.
+    #[error("it is not a signed token as this host reads them")]
+    Malformed,
+    /// Nobody trusts its issuer.
+    #[error("its issuer is not trusted here")]
+    Issuer,
+    /// It is for somebody else.
+    #[error("it is not for this host: its audience is another")]
+    Audience,
+    /// It is not signed as its issuer's tokens are to be.
+    #[error("it is not signed in a way that is allowed for its issuer")]
+    Algorithm,
+    /// It does not name its key.
+    #[error("it does not name the key that signed it")]
+    NoKeyId,
+    /// Its issuer publishes no such key.
+    #[error("it was signed with a key that its issuer does not publish")]
+    UnknownKey,
+    /// The signature is wrong.
+    #[error("its signature is wrong")]
+    Signature,
+    /// Its time is over.
+    #[error("its time is over")]
+    Expired,
+    /// Its time has not come.
+    #[error("its time has not come")]
+    TooEarly,
+    /// It lacks a claim that says who it is for.
+    #[error("it lacks a claim that says who asks")]
+    Claim,
+    /// The client was removed.
+    #[error("its client was removed")]
+    Client,
+    /// The issuer's keys cannot be read now.
+    #[error("its issuer's keys cannot be read now")]
+    NoKeys,
+}
+
 impl IdentityError {
     /// Whether the caller is known and may not (403), rather than not known (401).
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::MissingScope(_))
     }
+
+    /// Whether nobody can tell now (503).
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Token(TokenFault::NoKeys))
+    }
 }
 
-/// Tells who sent a request with this `Authorization` header.
-pub async fn authenticate(store: &Store, header: Option<&str>) -> Result<Caller, IdentityError> {
-    let hash = hash_key(bearer(header.ok_or(IdentityError::Missing)?)?).ok_or(IdentityError::Malformed)?;
-    let key = store.find_key(&hash).await?.ok_or(IdentityError::Unknown)?;
-    Ok(caller(key))
+impl Identity {
+    /// With a way to issuers. Own tokens name `public_url` as their issuer.
+    pub fn new(store: Store, egress: Arc<Egress>, clock: Clock, public_url: &Url) -> Self {
+        let issuer = public_url.as_str().trim_end_matches('/').to_owned();
+        Self { store, egress, clock, issuer, jwks: Jwks::default(), seen: Mutex::default() }
+    }
+
+    /// What this host's own tokens name as their issuer and their audience.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Tells who sent a request with this `Authorization` header.
+    ///
+    /// # Errors
+    ///
+    /// Any [`IdentityError`] but a missing scope: [`require`] looks at those.
+    pub async fn authenticate(&self, header: Option<&str>) -> Result<Caller, IdentityError> {
+        let sent = bearer(header.ok_or(IdentityError::Missing)?)?;
+        if key::is_key(sent) {
+            return key::by_key(&self.store, sent).await;
+        }
+        if !sent.contains('.') {
+            return Err(IdentityError::Malformed);
+        }
+        let unchecked = Unchecked::of(sent)?;
+        let own = unchecked.issuer == self.issuer;
+        let (caller, principal) =
+            if own { own::caller(self, unchecked).await? } else { foreign::caller(self, unchecked).await? };
+        self.remember(principal).await?;
+        // Whoever got one of our own could come here with it: those are never sent on.
+        let token = (!own).then(|| CallerToken::new(Secret::new(sent.to_owned())));
+        Ok(Caller { token, ..caller })
+    }
+
+    /// Writes down who came, once: records name callers by an identifier that says nothing by itself.
+    async fn remember(&self, row: PrincipalRow) -> Result<(), StoreError> {
+        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen().get(&row.id) == Some(&row) {
+            return Ok(());
+        }
+        let by = By { actor: crate::model::Actor::Key(row.id.clone()), at: self.clock.now() };
+        self.store.put_principal(&by, &row).await?;
+        let mut seen = seen();
+        if seen.len() >= limits::PRINCIPALS {
+            seen.clear();
+        }
+        seen.insert(row.id.clone(), row);
+        Ok(())
+    }
 }
 
-/// The caller that comes with a key.
-pub fn caller(key: ApiKey) -> Caller {
-    let ApiKey { id, project, role, identifier, profile, scopes, name, .. } = key;
-    let scopes = scopes.unwrap_or_else(|| Scopes::of_role(role));
-    Caller { project, key: id, name, role, identifier, profile, scopes }
+/// Tells whose API key is in this header.
+///
+/// # Errors
+///
+/// Those of [`Identity::authenticate`] that are not about tokens.
+pub async fn by_key(store: &Store, header: Option<&str>) -> Result<Caller, IdentityError> {
+    key::by_key(store, bearer(header.ok_or(IdentityError::Missing)?)?).await
 }
 
 /// Lets only callers pass that may do this.
@@ -69,19 +186,35 @@ pub fn require(caller: &Caller, scope: CallerScope) -> Result<(), IdentityError>
     if caller.may(scope) { Ok(()) } else { Err(IdentityError::MissingScope(scope)) }
 }
 
-/// A new key, and the hash to store it by. The first is shown to its owner once and kept nowhere.
-pub fn new_key(random: &Random) -> (String, String) {
-    let clear = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random.bytes::<32>()));
-    let hash = digest(&clear);
-    (clear, hash)
+/// The caller that asked for an execution, as it stands now; `None` once its key, its client or the trust in its issuer is
+/// gone. One that came with a token is bound to the user that it acted for: the token said so, and is no longer there.
+pub async fn asker(store: &Store, execution: &Execution) -> Result<Option<Caller>, StoreError> {
+    let project = &execution.project;
+    if let Some(key) = store.key(project, &execution.key).await? {
+        return Ok(Some(key::caller(key)));
+    }
+    let Some(row) = store.principal(project, &execution.key).await? else { return Ok(None) };
+    let Some((profile, scopes)) = standing(store, project, &row).await? else { return Ok(None) };
+    let identifier = execution.identifier.clone().or(row.identifier);
+    let PrincipalRow { id: key, project, name, organization, role, .. } = row;
+    Ok(Some(Caller { project, key, name, role, identifier, profile, scopes, organization, token: None }))
 }
 
-/// The hash that a key is stored by; `None` if it is not in the form of a key.
-pub fn hash_key(clear: &str) -> Option<String> {
-    let body = clear.strip_prefix(PREFIX)?;
-    let fits = (MIN_LENGTH..=MAX_LENGTH).contains(&body.len());
-    let plain = body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    (fits && plain).then(|| digest(clear))
+type Standing = (Option<crate::model::BoundProfile>, Scopes);
+
+/// What a caller by token may use now; `None` if nobody vouches for it any more.
+async fn standing(store: &Store, project: &ProjectId, row: &PrincipalRow) -> Result<Option<Standing>, StoreError> {
+    if let Some(client) = crate::model::ClientId::parse(&row.source) {
+        let found = store.client(project, &client).await?;
+        return Ok(found.map(|client| (client.profile, client.scopes)));
+    }
+    let found = store.find_issuer(project, &row.source).await?;
+    Ok(found.filter(|issuer| issuer.issuer == row.issuer).map(|issuer| (issuer.profile, issuer.scopes)))
+}
+
+/// The role that policies see of a caller with these scopes: an administrator may do everything.
+fn role_of(scopes: Scopes) -> Role {
+    if scopes.cover(Scopes::of_role(Role::Admin)) { Role::Admin } else { Role::Agent }
 }
 
 /// The token of a bearer header (RFC 6750 section 2.1); the scheme's case does not matter (RFC 9110 section 11.1).
@@ -90,48 +223,9 @@ fn bearer(header: &str) -> Result<&str, IdentityError> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_start()) } else { Err(IdentityError::Malformed) }
 }
 
-fn digest(clear: &str) -> String {
-    hex::encode(Sha256::digest(clear.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_new_key_hashes_to_what_is_stored_and_is_never_the_same() {
-        let (clear, hash) = new_key(&Random::system());
-        assert_eq!(clear.len(), 46);
-        assert_eq!(hash_key(&clear), Some(hash.clone()));
-        assert_eq!(hash.len(), 64);
-        assert!(!clear.contains(&hash));
-        assert_ne!(new_key(&Random::system()).0, clear);
-    }
-
-    #[test]
-    fn what_is_not_a_key_is_not_hashed() {
-        let body = "a".repeat(43);
-        assert!(hash_key(&format!("gp_{body}")).is_some());
-        let long = "a".repeat(MAX_LENGTH + 1);
-        let short = "a".repeat(MIN_LENGTH - 1);
-        let cases = [
-            String::new(),
-            "gp_".into(),
-            body.clone(),
-            format!("GP_{body}"),
-            format!("sk_{body}"),
-            format!("gp_{short}"),
-            format!("gp_{long}"),
-            format!("gp_{body} "),
-            format!("gp_{body}\n"),
-            format!("gp_{body}é"),
-            format!("gp_{body}=="),
-            format!(" gp_{body}"),
-        ];
-        for case in cases {
-            assert_eq!(hash_key(&case), None, "{case:?}");
-        }
-    }
 
     #[test]
     fn only_a_bearer_header_has_a_token() {
@@ -144,10 +238,13 @@ mod tests {
     }
 
     #[test]
-    fn no_error_repeats_what_was_sent() {
+    fn an_error_is_of_one_kind() {
         let missing = IdentityError::MissingScope(CallerScope::AuditRead);
-        for error in [IdentityError::Missing, IdentityError::Malformed, IdentityError::Unknown, missing.clone()] {
-            assert_eq!(error.is_forbidden(), error == missing);
+        let (expired, down) = (TokenFault::Expired.into(), TokenFault::NoKeys.into());
+        for error in [IdentityError::Missing, IdentityError::Malformed, IdentityError::Unknown, missing, expired, down]
+        {
+            assert_eq!(error.is_forbidden(), matches!(error, IdentityError::MissingScope(_)));
+            assert_eq!(error.is_unavailable(), error == TokenFault::NoKeys.into());
             assert!(!error.to_string().is_empty());
         }
     }

@@ -17,11 +17,18 @@ pub mod oauth;
 
 pub mod accounts;
 pub mod catalog;
+pub mod issuing;
 
 pub mod call;
 pub mod notices;
 
+pub mod connect;
+
+pub mod endpoints;
+
 pub mod api;
+pub mod mcp;
+pub mod pages;
 
 pub mod app;
 pub mod cli;

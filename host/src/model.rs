@@ -4,16 +4,20 @@ mod account;
 mod approval;
 mod audit;
 mod auth;
+mod authorization;
 mod caller;
 mod chain;
 mod clock;
 mod connection;
 mod connector;
+mod endpoint;
 mod execution;
 mod fault;
 mod host_pattern;
 mod id;
 mod modifier;
+mod named_secret;
+pub mod part;
 mod path_template;
 mod scope;
 mod secret;
@@ -29,29 +33,32 @@ pub use approval::{Approval, ApprovalState};
 pub use audit::{Action, Actor, By};
 pub use auth::{
     AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Escaping, Field,
-    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding,
-    Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest, SignedJwt, TextSource,
-    TokenBody, TokenPlacement, TokenResponse,
+    FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims,
+    KEY_FINGERPRINT, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest,
+    SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
-pub use caller::{BoundProfile, Caller, Role};
+pub use authorization::{AccountEvent, AccountEventKind, AuthFailure, AuthRequest, AuthStep, Verify};
+pub use caller::{BoundProfile, Caller, CallerToken, Role};
 pub use chain::{Broken, Chain, Entry, Flaw, GENESIS, Head};
 pub use clock::{Clock, Random, Timestamp};
 pub use connection::Connection;
 pub use connector::{Connector, Import, TestCall};
+pub use endpoint::{McpInstance, ToolsShown};
 pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, ConnectionId, ExecutionId, KeyId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId,
-    ProjectId, RequestId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpInstanceId, MessageId,
+    ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, RevocationId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
+pub use named_secret::{NamedSecret, SecretOwner, SecretSource};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
 pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
-pub use text_template::{TextTemplate, TextTemplateError};
+pub use text_template::{TextPiece, TextTemplate, TextTemplateError};
 pub use tool::{Effect, Route, Tool};
 pub use url_template::{HostTemplate, UrlTemplate, UrlTemplateError};
 pub use webhook::{Delivery, DeliveryState, Event, Webhook};

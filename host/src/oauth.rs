@@ -1,37 +1,51 @@
 //! Tokens that the host gets: codes exchanged, clients and assertions shown, sessions begun; kept alive, and revoked.
 //!
-//! What is asked of a token endpoint is put together in `grants`, goes out in `exchange`, the one file here that sees
+//! What is asked of a token endpoint is put together in `grants` and `renew`, goes out in `exchange`, the one file here that sees
 //! secrets in clear, and its answer is read in `answer`. See decisions/0022-tokens.md.
 
 mod error;
 mod limits;
 mod tokens;
 
+mod due;
+mod flights;
+mod life;
+
 mod client;
 mod endpoints;
 mod grants;
+mod renew;
+mod revoke;
 
 mod answer;
-mod body;
 mod exchange;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
 
 use crate::egress::Egress;
 use crate::model::{Clock, Random};
 use crate::store::Store;
 use crate::vault::Vault;
+use flights::Flights;
 
 pub use client::ClientChange;
-pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, has_client};
+pub use endpoints::{
+    asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, goes_to_endpoint, has_client, is_consented,
+};
 pub use error::OAuthError;
 pub use grants::CodeExchange;
-pub use tokens::{Tokens, placed};
+pub use life::Want;
+pub use renew::{can_renew, gets_tokens};
+pub use revoke::Parting;
+pub use tokens::{ACCESS_TOKEN, Tokens, placed};
 
 /// What getting tokens takes. Cheap to clone.
 #[derive(Clone)]
-pub struct OAuth(Arc<Parts>);
+pub struct OAuth(Arc<Shared>);
 
 /// The parts of [`OAuth`].
 pub struct Parts {
@@ -45,12 +59,29 @@ pub struct Parts {
     pub clock: Clock,
     /// Randomness for identifiers.
     pub random: Random,
+    /// Tells what this host begins from what others on the same database begin.
+    pub host_id: String,
+    /// What is brought to its end before this host stops.
+    pub running: TaskTracker,
+}
+
+struct Shared {
+    parts: Parts,
+    flights: Flights,
 }
 
 impl OAuth {
     /// Shares the parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Shared { parts, flights: Flights::none() }))
+    }
+}
+
+impl Deref for Shared {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
     }
 }
 

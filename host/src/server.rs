@@ -6,8 +6,8 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api;
 use crate::app::App;
+use crate::{api, mcp, pages};
 
 /// Why a server ended other than by being told to.
 #[derive(Debug, Error)]
@@ -39,7 +39,8 @@ pub async fn run(
     let noticing = tokio::spawn(async move { notices.run(told).await });
     let stop = CancellationToken::new();
     let stopping = stop.clone();
-    let router = api::router(app.state);
+    let pages = pages::router(app.state.host.clone());
+    let router = api::router(app.state, pages).merge(mcp::router(host.clone()));
     let mut serving =
         tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).into_future());
     tokio::select! {
@@ -61,6 +62,7 @@ pub async fn run(
     }
     following.abort();
     sweeping.abort();
+    host.write_used().await;
     host.store.close().await;
     if all_ended { Ok(()) } else { Err(ServerError::Unfinished) }
 }

@@ -11,11 +11,16 @@ use tokio::sync::Notify;
 
 use crate::config::Database;
 
+mod account_changes;
+mod account_events;
 mod accounts;
 mod approvals;
 mod audit;
+mod auth_requests;
+mod backup;
 mod cache;
 mod call_context;
+mod clients;
 mod connections;
 mod connectors;
 mod decisions;
@@ -25,9 +30,11 @@ mod error;
 mod executions;
 mod group_commit;
 mod idempotency;
+mod issuers;
 mod kept;
 mod keys;
 mod master_keys;
+mod mcp;
 mod modifiers;
 mod oauth_clients;
 mod outbox;
@@ -35,18 +42,27 @@ mod page;
 mod pauses;
 mod policies;
 mod pool;
+mod principals;
 mod profiles;
 mod projects;
 mod revisions;
+mod revocations;
 mod row;
 mod sealed;
+mod sealed_bodies;
+mod secrets;
+mod signing_keys;
+mod tokens;
 mod values;
 mod webhooks;
 
 pub use accounts::AccountFilter;
 pub use approvals::{Decided, Edited, Wait};
 pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
-pub use call_context::{CallContext, MAX_CANDIDATES};
+pub use auth_requests::{AuthMove, AuthRequestRow};
+pub use backup::Unfinished;
+pub use call_context::{CallContext, ContextQuery, MAX_CANDIDATES};
+pub use clients::ClientRow;
 pub use connections::ConnectionFilter;
 pub use connectors::ConnectorRow;
 pub use declarations::DeclarationRow;
@@ -55,16 +71,25 @@ pub use error::StoreError;
 pub use executions::{Beginning, ExecutionFilter, Outcome};
 pub use group_commit::{MAX_BATCH, MAX_QUEUE};
 pub use idempotency::{KeptAnswer, Reservation, Reserved};
+pub use issuers::IssuerRow;
 pub use kept::{Bodies, KeptEnd, KeptStart};
 pub use keys::ApiKey;
+pub use mcp::{McpConfigFilter, McpConfigRow, McpInstanceFilter, UsedInstance};
 pub use modifiers::{ModifierRow, ModifierSet};
 pub use oauth_clients::OAuthClient;
 pub use page::{DEFAULT_LIMIT, MAX_COUNTED, MAX_LIMIT, Page, PageRequest};
 pub use pauses::{InputRequest, Pause};
 pub use policies::{PolicyRow, PolicySet};
+pub use principals::PrincipalRow;
 pub use profiles::ProfileRow;
+pub use projects::Project;
 pub use revisions::Subject;
+pub use revocations::{Revocation, Told};
 pub use sealed::{SealedCredential, SealedRow};
+pub use sealed_bodies::{SEALED_COLUMNS, SealedBody, SealedColumn};
+pub use secrets::{SecretFilter, SecretRow};
+pub use signing_keys::SigningKeyRow;
+pub use tokens::{Held, TokenLease};
 pub use webhooks::{Secrets, WebhookRow};
 
 /// The database. Cloning it is cheap; all clones share one set of connections and one journal.
@@ -99,11 +124,15 @@ impl Store {
     /// clone of the store.
     pub async fn open(database: &Database) -> Result<Self, StoreError> {
         let (kind, read, write) = pool::open(database).await?;
+        Ok(Self::of(kind, read, write))
+    }
+
+    fn of(kind: Kind, read: AnyPool, write: AnyPool) -> Self {
         let ledger = Arc::new(audit::Ledger::new(kind));
         let noticed = Arc::new(Notify::new());
         let journal = group_commit::start(kind, write.clone(), Arc::clone(&ledger), Arc::clone(&noticed));
         let cache = cache::Cache::default();
-        Ok(Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache, noticed }) })
+        Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache, noticed }) }
     }
 
     /// Makes sure that no other host runs on this SQLite file, and from then on keeps in memory what every call reads.

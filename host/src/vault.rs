@@ -10,19 +10,25 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::config::SecretSources;
 use crate::model::{ProjectId, Random, Secret, Webhook};
 use crate::store::OAuthClient;
 
 mod agree;
+mod bodies;
 mod error;
+mod examine;
 mod key_file;
 mod keyring;
+mod named;
 mod rotate;
 mod seal;
 
 pub use agree::agree;
 pub use error::VaultError;
-pub use rotate::{Rotated, drop_unused, reseal, rotate};
+pub use examine::{Examined, examine, keys_needed};
+pub use named::NamedError;
+pub use rotate::{Rotated, drop_unused, reseal, rotate, unused};
 
 use keyring::Keyring;
 
@@ -78,6 +84,8 @@ pub struct Vault {
     file: Option<PathBuf>,
     random: Random,
     ring: ArcSwap<Keyring>,
+    /// What projects may read of secrets that are kept elsewhere.
+    sources: SecretSources,
 }
 
 /// The key of one moment. Not to be kept: the key may be dropped once nothing is sealed with it.
@@ -103,7 +111,13 @@ impl Vault {
             }
             KeySource::Environment(text) => (None, seal::keyring_of(&text)?),
         };
-        Ok(Self { file, random, ring: ArcSwap::from_pointee(ring) })
+        Ok(Self { file, random, ring: ArcSwap::from_pointee(ring), sources: SecretSources::none() })
+    }
+
+    /// The same, which also reads secrets that are kept outside of the database.
+    #[must_use]
+    pub fn reading(self, sources: SecretSources) -> Self {
+        Self { sources, ..self }
     }
 
     /// Seals a secret with the current key, as text.
@@ -162,7 +176,9 @@ impl Vault {
         if let Some(path) = &self.file {
             let ring = key_file::read(path)?;
             if ring.ids() != self.ring.load().ids() {
-                self.ring.store(Arc::new(ring));
+                // What is kept in memory may be sealed with a key that was dropped from the file since.
+                let known = self.ring.load_full();
+                self.ring.store(Arc::new(ring.remembering(&known)));
             }
         }
         Ok(())

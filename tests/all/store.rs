@@ -2,6 +2,7 @@
 
 mod agree;
 mod audit;
+mod auth_requests;
 mod database;
 mod executions;
 mod fixture;
@@ -12,5 +13,9 @@ mod modifiers;
 mod outbox;
 mod plans;
 mod profiles;
+mod rotation;
 mod rows;
+mod secrets;
 mod vault;
+
+pub(crate) use rotation::places_of;

@@ -93,6 +93,18 @@ impl TestHost {
         &self.client
     }
 
+    /// Its inside, for what has no route of its own.
+    ///
+    /// # Panics
+    ///
+    /// When the host is not a task of this process.
+    pub fn inside(&self) -> &gloveport::call::Host {
+        match &self.running {
+            Running::Task { host, .. } => host,
+            Running::Child(_) | Running::Stopped => panic!("the host is not in this process"),
+        }
+    }
+
     /// Does now what the host does from time to time: the clock of a test does not make that time come.
     ///
     /// # Panics

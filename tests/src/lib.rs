@@ -2,9 +2,12 @@
 #![expect(clippy::expect_used, reason = "a harness that cannot go on fails its test")]
 
 pub mod authorization;
+pub mod browser;
 pub mod canary;
 pub mod host;
 pub mod imitation;
+pub mod independent;
+pub mod issuer;
 pub mod postgres;
 pub mod programs;
 pub mod upstream;

@@ -24,6 +24,13 @@ pub struct Candidate {
     pub fields: BTreeMap<String, String>,
 }
 
+impl Candidate {
+    /// Nothing: all that the account needs comes from elsewhere.
+    pub fn empty() -> Self {
+        Self { credentials: BTreeMap::new(), fields: BTreeMap::new() }
+    }
+}
+
 /// An account that may be stored, and its sealed credential by field.
 #[derive(Debug)]
 pub struct Prepared {
@@ -33,7 +40,13 @@ pub struct Prepared {
     pub sealed: BTreeMap<String, String>,
 }
 
-/// Makes `account` (new, or as it was) an active one with this credential. Nothing is stored.
+/// Secret fields that stay as they are, sealed, when an account is changed in part.
+pub type Kept = BTreeMap<String, String>;
+
+/// Makes `account` (new, or as it was) an active one with this credential, and what is kept of the one before. Nothing is
+/// stored.
+///
+/// What is kept stays bound to its hosts: a change of fields that would send it elsewhere is refused (lesson 5).
 pub fn prepare(
     vault: &Vault,
     clock: &Clock,
@@ -41,19 +54,29 @@ pub fn prepare(
     connector: &Connector,
     pattern: &AuthPattern,
     mut account: Account,
-    candidate: Candidate,
+    (candidate, mut kept): (Candidate, Kept),
 ) -> Result<Prepared, AccountError> {
-    let (public, secrets) = sort_fields(pattern, candidate)?;
+    kept.retain(|field, _| !candidate.credentials.contains_key(field));
+    let (public, secrets) =
+        sort_fields(pattern, candidate, |field| kept.contains_key(field) || connection.credentials.contains_key(field))
+            .map_err(AccountError::Invalid)?;
     account.fields = public;
+    let before = account.clone();
     account.hosts = allowed_hosts(connector, connection, &account.fields)
         .and_then(|hosts| rendered_base_url(connector, connection, &account.fields).map(|_| hosts))
         .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
+    let mut token = if kept.is_empty() { AccountToken::none() } else { account.token };
+    let of_pattern = oauth::field_hosts(pattern, &account.hosts, &account.fields)
+        .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
+    token.field_hosts.retain(|field, _| kept.contains_key(field));
+    token.field_hosts.extend(of_pattern);
+    account.token = AccountToken { error: None, ..token };
+    if kept.keys().any(|field| account.hosts_of(field) != before.hosts_of(field)) {
+        return Err(AccountError::Moved { fields: kept.into_keys().collect() });
+    }
     account.state = AccountState::connected(account.state);
     account.updated_at = clock.now();
-    account.token = AccountToken::none();
-    account.token.field_hosts = oauth::field_hosts(pattern, &account.hosts, &account.fields)
-        .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
-    let mut sealed = BTreeMap::new();
+    let mut sealed = kept;
     for (field, secret) in secrets {
         let hosts = account.hosts_of(&field);
         let binding = Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts };
@@ -96,6 +119,17 @@ pub fn allowed_hosts(
     Ok(hosts)
 }
 
+/// Those of [`allowed_hosts`] that are known already: hosts that depend on a field which nobody has filled in yet are left
+/// out.
+pub fn known_hosts(connector: &Connector, connection: &Connection, fields: &BTreeMap<String, String>) -> Vec<String> {
+    let rendered = |host: &String| Some(HostTemplate::parse(host).ok()?.render(fields).ok()?.to_string());
+    let mut hosts: Vec<String> = connector.hosts.iter().filter_map(rendered).collect();
+    if connection.base_url.is_some() {
+        hosts.extend(rendered_base_url(connector, connection, fields).ok().and_then(|url| authority(&url).ok()));
+    }
+    hosts
+}
+
 fn authority(url: &Url) -> Result<String, String> {
     let host = url.host_str().ok_or("the URL has no host")?;
     Ok(match url.port() {
@@ -105,10 +139,20 @@ fn authority(url: &Url) -> Result<String, String> {
     })
 }
 
-type Sorted = (BTreeMap<String, String>, BTreeMap<String, Secret>);
+/// What a user filled in: public fields and secret ones.
+pub type Sorted = (BTreeMap<String, String>, BTreeMap<String, Secret>);
 
-/// Public fields and secret ones, with every mistake named.
-fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, AccountError> {
+/// Checks what a user filled in against the pattern's fields, and tells public fields from secret ones. Fields that are
+/// there already need not be filled in.
+///
+/// # Errors
+///
+/// Every mistake, by the field that it is about.
+pub fn sort_fields(
+    pattern: &AuthPattern,
+    candidate: Candidate,
+    has_already: impl Fn(&str) -> bool,
+) -> Result<Sorted, Vec<InputError>> {
     let mut errors = Vec::new();
     let mut public = candidate.fields;
     let mut secrets = BTreeMap::new();
@@ -134,9 +178,12 @@ fn sort_fields(pattern: &AuthPattern, candidate: Candidate) -> Result<Sorted, Ac
             public.insert(field.name.clone(), default.clone());
         }
         let value = (secrets.get(&field.name), public.get(&field.name).map(String::as_str));
+        if matches!(value, (None, None)) && has_already(&field.name) {
+            continue;
+        }
         errors.extend(wrong(field, value).map(|message| error("credentials", &field.name, &message)));
     }
-    if errors.is_empty() { Ok((public, secrets)) } else { Err(AccountError::Invalid(errors)) }
+    if errors.is_empty() { Ok((public, secrets)) } else { Err(errors) }
 }
 
 /// What is wrong with a field's value, which is never repeated.

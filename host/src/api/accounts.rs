@@ -6,15 +6,24 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Admin, Hidden, Path, Query, SecretJson};
 use super::page::{List, page};
+use super::tools::raw;
 use super::{ApiState, Problem, connections, time};
 use crate::accounts::Candidate;
 use crate::call::{self, ConnectRequest};
 use crate::model::{Account, AccountState, Caller, Connection};
+use crate::oauth::Parting;
 use crate::store::AccountFilter;
+
+pub(super) mod by_id;
+pub(super) mod change;
+pub(super) mod events;
+pub(super) mod ready;
 
 /// Identifiers, organizations and labels are names that others chose; longer ones are a mistake.
 const MAX_NAME: usize = 256;
@@ -27,16 +36,30 @@ pub(super) struct AccountBody {
     identifier: String,
     organization: Option<String>,
     label: Option<String>,
+    /// Whether it serves all users who have none of their own on its connection.
+    shared: bool,
     /// `pending`, `active`, `expired`, `revoked` or `error`.
     status: &'static str,
     disabled: bool,
     /// Public fields.
     fields: BTreeMap<String, String>,
+    /// What the connector reads in place of the connection's settings of the same names.
+    #[schema(value_type = Object)]
+    settings: Box<RawValue>,
+    /// What the provider granted.
     scopes: Vec<String>,
+    /// From when on the provider takes the token no more; the host gets another one before, where it can.
+    expires_at: Option<String>,
+    /// When the host got the token.
+    refreshed_at: Option<String>,
+    /// Why the account is not active.
+    error: Option<String>,
     /// Hosts that the credential may be sent to.
     hosts: Vec<String>,
     created_at: String,
     updated_at: String,
+    /// When a call last went out as this account; to the minute where that was through another host.
+    last_used_at: Option<String>,
 }
 
 /// What a user filled in.
@@ -48,10 +71,16 @@ pub(super) struct PutAccount {
     credentials: Option<BTreeMap<String, Hidden>>,
     /// Further public fields.
     fields: Option<BTreeMap<String, String>>,
+    /// Settings of the account, in place of all that it has.
+    #[schema(value_type = Option<Object>)]
+    settings: Option<Map<String, Value>>,
     /// The user's organization.
     organization: Option<String>,
     /// Tells several accounts of one user apart.
     label: Option<String>,
+    /// Whether it serves all users who have none of their own on its connection; of an organization only its users. It
+    /// does not change later.
+    shared: Option<bool>,
 }
 
 /// Which of a user's accounts.
@@ -60,9 +89,9 @@ pub(super) struct PutAccount {
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichAccount {
     /// The user's organization.
-    organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// Tells several accounts of one user apart.
-    label: Option<String>,
+    pub(super) label: Option<String>,
 }
 
 /// Which accounts.
@@ -72,10 +101,14 @@ pub(super) struct WhichAccount {
 pub(super) struct AccountQuery {
     /// Name of a connection.
     connection: Option<String>,
+    /// Name of a connector.
+    connector: Option<String>,
     /// The user.
     identifier: Option<String>,
     /// The user's organization.
     organization: Option<String>,
+    /// The label.
+    label: Option<String>,
     /// `pending`, `active`, `expired`, `revoked` or `error`.
     status: Option<String>,
     /// Part of an identifier.
@@ -101,15 +134,7 @@ pub(super) async fn put(
 ) -> Result<Response, Problem> {
     let connection = connections::find(&state, &caller, &name).await?;
     let (organization, label) = (body.organization.unwrap_or_default(), body.label.unwrap_or_default());
-    for (what, text) in [("identifier", &identifier), ("organization", &organization), ("label", &label)] {
-        if text.len() > MAX_NAME || text.chars().any(char::is_control) {
-            return Err(Problem::bad_request(format!("`{what}` is longer than {MAX_NAME} bytes or unprintable")));
-        }
-    }
-    if matches!(identifier.as_str(), "." | "..") {
-        // Clients and proxies drop such a segment of a URL, so the account could never be named again.
-        return Err(Problem::bad_request("`identifier` must not be `.` or `..`"));
-    }
+    check_names(&identifier, &organization, &label)?;
     let candidate = match (body.credentials, body.fields) {
         (None, None) => None,
         (credentials, fields) => Some(Candidate {
@@ -117,10 +142,11 @@ pub(super) async fn put(
             fields: fields.unwrap_or_default(),
         }),
     };
-    let request = ConnectRequest { identifier, organization, label, candidate };
+    let settings = body.settings.as_ref().map(settings_text).transpose()?;
+    let request = ConnectRequest { identifier, organization, label, shared: body.shared, settings, candidate };
     let done = call::connect(&state.host, &caller, &connection, request).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(account_body(&connection.name, &done.account))).into_response())
+    Ok((status, axum::Json(account_body(&connection.name, &with_use(&state, done.account)))).into_response())
 }
 
 /// One account.
@@ -138,22 +164,43 @@ pub(super) async fn show(
     Ok(axum::Json(account_body(&connection.name, &account)))
 }
 
-/// Deletes an account and its credential.
+/// What became of the tokens of a deleted account.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Removed {
+    /// `revoked` where the provider has ended them, `queued` where it could not be told yet and will be, `failed` where it
+    /// does not take what it is told.
+    revocation: &'static str,
+}
+
+/// Deletes an account and its credential, and lets the provider end its tokens.
+///
+/// The account is gone whatever the provider says: one that cannot be told now is told again later, for some days.
 #[utoipa::path(delete, path = "/v1/connections/{name}/accounts/{identifier}", tag = "accounts",
     params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
-    responses((status = 204), (status = 404, body = Problem), (status = "default", body = Problem)))]
+    responses((status = 204), (status = 200, body = Removed), (status = 404, body = Problem),
+        (status = "default", body = Problem)))]
 pub(super) async fn remove(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path((name, identifier)): Path<(String, String)>,
     Query(which): Query<WhichAccount>,
-) -> Result<StatusCode, Problem> {
-    let (_, account) = find(&state, &caller, &name, &identifier, &which).await?;
+) -> Result<Response, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    removed(&state, &caller, &connection, &account).await
+}
+
+async fn removed(
+    state: &ApiState,
+    caller: &Caller,
+    connection: &Connection,
+    account: &Account,
+) -> Result<Response, Problem> {
     let by = caller.by(state.host.clock.now());
-    if state.host.store.delete_account(&by, &caller.project, &account.id).await? {
-        return Ok(StatusCode::NO_CONTENT);
+    match call::remove(&state.host, &by, connection, &account.id).await? {
+        Some(Parting::Nothing) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Some(parting) => Ok(axum::Json(Removed { revocation: parting.as_str() }).into_response()),
+        None => Err(Problem::not_found("there is no such account")),
     }
-    Err(Problem::not_found("there is no such account"))
 }
 
 /// Refuses calls as this account; its credential stays.
@@ -186,6 +233,25 @@ pub(super) async fn enable(
     switch(&state, &caller, &connection, account, false).await
 }
 
+/// Gets a new token for an account now.
+///
+/// The host does it by itself before a token ends, and when the provider refuses it.
+#[utoipa::path(post, path = "/v1/connections/{name}/accounts/{identifier}/refresh", tag = "accounts",
+    params(("name" = String, Path), ("identifier" = String, Path), WhichAccount),
+    responses((status = 200, body = AccountBody), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = "default", body = Problem)))]
+pub(super) async fn refresh(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((name, identifier)): Path<(String, String)>,
+    Query(which): Query<WhichAccount>,
+) -> Result<axum::Json<AccountBody>, Problem> {
+    let (connection, account) = find(&state, &caller, &name, &identifier, &which).await?;
+    let by = caller.by(state.host.clock.now());
+    let account = call::refresh(&state.host, by, &connection, &account).await?;
+    Ok(axum::Json(account_body(&connection.name, &account)))
+}
+
 /// Accounts of all connections.
 #[utoipa::path(get, path = "/v1/accounts", tag = "accounts", params(AccountQuery),
     responses((status = 200, body = List<AccountBody>), (status = "default", body = Problem)))]
@@ -201,13 +267,25 @@ pub(super) async fn list(
     };
     let filter = AccountFilter {
         connection,
+        connector: query.connector,
         identifier: query.identifier,
         organization: query.organization,
+        label: query.label,
         state: query.status.as_deref().map(state_of).transpose()?,
         query: query.query,
     };
     let found = state.host.store.list_accounts(&caller.project, &filter, &page).await?;
-    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &account))))
+    Ok(axum::Json(List::of(found, |(connection, account)| account_body(&connection.name, &with_use(&state, account)))))
+}
+
+/// Names that others chose are short, printable, and can be said in a URL.
+pub(super) fn check_names(identifier: &str, organization: &str, label: &str) -> Result<(), Problem> {
+    check_texts(&[("identifier", identifier), ("organization", organization), ("label", label)])?;
+    if matches!(identifier, "." | "..") {
+        // Clients and proxies drop such a segment of a URL, so the account could never be named again.
+        return Err(Problem::bad_request("`identifier` must not be `.` or `..`"));
+    }
+    Ok(())
 }
 
 fn state_of(text: &str) -> Result<AccountState, Problem> {
@@ -244,7 +322,26 @@ async fn find(
         .find_accounts(&caller.project, &connection.id, identifier, Some(organization), Some(label))
         .await?;
     let account = found.into_iter().next().ok_or_else(|| Problem::not_found("there is no such account"))?;
-    Ok((connection, account))
+    Ok((connection, with_use(state, account)))
+}
+
+/// The account with its last use, also where that is not written down yet.
+fn with_use(state: &ApiState, account: Account) -> Account {
+    Account { last_used_at: state.host.used.last(&account), ..account }
+}
+
+/// Texts that name somebody, in lists, logs and URLs.
+pub(super) fn check_texts(texts: &[(&str, &str)]) -> Result<(), Problem> {
+    for (what, text) in texts {
+        if text.len() > MAX_NAME || text.chars().any(char::is_control) {
+            return Err(Problem::bad_request(format!("`{what}` is longer than {MAX_NAME} bytes or unprintable")));
+        }
+    }
+    Ok(())
+}
+
+fn settings_text(settings: &Map<String, Value>) -> Result<String, Problem> {
+    serde_json::to_string(settings).map_err(|error| Problem::bad_request(format!("`settings`: {error}")))
 }
 
 fn account_body(connection: &str, account: &Account) -> AccountBody {
@@ -255,12 +352,18 @@ fn account_body(connection: &str, account: &Account) -> AccountBody {
         identifier: account.identifier.clone(),
         organization: named(&account.organization),
         label: named(&account.label),
+        shared: account.shared,
         status: account.state.as_str(),
         disabled: account.disabled,
         fields: account.fields.clone(),
+        settings: raw(account.settings.clone()),
         scopes: account.scopes.clone(),
+        expires_at: account.token.expires_at.map(time::text),
+        refreshed_at: account.token.refreshed_at.map(time::text),
+        error: account.token.error.clone(),
         hosts: account.hosts.clone(),
         created_at: time::text(account.created_at),
         updated_at: time::text(account.updated_at),
+        last_used_at: account.last_used_at.map(time::text),
     }
 }

@@ -24,6 +24,8 @@ const AT_ONCE: usize = 8;
 pub(super) struct BatchBody {
     /// The user to act for, where a call does not say.
     identifier: Option<String>,
+    /// The user's organization, where a call does not say.
+    organization: Option<String>,
     /// The execution that these calls are made for.
     parent: Option<String>,
     /// The conversation they belong to.
@@ -45,6 +47,8 @@ pub(super) struct BatchCall {
     tool: Option<String>,
     /// The user to act for.
     identifier: Option<String>,
+    /// The user's organization.
+    organization: Option<String>,
     /// The account to use, where the user has several.
     account: Option<String>,
     /// Name of the connection to go through.
@@ -95,13 +99,15 @@ pub(super) async fn execute_batch(
     if !(1..=MAX_CALLS).contains(&body.calls.len()) {
         return Err(Problem::bad_request(format!("`calls` takes 1 to {MAX_CALLS} calls")));
     }
-    let BatchBody { identifier, parent, chat_id, trigger_type, timeout_ms, calls } = body;
+    let BatchBody { identifier, organization, parent, chat_id, trigger_type, timeout_ms, calls } = body;
     let whole = |call: BatchCall| {
         let BatchCall { tool, account, connection, input, tool_call, tool_call_id, idempotency_key, .. } = call;
         let identifier = call.identifier.or_else(|| identifier.clone());
+        let organization = call.organization.or_else(|| organization.clone());
         let (parent, chat_id, trigger_type) = (parent.clone(), chat_id.clone(), trigger_type.clone());
         let body = ExecuteBody {
             identifier,
+            organization,
             account,
             connection,
             input,

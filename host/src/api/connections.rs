@@ -14,11 +14,15 @@ use super::oauth::{self, OAuthBody, OAuthText};
 use super::page::{List, page};
 use super::tools::raw;
 use super::{ApiState, Problem, time};
-use crate::call::{self, Failed};
-use crate::model::{AccountId, Caller, Connection, ConnectionId};
-use crate::store::{AccountFilter, ConnectionFilter, OAuthClient, PageRequest, StoreError};
+use crate::model::{Caller, Connection, ConnectionId};
+use crate::store::{ConnectionFilter, OAuthClient, StoreError};
 pub(super) use checks::check_name;
 use checks::{auth_pattern, check_base_url, presets_text, settings_text};
+
+mod filled;
+pub(super) mod trial;
+
+use filled::Filled;
 
 /// A connection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,6 +37,8 @@ pub(super) struct ConnectionBody {
     /// Name of a tool to its preset parameters.
     #[schema(value_type = Object)]
     presets: Box<RawValue>,
+    /// Fields that accounts need not fill in, because named secrets do.
+    credentials: Filled,
     /// What it is known as at the authorization server, and the scopes that its accounts are asked for.
     oauth: OAuthBody,
     /// Where the provider sends people back to after they consented.
@@ -56,6 +62,9 @@ pub(super) struct NewConnection {
     connector: String,
     /// One of the connector's auth patterns; may be left out where there is only one.
     auth_pattern: Option<String>,
+    /// Fields of the auth pattern that named secrets fill: field to `{"secret": NAME}`.
+    #[serde(default)]
+    credentials: Filled,
     /// Stands in for the connector's own.
     base_url: Option<String>,
     /// Readable by the connector.
@@ -80,6 +89,8 @@ pub(super) struct ConnectionChange {
     /// Stands in for the connector's own. Credentials that were connected before stay bound to the host they were
     /// connected for.
     base_url: Option<String>,
+    /// Replaces all references to secrets.
+    credentials: Option<Filled>,
     /// Replaces all settings.
     #[schema(value_type = Option<Object>)]
     settings: Option<serde_json::Map<String, serde_json::Value>>,
@@ -108,27 +119,6 @@ pub(super) struct ConnectionQuery {
     cursor: Option<String>,
 }
 
-/// Whose account to try a connection with.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TestBody {
-    /// The user.
-    identifier: Option<String>,
-    /// The account, where the user has several.
-    account: Option<String>,
-}
-
-/// What came of a test.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TestResult {
-    /// Whether the provider accepted the credential.
-    ok: bool,
-    /// What happened.
-    detail: String,
-    /// The record of the test call.
-    execution_id: Option<String>,
-}
-
 /// Makes a connection.
 #[utoipa::path(post, path = "/v1/connections", tag = "connections", request_body = NewConnection,
     responses((status = 201, body = ConnectionBody), (status = 409, body = Problem),
@@ -147,11 +137,13 @@ pub(super) async fn create(
         .ok_or_else(|| Problem::not_found("there is no such connector: install it first"))?;
     let now = host.clock.now();
     let by = caller.by(now);
+    let auth_pattern = auth_pattern(&installed, new.auth_pattern)?;
     let connection = Connection {
         id: ConnectionId::new(&host.clock, &host.random),
         project: caller.project,
         name: new.name,
-        auth_pattern: auth_pattern(&installed, new.auth_pattern)?,
+        credentials: filled::checked(&installed, &auth_pattern, new.credentials)?,
+        auth_pattern,
         connector: new.connector,
         base_url: new.base_url.map(check_base_url).transpose()?,
         settings: settings_text(new.settings.unwrap_or_default())?,
@@ -197,7 +189,8 @@ pub(super) async fn list(
         .iter()
         .map(|(connection, accounts)| body(&state, connection, of(connection), *accounts))
         .collect::<Result<_, _>>()?;
-    Ok(axum::Json(List { items, next_cursor: found.next_cursor, total_size: found.total_size }))
+    let (next_cursor, prev_cursor) = (found.next_cursor, found.prev_cursor);
+    Ok(axum::Json(List { items, next_cursor, prev_cursor, total_size: found.total_size }))
 }
 
 /// One connection.
@@ -233,10 +226,15 @@ pub(super) async fn change(
     if let Some(settings) = change.settings {
         connection.settings = settings_text(settings)?;
     }
-    if let Some(presets) = change.presets {
+    if change.presets.is_some() || change.credentials.is_some() {
         let installed = host.catalog.find_connector(&host.store, &caller.project, &connection.connector).await?;
         let installed = installed.ok_or_else(|| Problem::conflict("its connector cannot be used: install it again"))?;
-        connection.presets = presets_text(&installed, presets)?;
+        if let Some(presets) = change.presets {
+            connection.presets = presets_text(&installed, presets)?;
+        }
+        if let Some(credentials) = change.credentials {
+            connection.credentials = filled::checked(&installed, &connection.auth_pattern, credentials)?;
+        }
     }
     if let Some(disabled) = change.disabled {
         connection.disabled = disabled;
@@ -284,67 +282,6 @@ pub(super) async fn remove(
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::not_found("there is no such connection")) }
 }
 
-/// Tries an account with the connector's test call, which changes nothing (KO-20).
-#[utoipa::path(post, path = "/v1/connections/{name}/test", tag = "connections", params(("name" = String, Path)),
-    request_body = TestBody,
-    responses((status = 200, body = TestResult), (status = 404, body = Problem), (status = 409, body = Problem),
-        (status = "default", body = Problem)))]
-pub(super) async fn test(
-    State(state): State<ApiState>,
-    Admin(caller): Admin,
-    Path(name): Path<String>,
-    body: Option<Json<TestBody>>,
-) -> Result<axum::Json<TestResult>, Problem> {
-    let connection = find(&state, &caller, &name).await?;
-    let wanted = body.map(|Json(body)| body).unwrap_or_default();
-    let account = the_account(&state, &caller, &connection, wanted).await?;
-    let result = match call::test_account(&state.host, &caller, &connection, &account).await {
-        Ok(Some(answer)) => TestResult {
-            ok: true,
-            detail: tested(answer.simulated).into(),
-            execution_id: Some(answer.execution.to_string()),
-        },
-        Ok(None) => return Err(Problem::conflict("the connector declares no test call")),
-        Err(Failed { execution: Some(execution), fault }) => {
-            TestResult { ok: false, detail: fault.detail, execution_id: Some(execution.to_string()) }
-        }
-        Err(failed) => return Err(failed.into()),
-    };
-    Ok(axum::Json(result))
-}
-
-fn tested(simulated: bool) -> &'static str {
-    if simulated {
-        "the connection is in demo mode: nothing was sent, and no credential was tried"
-    } else {
-        "the provider accepted the credential"
-    }
-}
-
-/// The one account that the body means, or the connection's only one.
-async fn the_account(
-    state: &ApiState,
-    caller: &Caller,
-    connection: &Connection,
-    wanted: TestBody,
-) -> Result<AccountId, Problem> {
-    if let Some(text) = wanted.account {
-        return AccountId::parse(&text).ok_or_else(|| Problem::bad_request("`account` is not an account id"));
-    }
-    let filter = AccountFilter {
-        connection: Some(connection.id.clone()),
-        identifier: wanted.identifier,
-        ..AccountFilter::default()
-    };
-    let two = PageRequest { limit: 2, cursor: None };
-    let found = state.host.store.list_accounts(&caller.project, &filter, &two).await?;
-    match found.items.as_slice() {
-        [(_, account)] => Ok(account.id.clone()),
-        [] => Err(Problem::not_found("there is no such account on this connection")),
-        _ => Err(Problem::conflict("several accounts fit: name one with `identifier` or `account`")),
-    }
-}
-
 /// The connection of this name, or 404.
 pub(super) async fn find(state: &ApiState, caller: &Caller, name: &str) -> Result<Connection, Problem> {
     let found = state.host.store.find_connection(&caller.project, name).await?;
@@ -373,6 +310,7 @@ fn body(
         base_url: connection.base_url.clone(),
         settings,
         presets: raw(connection.presets.clone()),
+        credentials: filled::body(connection),
         oauth: OAuthBody::of(connection, client),
         redirect_uri: oauth::redirect_uri(state, &connection.connector),
         status: if connection.disabled { "disabled" } else { "active" },

@@ -22,6 +22,8 @@ use crate::model::{AccountId, Caller, ExecutionId, Surface};
 pub(super) struct ExecuteBody {
     /// The user to act for.
     pub(super) identifier: Option<String>,
+    /// The user's organization: only accounts of it are used, and shared ones that serve it.
+    pub(super) organization: Option<String>,
     /// The account to use, where the user has several.
     pub(super) account: Option<String>,
     /// Name of the connection to go through.
@@ -203,6 +205,7 @@ pub(super) async fn requested(
     let own_id = native.as_ref().and_then(|call| call.id.clone());
     let request = CallRequest {
         identifier: body.identifier,
+        organization: body.organization,
         account: body.account.as_deref().map(account_id).transpose()?,
         connection: body.connection,
         tool_call_id: name("tool_call_id", body.tool_call_id.or(own_id))?,

@@ -25,7 +25,7 @@ impl FromRequestParts<ApiState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let span = tracing::debug_span!("identity");
-        let caller = identity::authenticate(&state.host.store, header).instrument(span).await?;
+        let caller = state.host.identity.authenticate(header).instrument(span).await?;
         identity::require(&caller, scopes::needed(parts)?)?;
         Ok(Self(caller))
     }
@@ -105,8 +105,7 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for SecretJson<T> {
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Problem::bad_request(format!(
-                "the body is not what this route takes, at line {line} column {column}: it takes `credentials` and \
-                 `fields` (objects with text values), `organization` and `label`"
+                "the body is not what this route takes, at line {line} column {column}: GET /openapi.json describes it"
             ))
         })?;
         Ok(Self(value))

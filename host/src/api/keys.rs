@@ -117,11 +117,14 @@ pub(super) async fn remove(
         return Err(Problem::conflict("this is the key you are using: remove it with another one"));
     }
     let by = caller.by(state.host.clock.now());
-    let removed = state.host.store.delete_key(&by, &caller.project, &id).await?;
+    let removed = state.host.store.delete_key(&by, &caller.project, &id).await.map_err(|error| match error {
+        StoreError::Conflict(_) => Problem::conflict("an MCP instance calls with this key: remove the instance"),
+        error => error.into(),
+    })?;
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
 }
 
-async fn profile(state: &ApiState, caller: &Caller, name: &str) -> Result<BoundProfile, Problem> {
+pub(super) async fn profile(state: &ApiState, caller: &Caller, name: &str) -> Result<BoundProfile, Problem> {
     let found = state.host.store.find_profile(&caller.project, name).await?;
     let ProfileRow { id, name, .. } =
         found.ok_or_else(|| Problem::not_found("there is no such profile: make it first"))?;

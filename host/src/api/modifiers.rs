@@ -111,6 +111,7 @@ pub(super) async fn list(
     let items: Vec<&ModifierRow> = all.iter().skip(from).take(page.limit as usize).collect();
     let more = from + items.len() < all.len();
     Ok(axum::Json(List {
+        prev_cursor: None,
         next_cursor: items.last().filter(|_| more).map(|row| row.id.to_string()),
         items: items.into_iter().map(body).collect(),
         total_size: all.len() as u64,

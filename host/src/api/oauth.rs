@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::{ApiState, Problem};
 use crate::catalog::Installed;
+use crate::connect;
 use crate::model::{AuthPattern, Connection, Secret};
 use crate::oauth::{self, ClientChange, OAuthError};
 use crate::store::OAuthClient;
@@ -117,8 +118,7 @@ pub(super) fn checked<'a>(
 
 /// Where providers send people back to.
 pub(super) fn redirect_uri(state: &ApiState, connector: &str) -> String {
-    let public = state.host.public_url.as_str().trim_end_matches('/');
-    format!("{public}/oauth/callback/{connector}")
+    connect::redirect_uri(&state.host, connector)
 }
 
 /// A client could not be stored.

@@ -13,6 +13,9 @@ pub(super) struct List<T> {
     pub(super) items: Vec<T>,
     /// Give this as `cursor` for the next page; null at the end.
     pub(super) next_cursor: Option<String>,
+    /// Give this as `cursor` for the page before; absent at the beginning, and of lists that only go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) prev_cursor: Option<String>,
     /// How many there are in all; of lists in the database 10,000 where there are more.
     pub(super) total_size: u64,
 }
@@ -23,6 +26,7 @@ impl<T> List<T> {
         Self {
             items: page.items.into_iter().map(wire).collect(),
             next_cursor: page.next_cursor,
+            prev_cursor: page.prev_cursor,
             total_size: page.total_size,
         }
     }
@@ -37,7 +41,7 @@ impl<T> List<T> {
             Some(_) => items.last().map(|item| key(item).clone()),
             None => None,
         };
-        Self { items, next_cursor, total_size }
+        Self { items, next_cursor, prev_cursor: None, total_size }
     }
 }
 

@@ -84,7 +84,7 @@ pub(super) async fn list(
     let ordered: Vec<_> = set.rules.into_iter().map(|row| (format!("{:010}-{}", row.position, row.id), row)).collect();
     let cut = List::cut(ordered, page.limit, page.cursor.as_deref(), |(key, _)| key);
     let items = cut.items.iter().map(|(_, row)| body(row)).collect();
-    Ok(axum::Json(List { items, next_cursor: cut.next_cursor, total_size: cut.total_size }))
+    Ok(axum::Json(List { items, next_cursor: cut.next_cursor, prev_cursor: None, total_size: cut.total_size }))
 }
 
 /// Adds a rule. Its condition is compiled and its types are checked now.

@@ -157,6 +157,9 @@ impl From<IdentityError> for Problem {
         match error {
             IdentityError::Store(error) => error.into(),
             error if error.is_forbidden() => Fault::new(Code::Forbidden, Culprit::Caller, error.to_string()).into(),
+            error if error.is_unavailable() => {
+                Fault::new(Code::Unavailable, Culprit::Upstream, error.to_string()).into()
+            }
             error => Fault::new(Code::Unauthenticated, Culprit::Caller, error.to_string()).into(),
         }
     }

@@ -38,7 +38,7 @@ pub(super) struct ProfileBody {
 
 /// What a profile names and this host no longer has.
 #[derive(Debug, Serialize, ToSchema)]
-struct MissingBody {
+pub(super) struct MissingBody {
     connection: String,
     /// Null if it is the connection itself.
     tool: Option<String>,
@@ -48,7 +48,7 @@ struct MissingBody {
 /// A connection within a profile.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ProfileConnection {
+pub(super) struct ProfileConnection {
     /// Its name.
     connection: String,
     /// Names or aliases of the tools that may be used; all of the connection's if absent.
@@ -94,9 +94,9 @@ pub(super) struct NewProfile {
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfileContent {
     /// For people.
-    description: Option<String>,
+    pub(super) description: Option<String>,
     /// All that may be used.
-    connections: Vec<ProfileConnection>,
+    pub(super) connections: Vec<ProfileConnection>,
 }
 
 /// All profiles.
@@ -113,7 +113,8 @@ pub(super) async fn list(
     for row in &found.items {
         items.push(body(&state, row).await?);
     }
-    Ok(axum::Json(List { items, next_cursor: found.next_cursor, total_size: found.total_size }))
+    let (next_cursor, prev_cursor) = (found.next_cursor, found.prev_cursor);
+    Ok(axum::Json(List { items, next_cursor, prev_cursor, total_size: found.total_size }))
 }
 
 /// Makes a profile. What it names must be there.
@@ -155,20 +156,12 @@ pub(super) async fn put(
     Path(name): Path<String>,
     Json(content): Json<ProfileContent>,
 ) -> Result<Response, Problem> {
-    let store = &state.host.store;
-    let new = new_row(&state, &caller, name, content).await?;
-    let Some(old) = store.find_profile(&caller.project, &new.name).await? else {
-        insert(&state, &caller, &new).await?;
-        return Ok((StatusCode::CREATED, axum::Json(body(&state, &new).await?)).into_response());
-    };
-    let row = ProfileRow { id: old.id, created_at: old.created_at, ..new };
-    if !store.update_profile(&caller.by(row.updated_at), &row).await? {
-        return Err(Problem::conflict("somebody else removed the profile at the same time: try again"));
-    }
-    Ok(axum::Json(body(&state, &row).await?).into_response())
+    let (row, created) = put_row(&state, &caller, name, content).await?;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, axum::Json(body(&state, &row).await?)).into_response())
 }
 
-/// Removes a profile that no key is bound to.
+/// Removes a profile that no key is bound to and no MCP config serves.
 #[utoipa::path(delete, path = "/v1/profiles/{name}", tag = "profiles", params(("name" = String, Path)),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
@@ -179,14 +172,36 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let by = caller.by(state.host.clock.now());
     let removed = state.host.store.delete_profile(&by, &caller.project, &name).await.map_err(|error| match error {
-        StoreError::Conflict(_) => Problem::conflict("keys are bound to it: remove them first"),
+        StoreError::Conflict(_) => {
+            Problem::conflict("keys are bound to it, or it is served by MCP: remove the keys or the MCP config first")
+        }
         error => error.into(),
     })?;
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
 }
 
+/// Stores a profile in place of the one of this name, or as a new one; whether it is new.
+pub(super) async fn put_row(
+    state: &ApiState,
+    caller: &Caller,
+    name: String,
+    content: ProfileContent,
+) -> Result<(ProfileRow, bool), Problem> {
+    let store = &state.host.store;
+    let new = new_row(state, caller, name, content).await?;
+    let Some(old) = store.find_profile(&caller.project, &new.name).await? else {
+        insert(state, caller, &new).await?;
+        return Ok((new, true));
+    };
+    let row = ProfileRow { id: old.id, created_at: old.created_at, ..new };
+    if !store.update_profile(&caller.by(row.updated_at), &row).await? {
+        return Err(Problem::conflict("somebody else removed the profile at the same time: try again"));
+    }
+    Ok((row, false))
+}
+
 /// The profile as it is to be stored, checked.
-async fn new_row(
+pub(super) async fn new_row(
     state: &ApiState,
     caller: &Caller,
     name: String,
@@ -210,7 +225,8 @@ async fn new_row(
     })
 }
 
-async fn insert(state: &ApiState, caller: &Caller, row: &ProfileRow) -> Result<(), Problem> {
+/// Stores a new profile.
+pub(super) async fn insert(state: &ApiState, caller: &Caller, row: &ProfileRow) -> Result<(), Problem> {
     state.host.store.insert_profile(&caller.by(row.created_at), row).await.map_err(|error| match error {
         StoreError::Conflict(_) => Problem::conflict("there is a profile of this name"),
         error => error.into(),
@@ -221,19 +237,24 @@ fn missing() -> Problem {
     Problem::not_found("there is no such profile")
 }
 
-async fn body(state: &ApiState, row: &ProfileRow) -> Result<ProfileBody, Problem> {
+/// What a profile names and this host no longer has.
+pub(super) async fn missing_of(state: &ApiState, row: &ProfileRow) -> Result<Vec<MissingBody>, Problem> {
     let missing = missing_of_profile(&state.host, &row.project, &row.connections).await?;
     let missing = missing.into_iter().map(|missing| MissingBody {
         connection: missing.connection,
         tool: missing.tool,
         reason: missing.reason,
     });
+    Ok(missing.collect())
+}
+
+async fn body(state: &ApiState, row: &ProfileRow) -> Result<ProfileBody, Problem> {
     Ok(ProfileBody {
         id: row.id.to_string(),
         name: row.name.clone(),
         description: row.description.clone(),
         connections: raw(row.connections.clone()),
-        missing: missing.collect(),
+        missing: missing_of(state, row).await?,
         created_at: time::text(row.created_at),
         updated_at: time::text(row.updated_at),
     })

@@ -3,6 +3,7 @@
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::call::Host;
+use crate::issuing::Issuing;
 use crate::notices::Notices;
 
 /// What handlers share. Cheap to clone.
@@ -12,6 +13,8 @@ pub struct ApiState {
     pub host: Host,
     /// Sends notices to webhooks.
     pub notices: Notices,
+    /// Gives tokens to clients.
+    pub issuing: Issuing,
     /// Renders the figures.
     pub metrics: PrometheusHandle,
 }

@@ -49,6 +49,8 @@ pub(super) struct ToolBody {
 pub(super) struct ToolQuery {
     /// Only those that can be called for this user.
     identifier: Option<String>,
+    /// Only those that can be called for this user as one of this organization.
+    organization: Option<String>,
     /// Only those that can be called through this connection. Needs `identifier`, unless the key is bound to one.
     connection: Option<String>,
     /// Only those of this connector.
@@ -123,7 +125,11 @@ pub(super) async fn list(
         Some("deferred") => true,
         Some(_) => return Err(Problem::bad_request("`include` takes `deferred`")),
     };
-    let wanted = Wanted { identifier: query.identifier.as_deref(), profile: query.profile.as_deref() };
+    let wanted = Wanted {
+        identifier: query.identifier.as_deref(),
+        organization: query.organization.as_deref(),
+        profile: query.profile.as_deref(),
+    };
     let visible = visible_tools(&state.host, &caller, &wanted).await?;
     let words: Vec<String> = query.query.iter().flat_map(|text| text.split_whitespace()).map(lower).collect();
     let mut fitting: Vec<&Visible> = visible
@@ -135,11 +141,11 @@ pub(super) async fn list(
         .collect();
     fitting.sort_by(|a, b| a.tool().tool.name.cmp(&b.tool().tool.name));
     let cut = List::cut(fitting, page.limit, page.cursor.as_deref(), |visible| &visible.tool().tool.name);
-    let List { items, next_cursor, total_size } = cut;
+    let List { items, next_cursor, prev_cursor, total_size } = cut;
     Ok(axum::Json(match format {
         None => {
             let items = items.into_iter().map(visible_body).collect();
-            ToolList::Native(List { items, next_cursor, total_size })
+            ToolList::Native(List { items, next_cursor, prev_cursor, total_size })
         }
         Some(format) => {
             let sources: Vec<Source<'_>> = items.into_iter().map(source).collect();

@@ -1,15 +1,18 @@
 //! An account becomes active with tokens that a provider gave for it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::connect::{parts, raced};
 use super::{Host, faults};
 use crate::accounts::{allowed_hosts, rendered_base_url};
-use crate::model::{Account, By, Code, Connection, Culprit, Fault};
+use crate::model::{Account, By, Code, Connection, Culprit, Fault, Secret};
 use crate::oauth::{self, OAuthError, Tokens};
+use crate::vault::Binding;
 
 /// Stores tokens on an account, new or as it was, and makes it active. Its identifier stays (AK-209), as do its other
-/// sealed fields. Public fields that came with the tokens are put to its own.
+/// sealed fields, but for `secrets`, which the user filled in anew. Public fields that came with the tokens are put to its
+/// own.
 ///
 /// # Errors
 /// [`Code::Conflict`] if the connector or its pattern is gone; [`Code::InvalidInput`] if a public field that a URL or a
@@ -20,6 +23,7 @@ pub async fn activate(
     connection: &Connection,
     mut account: Account,
     mut tokens: Tokens,
+    secrets: BTreeMap<String, Secret>,
 ) -> Result<Account, Fault> {
     let (installed, pattern) = parts(host, connection).await?;
     let found = host.store.credential(&account.project, &account.id).await.map_err(faults::store)?;
@@ -34,6 +38,12 @@ pub async fn activate(
     let asked = || oauth::asked_scopes(&pattern.kind, &connection.scopes);
     tokens.scopes = Some(tokens.scopes.unwrap_or_else(asked));
     host.oauth.seal(&mut account, &mut sealed, tokens, (hosts, &endpoint_hosts)).map_err(oauth_fault)?;
+    for (field, secret) in secrets {
+        let hosts = account.hosts_of(&field);
+        let binding = Binding { project: &account.project, owner: account.id.as_str(), field: &field, hosts };
+        let text = host.vault.seal(&binding, &secret).map_err(|error| faults::vault(&error))?;
+        sealed.insert(field, text);
+    }
     let put = host.store.put_account(by, &account, &sealed).await.map_err(raced)?;
     Ok(put.0)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::limits::CANCEL_PATIENCE;
-use super::nested::{Nesting, Waiting};
-use super::{Host, faults, pause};
+use super::nested::Waiting;
+use super::{CallRequest, Host, faults, pause};
 use crate::model::{By, Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault, ProjectId};
 
 /// The calls that this host runs now, and how to stop each.
@@ -33,10 +33,12 @@ pub(super) struct Entered {
 
 impl Entered {
     /// Puts a call on the list.
-    pub(super) fn new(host: &Host, of: &Execution, nesting: Option<&Nesting>) -> Self {
+    pub(super) fn new(host: &Host, of: &Execution, request: &CallRequest) -> Self {
         let (project, execution) = (of.project.clone(), of.id.clone());
-        // A call that another one makes stops with it.
-        let stop = nesting.map(|nesting| nesting.stop.child_token()).unwrap_or_default();
+        // A call that another one makes stops with it; others when whoever asked gives up.
+        let above = request.nesting.as_ref().map(|nesting| &nesting.stop);
+        let above = above.or_else(|| request.asker.as_ref().map(|asker| &asker.stop));
+        let stop = above.map(CancellationToken::child_token).unwrap_or_default();
         let tokens = Tokens { stop, ..Tokens::default() };
         host.stoppable.list().insert(execution.clone(), tokens.clone());
         Self { host: host.clone(), project, execution, tokens }

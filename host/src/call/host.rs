@@ -9,10 +9,11 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable};
+use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable, Used};
 use crate::catalog::{Catalog, Generic};
-use crate::config::{Records, Retention};
+use crate::config::{Connect, Records, Retention};
 use crate::egress::Egress;
+use crate::identity::Identity;
 use crate::model::{Clock, Code, Culprit, Fault, Random};
 use crate::oauth::OAuth;
 use crate::runtime::Runtime;
@@ -30,6 +31,8 @@ pub struct Shared {
     pub store: Store,
     /// Seals and opens credentials.
     pub vault: Arc<Vault>,
+    /// Tells who asks.
+    pub identity: Identity,
     /// Gets tokens.
     pub oauth: OAuth,
     /// The way out.
@@ -52,6 +55,8 @@ pub struct Shared {
     pub retention: Retention,
     /// What links to this host begin with.
     pub public_url: Url,
+    /// The pages on which users connect their accounts.
+    pub connect: Connect,
     /// What decides on calls.
     pub policies: CompiledPolicies,
     /// Limits between callers.
@@ -66,6 +71,8 @@ pub struct Shared {
     pub running: TaskTracker,
     /// The same, to be stopped one by one.
     pub stoppable: Stoppable,
+    /// Accounts that calls went through.
+    pub used: Used,
 }
 
 impl Deref for Host {

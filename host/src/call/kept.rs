@@ -6,23 +6,12 @@ use super::resolve::Resolved;
 use super::seen::{Eyes, SeenInput, nothing};
 use super::{CallRequest, Host, faults};
 use crate::config::{KeepBodies, Records};
+pub(super) use crate::model::part;
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, ProjectId, Role, Tool};
 use crate::policy::At;
 use crate::runtime::Journal;
 use crate::store::{Bodies, KeptEnd, KeptStart};
 use crate::vault::Body;
-
-/// The names of what is sealed of a call, authenticated with it.
-pub(super) mod part {
-    pub(in super::super) const REQUEST: &str = "request";
-    pub(in super::super) const JOURNAL: &str = "journal";
-    pub(in super::super) const OUTPUT: &str = "output";
-    pub(in super::super) const SHOWN: &str = "shown";
-    pub(in super::super) const QUESTION: &str = "question";
-    pub(in super::super) const ANSWER: &str = "answer";
-    pub(in super::super) const INPUT_SEEN: &str = "input_seen";
-    pub(in super::super) const OUTPUT_SEEN: &str = "output_seen";
-}
 
 /// What was asked for, as it is kept: the rest is in the execution's record.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +19,9 @@ pub(super) struct KeptRequest {
     pub(super) tool: String,
     pub(super) input: String,
     pub(super) timeout_ms: Option<u64>,
+    /// The organization that its caller said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) organization: Option<String>,
     #[serde(default)]
     pub(super) idempotency_key: Option<String>,
     /// Whether its next write has to be approved; of a call that stopped at something else.
@@ -56,6 +48,7 @@ impl KeptRequest {
             input: request.input.clone(),
             // What was left of its parent's time when it was made says nothing about the day on which it goes on.
             timeout_ms: request.timeout_ms.filter(|_| request.nesting.is_none()),
+            organization: request.organization.clone(),
             idempotency_key: request.idempotency_key.clone(),
             asks: false,
             approved: false,

@@ -47,6 +47,7 @@ pub(super) struct Children {
     caller: Caller,
     parent: ExecutionId,
     identifier: String,
+    organization: Option<String>,
     chat_id: Option<String>,
     trigger_type: Option<String>,
     nesting: Nesting,
@@ -70,6 +71,7 @@ impl Children {
             caller: caller.clone(),
             parent: parent.clone(),
             identifier: resolved.context.account.identifier.clone(),
+            organization: request.organization.clone(),
             chat_id: request.chat_id.clone(),
             trigger_type: request.trigger_type.clone(),
             nesting: Nesting {
@@ -96,6 +98,7 @@ impl Children {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let request = CallRequest {
             identifier: Some(self.identifier.clone()),
+            organization: self.organization.clone(),
             account,
             connection: invocation.connection,
             parent: Some(self.parent.clone()),

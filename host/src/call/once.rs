@@ -162,14 +162,19 @@ fn conflict(execution: &ExecutionId, detail: String) -> Failed {
 
 /// Of all that makes a call what it is; not of what only describes it, as the id that the caller gave it.
 fn asked_for(request: &CallRequest) -> String {
-    digest(&[
-        Some(&request.tool),
+    let mut parts = vec![
+        Some(request.tool.as_str()),
         request.identifier.as_deref(),
         request.account.as_ref().map(AccountId::as_str),
         request.connection.as_deref(),
         // As the caller wrote it: presets are put in only later.
         Some(request.given_input.as_deref().unwrap_or(&request.input)),
-    ])
+    ];
+    // Without one the digest is what it was before there were any.
+    if let Some(organization) = &request.organization {
+        parts.push(Some(organization));
+    }
+    digest(&parts)
 }
 
 fn digest(parts: &[Option<&str>]) -> String {
@@ -253,6 +258,7 @@ mod tests {
             CallRequest { identifier: Some("adat".into()), tool: String::new(), ..request() },
             CallRequest { identifier: None, connection: Some("ada".into()), ..request() },
             CallRequest { connection: Some(String::new()), ..request() },
+            CallRequest { organization: Some("acme".into()), ..request() },
             CallRequest { input: "{ }".into(), ..request() },
             CallRequest { input: r#"{"a":1}"#.into(), ..request() },
         ];

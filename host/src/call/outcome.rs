@@ -97,6 +97,11 @@ pub(super) fn words(connector: &str, execution: &ExecutionId, report: &Report) {
 fn of_error(report: &Report) -> Fault {
     match &report.outcome {
         Ok(_) => Fault::new(Code::Internal, Culprit::Host, "a success was taken for an error"),
+        Err(CallError::Failure(Failure::Denied(message))) if !report.missing_scopes.is_empty() => {
+            let missing_scopes = report.missing_scopes.clone();
+            let detail = format!("the provider says that the account lacks {}: {message}", missing_scopes.join(", "));
+            Fault { missing_scopes, ..Fault::new(Code::MissingScopes, Culprit::Upstream, detail) }
+        }
         Err(CallError::Failure(failure)) => of_failure(failure),
         Err(CallError::Trap { message }) => {
             Fault::new(Code::GuestError, Culprit::Guest, format!("the connector trapped: {message}"))

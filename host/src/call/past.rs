@@ -12,13 +12,13 @@ use super::profiles::{self, Profile};
 use super::resolve::Resolved;
 use super::rules::Draft;
 use super::verdict::{Judged, Verdict, judge, judge_action, only_reads};
-use super::{CallRequest, Host, faults};
+use super::{CallRequest, Host, faults, nearest};
 use crate::identity;
 use crate::model::{
     Caller, Code, Execution, ExecutionId, ExecutionStatus, Fault, KeyId, PolicyId, Role, Through, Timestamp,
 };
 use crate::policy::{At, Rules};
-use crate::store::{ExecutionFilter, PageRequest};
+use crate::store::{ContextQuery, ExecutionFilter, PageRequest};
 
 /// Which calls.
 #[derive(Clone, Debug)]
@@ -192,8 +192,10 @@ async fn resolved(
     let Some((installed, tool)) = host.catalog.tool(&execution.project, &execution.tool) else { return Ok(None) };
     let connector = &installed.connector.name;
     let account = Some(&through.account);
-    let found = host.store.call_contexts(&execution.project, connector, None, None, account).await;
-    let Some(mut context) = found.map_err(faults::store)?.into_iter().next() else { return Ok(None) };
+    let wanted = ContextQuery { connector, connection: None, identifier: None, organization: None, account };
+    let found = host.store.call_contexts(&execution.project, &wanted).await;
+    let Some(context) = found.map_err(faults::store)?.into_iter().next() else { return Ok(None) };
+    let mut context = nearest::acting(context, execution.identifier.as_deref(), None);
     let offer = host.profiles.offer(profile, &context.connection, &installed.tools[tool]);
     let Ok(offer) = offer else { return Ok(None) };
     // Whether the connection is in demo mode now says nothing of then.
@@ -224,8 +226,7 @@ impl Keys {
     /// Who asked for a call, under which profile; `None` if the key is gone.
     async fn asker(&mut self, host: &Host, execution: &Execution) -> Result<Option<&Asker>, Fault> {
         if !self.0.contains_key(&execution.key) {
-            let key = host.store.key(&execution.project, &execution.key).await.map_err(faults::store)?;
-            let asker = match key.map(identity::caller) {
+            let asker = match identity::asker(&host.store, execution).await.map_err(faults::store)? {
                 Some(caller) => {
                     let profile = profiles::bound(host, &caller).await?;
                     Some((caller, profile))

@@ -183,7 +183,10 @@ pub(super) async fn wake(host: &Host, child: Option<&ExecutionId>) {
         let now = host.clock.now();
         let noted = timeline::noted(now, Step::CallsEnded, None);
         match host.store.take_parent(&project, &parent, &noted, &host.host_id, now).await {
-            Ok(true) => goes_on(host, project, parent),
+            Ok(true) => {
+                FaultPoint::Woken.pass();
+                goes_on(host, project, parent);
+            }
             Ok(false) => {}
             Err(error) => tracing::warn!(execution = %parent, %error, "a call that could go on could not be taken"),
         }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use super::limits::{MAX_INPUT, MAX_NAMED};
 use super::presets::{self, PresetFacts, ToolPresets};
 use super::profiles::{self, Offer, Profile};
+use super::secrets::{self, Filled};
 use super::timeline::Modified;
-use super::{CallRequest, Host, faults};
+use super::{CallRequest, Host, faults, nearest};
 use crate::catalog::{Installed, InstalledTool};
 use crate::model::{Account, AccountState, Caller, Code, Connection, Culprit, ExecutionId, Fault, PolicyId, ProjectId};
-use crate::store::{CallContext, ConnectionFilter, MAX_CANDIDATES, PageRequest};
+use crate::store::{CallContext, ConnectionFilter, ContextQuery, MAX_CANDIDATES, PageRequest};
 
 /// All that a call needs to run, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Resolved {
     /// The connector.
     pub(super) installed: Arc<Installed>,
@@ -20,6 +21,10 @@ pub(super) struct Resolved {
     pub(super) tool: usize,
     /// Connection, account and sealed credential.
     pub(super) context: Arc<CallContext>,
+    /// Whether the account is stored, and not only tried: one that is not gets no other token.
+    pub(super) stored: bool,
+    /// Fields of the credential that named secrets fill.
+    pub(super) secrets: Filled,
     /// The identifier that its record gets if it is a new call.
     pub(super) execution: ExecutionId,
     /// The profile that wants a person to look at each call of this tool.
@@ -36,8 +41,9 @@ impl Resolved {
     /// A call that no profile has a part in.
     pub(super) fn plain(host: &Host, installed: Arc<Installed>, tool: usize, context: Arc<CallContext>) -> Self {
         let execution = ExecutionId::new(&host.clock, &host.random);
-        let (presets, modified) = (Vec::new(), Vec::new());
-        Self { installed, tool, context, execution, asking_profile: None, presets, modified, rule: None }
+        let (secrets, presets, modified) = (Filled::default(), Vec::new(), Vec::new());
+        let (asking_profile, rule, stored) = (None, None, true);
+        Self { installed, tool, context, stored, secrets, execution, asking_profile, presets, modified, rule }
     }
 
     pub(super) fn tool(&self) -> &InstalledTool {
@@ -74,7 +80,8 @@ pub(super) async fn resolve(host: &Host, caller: &Caller, request: &mut CallRequ
     };
     let Found { installed, tool, .. } = found;
     let Offer { presets, asking_profile, .. } = offer;
-    let resolved = Resolved { asking_profile, presets, ..Resolved::plain(host, installed, tool, context) };
+    let secrets = secrets::filled(host, &context).await?;
+    let resolved = Resolved { secrets, asking_profile, presets, ..Resolved::plain(host, installed, tool, context) };
     if resolved.presets.is_empty() {
         checked.map_err(faults::invalid_input)?;
         return Ok(resolved);
@@ -99,7 +106,8 @@ pub(super) async fn resolve_again(host: &Host, caller: &Caller, request: &CallRe
     found.tool().check_input(&request.input).map_err(faults::invalid_input)?;
     let (context, offer) = reach(host, caller, request, &found).await?;
     let Found { installed, tool, .. } = found;
-    Ok(Resolved { asking_profile: offer.asking_profile, ..Resolved::plain(host, installed, tool, context) })
+    let (secrets, asking_profile) = (secrets::filled(host, &context).await?, offer.asking_profile);
+    Ok(Resolved { secrets, asking_profile, ..Resolved::plain(host, installed, tool, context) })
 }
 
 /// Whether a tool may be called through a connection (as an account, if one is known), and on which terms: the function
@@ -120,7 +128,7 @@ pub(super) fn admits(
 }
 
 /// Whether calls may go through this connection, and as this account, now.
-fn usable(connection: &Connection, account: Option<&Account>) -> Result<(), Fault> {
+pub(super) fn usable(connection: &Connection, account: Option<&Account>) -> Result<(), Fault> {
     if connection.disabled {
         let detail = format!("connection `{}` is disabled", connection.name);
         return Err(Fault::new(Code::AccountDisabled, Culprit::Policy, detail));
@@ -203,7 +211,8 @@ async fn reach(
         within(host, caller, request, found, profile).await?;
     }
     let connector = &found.installed.connector.name;
-    let context = one_of(host, caller, request, connector, identifier, candidates).await?;
+    let context = one_of(host, caller, request, connector, identifier, nearest::among(candidates)).await?;
+    let context = nearest::acting(context, identifier, request.organization.as_deref());
     let offer = admits(host, found.profile.as_deref(), found.tool(), &context.connection, Some(&context.account))?;
     Ok((context, offer))
 }
@@ -218,9 +227,9 @@ async fn candidates(
 ) -> Result<Vec<Arc<CallContext>>, Fault> {
     let through = async |connection: Option<&str>| {
         let connector = &found.installed.connector.name;
-        let account = request.account.as_ref();
-        let contexts = host.store.call_contexts(&caller.project, connector, connection, identifier, account);
-        contexts.await.map_err(faults::store)
+        let (organization, account) = (request.organization.as_deref(), request.account.as_ref());
+        let wanted = ContextQuery { connector, connection, identifier, organization, account };
+        host.store.call_contexts(&caller.project, &wanted).await.map_err(faults::store)
     };
     let mut all = through(request.connection.as_deref()).await?;
     let Some(profile) = &found.profile else { return Ok(all) };
@@ -285,7 +294,10 @@ async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<
 }
 
 /// The user that the caller acts for: a bound key acts for its own user only (lesson 6).
-pub(super) fn identifier_for<'a>(caller: &'a Caller, asked: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
+///
+/// # Errors
+/// [`Code::Forbidden`] where it asks for another.
+pub fn identifier_for<'a>(caller: &'a Caller, asked: Option<&'a str>) -> Result<Option<&'a str>, Fault> {
     match (caller.identifier.as_deref(), asked) {
         (Some(own), Some(asked)) if own != asked => {
             let detail = "this key may act for its own user only";
@@ -350,10 +362,5 @@ async fn why_none(
         let detail = format!("there is no account {account} that this call could use");
         return Ok(Fault::new(Code::NotFound, Culprit::Caller, detail));
     }
-    let detail = format!(
-        "`{}` has no account for connector `{connector}`: connect one with PUT \
-         /v1/connections/{{connection}}/accounts/{{identifier}}",
-        faults::quoted(identifier.unwrap_or_default())
-    );
-    Ok(Fault::new(Code::AccountNotConnected, Culprit::Caller, detail))
+    Ok(nearest::none_for(identifier.unwrap_or_default(), connector))
 }

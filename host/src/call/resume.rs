@@ -260,7 +260,8 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
     };
     let stood = Stood { asks: kept.asks, approved: kept.approved };
     let request = CallRequest {
-        identifier: caller.identifier.clone(),
+        identifier: caller.identifier.clone().or_else(|| execution.identifier.clone()),
+        organization: kept.organization.clone(),
         account: Some(through.account.clone()),
         given_input: kept.given_input,
         tool_call_id: execution.tool_call_id.clone(),
@@ -305,9 +306,9 @@ fn gate(approval: &Approval, asked: Option<&Asked>) -> Result<Gate, Fault> {
 }
 
 pub(super) async fn asker(host: &Host, execution: &Execution) -> Result<Caller, Fault> {
-    let key = host.store.key(&execution.project, &execution.key).await.map_err(faults::store)?;
-    key.map(identity::caller).ok_or_else(|| {
-        let detail = "the key that asked for this call was removed while it waited";
+    identity::asker(&host.store, execution).await.map_err(faults::store)?.ok_or_else(|| {
+        let detail = "the key that asked for this call was removed while it waited, or its token's issuer is trusted no \
+                      more";
         Fault::new(Code::Forbidden, Culprit::Caller, detail)
     })
 }

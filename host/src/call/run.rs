@@ -14,10 +14,11 @@ use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
     Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, modifiers, once, outcome,
-    pause, record, seen, simulated, timeline, wait,
+    pause, record, seen, settings, simulated, timeline, tokens, wait,
 };
 use crate::config::{FaultPoint, Records};
-use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
+use crate::egress::Grant;
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency, Timestamp};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report, Tools};
 use crate::store::KeptEnd;
 
@@ -68,7 +69,7 @@ pub(super) async fn run(
     let nobody_waits = goes_on || detached;
     let mut keeping = Keeping::of(host, Some(&resolved), nobody_waits);
     // On the list before it is on record: whoever sees it can stop it.
-    let entered = Entered::new(host, &execution, request.nesting.as_ref());
+    let entered = Entered::new(host, &execution, request);
     if !goes_on {
         let asked = attempt.asked.as_ref().map(|asked| asked.ask.at);
         let tool = Some(&resolved.tool().tool);
@@ -250,7 +251,8 @@ async fn guest(
     let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant =
-        tracing::debug_span!("credential").in_scope(|| credential::grant(&host.vault, resolved, execution, timeout))?;
+        opened(host, resolved, caller, (execution, timeout)).instrument(tracing::debug_span!("credential")).await?;
+    host.used.note(&resolved.context.account.id, began);
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
     let above = (execution, deadline, entered);
@@ -268,12 +270,28 @@ async fn guest(
         grant: Arc::new(grant),
         timeout,
         stop: entered.stop().clone(),
+        progress: request.asker.as_ref().map(|asker| asker.progress.clone()),
     };
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);
     let report = host.runtime.call(plugin, call).instrument(span).await;
     host.figures.report(&report);
     outcome::words(&resolved.installed.connector.name, execution, &report);
     Ok((report, began))
+}
+
+/// The right to send as the account, with a token that holds; where the provider refuses it, another one is got once.
+async fn opened(
+    host: &Host,
+    resolved: &Resolved,
+    caller: &Caller,
+    (id, timeout): (&ExecutionId, Duration),
+) -> Result<Grant, Fault> {
+    let fresh = tokens::fresh(host, resolved, timeout).await?;
+    let grant = credential::grant(host, &fresh, caller, (id, timeout))?;
+    if let Some(renewal) = tokens::Renew::of(host, &fresh) {
+        grant.state.renew_by(renewal);
+    }
+    Ok(grant)
 }
 
 /// Holds the tool to its output schema.
@@ -287,7 +305,7 @@ fn checked(resolved: &Resolved, result: Result<String, Fault>) -> Result<String,
 fn account(resolved: &Resolved) -> AccountView {
     AccountView {
         fields: Arc::new(resolved.context.account.fields.clone()),
-        settings: resolved.context.connection.settings.as_str().into(),
+        settings: settings::of(&resolved.context).into(),
     }
 }
 

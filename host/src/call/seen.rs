@@ -29,7 +29,7 @@ impl Eyes {
     /// `None` if the credential cannot be opened: then nobody knows what to look for.
     pub(super) fn of(host: &Host, resolved: Option<&Resolved>) -> Option<Self> {
         let Some(resolved) = resolved else { return Some(Self { secrets: None }) };
-        let injection = credential::injection(&host.vault, resolved);
+        let injection = credential::known(host, resolved);
         injection.ok().map(|injection| Self { secrets: Some(Secrets::of(&injection)) })
     }
 

@@ -8,6 +8,12 @@ use super::{Host, pause};
 /// asks for.
 const INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long a link is remembered after its time is over, so that a late click is told that it is late.
+const LINKS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long it is told what happened to an account: long enough to find out why it stopped working last month.
+const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
 impl Host {
     /// Goes on for ever; a failure is told and tried again at the next turn.
     pub async fn sweep(&self) {
@@ -22,6 +28,7 @@ impl Host {
     /// One turn.
     pub async fn sweep_once(&self) {
         self.pace.forget();
+        self.write_used().await;
         let now = self.clock.now();
         match self.store.expire_approvals(now).await {
             Ok(0) => {}
@@ -44,10 +51,19 @@ impl Host {
             Ok(forgotten) => tracing::info!(forgotten, "records of calls are gone: their time is over"),
             Err(error) => tracing::warn!(%error, "records of calls could not be removed"),
         }
+        self.oauth.revoke_due().await;
         match self.store.forget_reservations(now).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "idempotency keys are free again"),
             Err(error) => tracing::warn!(%error, "idempotency keys could not be freed"),
+        }
+        match self.store.forget_auth_requests(now.minus(LINKS_KEPT)).await {
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "old links could not be removed"),
+        }
+        match self.store.forget_account_events(now.minus(EVENTS_KEPT)).await {
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "old events of accounts could not be removed"),
         }
     }
 }

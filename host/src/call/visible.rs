@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use super::profiles::{self, Offer, Profile};
 use super::resolve::{admits, identifier_for};
-use super::{Host, faults, presets};
+use super::{Host, faults, nearest, presets, secrets};
 use crate::catalog::{Installed, InstalledTool};
 use crate::model::{Account, Caller, Code, Connection, Culprit, Fault, ProjectId, Role};
-use crate::store::AccountFilter;
+use crate::store::CallContext;
 
 /// Whose tools to list.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted<'a> {
     /// Those of this user; all if `None`, unless the key is bound to one.
     pub identifier: Option<&'a str>,
+    /// Those that are there for a user of this organization.
+    pub organization: Option<&'a str>,
     /// Those of this profile, for administrators; a key that is bound to one sees its own.
     pub profile: Option<&'a str>,
 }
@@ -52,9 +54,8 @@ pub async fn visible_tools(host: &Host, caller: &Caller, wanted: &Wanted<'_>) ->
     let profile = profile_for(host, caller, wanted.profile).await?;
     let ways = match (identifier, &profile) {
         (Some(identifier), _) => {
-            let filter = AccountFilter { identifier: Some(identifier.to_owned()), ..AccountFilter::default() };
-            let found = host.store.accounts_with_connections(&caller.project, &filter).await.map_err(faults::store)?;
-            found.into_iter().map(|(connection, account)| (connection, Some(account))).collect()
+            let found = host.store.contexts_of_user(&caller.project, identifier, wanted.organization).await;
+            ways_of(host, found.map_err(faults::store)?, (identifier, wanted.organization)).await?
         }
         (None, Some(profile)) => {
             let mut ways = Vec::new();
@@ -79,6 +80,24 @@ pub async fn visible_tools(host: &Host, caller: &Caller, wanted: &Wanted<'_>) ->
 
 /// A connection, and an account on it if a user is known.
 type Way = (Connection, Option<Account>);
+
+/// The accounts that a call for a user would go through, but those that lack a secret.
+async fn ways_of(
+    host: &Host,
+    found: Vec<Arc<CallContext>>,
+    (identifier, organization): (&str, Option<&str>),
+) -> Result<Vec<Way>, Fault> {
+    let mut ways = Vec::with_capacity(found.len());
+    for context in nearest::among(found) {
+        let context = nearest::acting(context, Some(identifier), organization);
+        match secrets::filled(host, &context).await {
+            Ok(_) => ways.push((context.connection.clone(), Some(context.account.clone()))),
+            Err(fault) if fault.code == Code::AccountNotActive => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(ways)
+}
 
 fn everything(host: &Host, project: &ProjectId) -> Vec<Visible> {
     let mut tools = Vec::new();

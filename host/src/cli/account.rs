@@ -15,6 +15,13 @@ use super::secrets::Credentials;
 use super::table::{Column, clean, str_at, write_list};
 use super::{CliError, Session};
 
+mod authorize;
+mod change;
+mod events;
+mod ready;
+
+use authorize::Authorize;
+
 /// Options of `gloveport account`.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Args {
@@ -29,10 +36,22 @@ enum Action {
     /// Connect an account; secrets come from standard input or a file.
     #[command(after_help = CONNECT_HELP)]
     Connect(Connect),
+    /// Make a link with which a user authorizes an account.
+    #[command(after_help = authorize::HELP)]
+    Authorize(Authorize),
+    /// Change a part of an account; the rest stays.
+    #[command(after_help = change::HELP)]
+    Change(change::Change),
+    /// Show which connections a user can use now, and what keeps them from the others.
+    Ready(ready::Ready),
+    /// Show what happened to an account, the latest first.
+    Events(events::Events),
     /// List accounts.
     List(Filter),
     /// Show an account; its credential cannot be shown.
     Show(Which),
+    /// Get a new token for an account now.
+    Refresh(Which),
     /// Refuse calls with an account and keep its credential.
     Disable(Which),
     /// Allow calls with an account again.
@@ -62,6 +81,9 @@ struct Connect {
     /// JSON object with the secret fields, or - for standard input.
     #[arg(long, value_name = "FILE|-", conflicts_with = "secrets")]
     secrets_file: Option<PathBuf>,
+    /// Let it serve every user who has no account of their own on the connection.
+    #[arg(long)]
+    shared: bool,
 }
 
 #[derive(ClapArgs, Debug)]
@@ -107,6 +129,8 @@ struct ConnectBody<'a> {
     organization: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
 }
 
 const COLUMNS: &[Column] = &[
@@ -125,13 +149,18 @@ const LINES: &[Column] = &[
     ("Identifier", "/identifier"),
     ("Organization", "/organization"),
     ("Label", "/label"),
+    ("Shared", "/shared"),
     ("Status", "/status"),
+    ("Why", "/error"),
     ("Disabled", "/disabled"),
+    ("Token ends", "/expires_at"),
     ("Fields", "/fields"),
+    ("Settings", "/settings"),
     ("Scopes", "/scopes"),
     ("Hosts", "/hosts"),
     ("Made", "/created_at"),
     ("Changed", "/updated_at"),
+    ("Last used", "/last_used_at"),
 ];
 
 /// Runs `gloveport account`.
@@ -139,6 +168,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let Args { remote, action } = args;
     match action {
         Action::Connect(connect) => run_connect(&remote, &connect, session).await,
+        Action::Authorize(args) => authorize::run(&remote, &args, session).await,
+        Action::Change(change) => change::run(&remote, &change, session).await,
+        Action::Events(events) => events::run(&remote, &events, session).await,
+        Action::Ready(ready) => ready::run(&remote, &ready, session).await,
         Action::List(filter) => {
             let list = list::fetch(&remote.client(session)?, &["v1", "accounts"], &filter.query(), MAX_ITEMS).await?;
             let if_empty = "No such account: `gloveport account connect CONNECTION IDENTIFIER --secret NAME`.";
@@ -148,6 +181,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
             let answer = remote.client(session)?.get(&which.path(), &which.query()).await?;
             show(&remote, session, &answer)
         }
+        Action::Refresh(which) => switch(&remote, &which, "refresh", session).await,
         Action::Disable(which) => switch(&remote, &which, "disable", session).await,
         Action::Enable(which) => switch(&remote, &which, "enable", session).await,
         Action::Remove(which) => {
@@ -171,7 +205,7 @@ async fn run_connect(remote: &Remote, connect: &Connect, session: &mut Session<'
     let has_credentials = credentials.is_some();
     let which = &connect.which;
     let (organization, label) = (which.organization.as_deref(), which.label.as_deref());
-    let body = ConnectBody { credentials, fields, organization, label };
+    let body = ConnectBody { credentials, fields, organization, label, shared: connect.shared };
     let answer = put(&client, which, &body).await?;
     show(remote, session, &answer)?;
     let status = str_at(&answer.value, "/status");
@@ -313,6 +347,7 @@ Fields        domain=acme
     async fn each_action_asks_for_the_right_thing() {
         let cases = [
             ("account show w a --label l", "GET /v1/connections/w/accounts/a?label=l"),
+            ("account refresh w a", "POST /v1/connections/w/accounts/a/refresh"),
             ("account disable w a", "POST /v1/connections/w/accounts/a/disable"),
             ("account enable w a --organization o", "POST /v1/connections/w/accounts/a/enable?organization=o"),
             ("account remove w a?b#c", "DELETE /v1/connections/w/accounts/a%3Fb%23c"),

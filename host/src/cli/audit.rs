@@ -190,6 +190,23 @@ async fn export(store: &Store, path: PathBuf, session: &mut Session<'_>) -> Resu
     }
 }
 
+/// Verifies the chains of all projects.
+///
+/// # Errors
+///
+/// [`CliError::Failed`] if one is broken, or cannot be read.
+pub(super) async fn chains(store: &Store, session: &mut Session<'_>) -> Result<Vec<Chain>, CliError> {
+    let mut progress = progress(session);
+    let walked = walk(store, |_| {
+        progress();
+        Ok(())
+    });
+    walked.await.map_err(|stop| match stop {
+        Stop::Found(finding) => broken(&finding),
+        Stop::Failed(error) => error,
+    })
+}
+
 /// Walks the chains of all projects.
 async fn walk(store: &Store, mut visit: impl FnMut(&Entry) -> Result<(), CliError>) -> Result<Vec<Chain>, Stop> {
     let mut chains = Vec::new();
@@ -228,7 +245,7 @@ fn report(result: Result<Vec<Chain>, Stop>, json: bool, session: &mut Session<'_
         writeln!(session.out, "{text}")?;
     }
     if let Some(finding) = report.broken {
-        return Err(CliError::Failed(format!("the audit chain is broken: {}", clean(&finding.reason))));
+        return Err(broken(&finding));
     }
     if !json {
         for chain in &report.chains {
@@ -239,6 +256,10 @@ fn report(result: Result<Vec<Chain>, Stop>, json: bool, session: &mut Session<'_
         }
     }
     Ok(())
+}
+
+fn broken(finding: &Finding) -> CliError {
+    CliError::Failed(format!("the audit chain is broken: {}", clean(&finding.reason)))
 }
 
 fn chain_report(chain: &Chain) -> ChainReport {

@@ -1,9 +1,12 @@
 //! `gloveport connection`: configure connectors.
 
+mod oauth;
+
 use clap::{Args as ClapArgs, Subcommand};
 use http::Method;
 use serde_json::{Map, Value, json};
 
+use self::oauth::{OAuth, OAuthArgs};
 use super::list::{self, MAX_ITEMS};
 use super::remote::Remote;
 use super::table::{Column, clean, str_at, write_list};
@@ -23,6 +26,14 @@ enum Action {
     /// Make a connection of a connector.
     #[command(after_help = "Example:\n  gloveport connection add github-work --connector github --auth-pattern token")]
     Add(Add),
+    /// Change the OAuth client or the scopes of a connection. Accounts stay with the client that they were authorized with.
+    #[command(after_help = "Example:\n  gloveport connection oauth crm --client-id 4711 --client-secret secret.txt")]
+    Oauth {
+        /// Name of the connection.
+        name: String,
+        #[command(flatten)]
+        oauth: OAuthArgs,
+    },
     /// List connections.
     List,
     /// Show a connection.
@@ -61,9 +72,14 @@ struct Add {
     /// A JSON object: name of a tool to the parameters that are set for every call of it.
     #[arg(long, value_name = "JSON")]
     presets: Option<String>,
+    /// A secret field of the auth pattern that a named secret fills, so that accounts need not; repeat for more.
+    #[arg(long = "from-secret", value_name = "FIELD=SECRET")]
+    from_secret: Vec<String>,
     /// Let nothing leave: calls are answered with what could have been the answer, and need no credential.
     #[arg(long)]
     demo: bool,
+    #[command(flatten)]
+    oauth: OAuthArgs,
 }
 
 const COLUMNS: &[Column] = &[
@@ -83,8 +99,11 @@ const LINES: &[Column] = &[
     ("Auth pattern", "/auth_pattern"),
     ("Base URL", "/base_url"),
     ("Redirect URI", "/redirect_uri"),
+    ("Client", "/oauth/client_id"),
+    ("Scopes", "/oauth/scopes"),
     ("Settings", "/settings"),
     ("Presets", "/presets"),
+    ("From secrets", "/credentials"),
     ("Status", "/status"),
     ("Disabled", "/disabled"),
     ("Demo", "/demo"),
@@ -98,7 +117,15 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let Args { remote, action } = args;
     let client = remote.client(session)?;
     let answer = match action {
-        Action::Add(add) => client.send(Method::POST, &["v1", "connections"], &[], &body(&add)?).await?,
+        Action::Add(add) => {
+            let body = body(&add, add.oauth.read(session)?)?;
+            client.send(Method::POST, &["v1", "connections"], &[], &body).await?
+        }
+        Action::Oauth { name, oauth } => {
+            let oauth = oauth.read(session)?;
+            let oauth = oauth.ok_or_else(|| CliError::Usage("give --client-id or --scope".into()))?;
+            client.send(Method::PATCH, &["v1", "connections", &name], &[], &json!({ "oauth": oauth })).await?
+        }
         Action::Show { name } => client.get(&["v1", "connections", &name], &[]).await?,
         Action::List => {
             let list = list::fetch(&client, &["v1", "connections"], &[], MAX_ITEMS).await?;
@@ -120,8 +147,11 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     Ok(write_list(session.out, LINES, &answer.value)?)
 }
 
-fn body(add: &Add) -> Result<Map<String, Value>, CliError> {
+fn body(add: &Add, oauth: Option<OAuth>) -> Result<Map<String, Value>, CliError> {
     let mut body = Map::new();
+    if let Some(oauth) = oauth {
+        body.insert("oauth".into(), json!(oauth));
+    }
     body.insert("name".into(), add.name.as_str().into());
     body.insert("connector".into(), add.connector.as_str().into());
     for (name, value) in [("auth_pattern", &add.auth_pattern), ("base_url", &add.base_url)] {
@@ -135,6 +165,19 @@ fn body(add: &Add) -> Result<Map<String, Value>, CliError> {
                 .map_err(|error| CliError::Usage(format!("--{name} is not a JSON object: {error}")))?;
             body.insert(name.into(), object.into());
         }
+    }
+    let mut filled = Map::new();
+    for text in &add.from_secret {
+        let (field, secret) = text
+            .split_once('=')
+            .filter(|(field, secret)| !field.is_empty() && !secret.is_empty())
+            .ok_or_else(|| CliError::Usage("--from-secret takes FIELD=SECRET, the name of a secret".into()))?;
+        if filled.insert(field.into(), json!({ "secret": secret })).is_some() {
+            return Err(CliError::Usage(format!("--from-secret gives {field:?} twice")));
+        }
+    }
+    if !filled.is_empty() {
+        body.insert("credentials".into(), filled.into());
     }
     if add.demo {
         body.insert("demo".into(), true.into());
@@ -167,6 +210,11 @@ mod tests {
     async fn add_sends_what_is_given_and_nothing_else() {
         let cases = [
             (vec![], json!({"name": "w", "connector": "github"})),
+            (
+                vec!["--from-secret", "token=key", "--from-secret", "b=c"],
+                json!({"name": "w", "connector": "github",
+                    "credentials": {"token": {"secret": "key"}, "b": {"secret": "c"}}}),
+            ),
             (vec!["--demo"], json!({"name": "w", "connector": "github", "demo": true})),
             (
                 vec![

@@ -5,6 +5,7 @@ mod database;
 mod folder;
 mod kernel;
 mod running;
+mod sealed;
 
 use std::path::PathBuf;
 
@@ -71,6 +72,9 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let watch = clock::Watch::start();
     let mut checks = folder::checks(&args.data);
     checks.push(database::check(&args.data, args.database.as_deref()).await);
+    if checks.iter().all(|check| check.name != "database" || check.status == Status::Ok) {
+        checks.extend(sealed::check(&args.data, args.database.as_deref()).await);
+    }
     checks.extend(kernel::checks(&kernel::Facts::read()));
     let is_named = args.server.is_some();
     let server = match args.server {

@@ -76,7 +76,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
         }
         Action::Show { name } => client.get(&["v1", "profiles", &name], &[]).await?,
         Action::Put { file } => {
-            let (name, content) = read(&file, session)?;
+            let (name, content) = read_named(&file, "profile", session)?;
             client.send(Method::PUT, &["v1", "profiles", &name], &[], &content).await?
         }
         Action::Remove { name } => {
@@ -90,13 +90,17 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     Ok(write_list(session.out, LINES, &answer.value)?)
 }
 
-/// The profile's name, and the rest of it as it was written. What `show --json` adds of its own may stay in the file.
-fn read(file: &Path, session: &mut Session<'_>) -> Result<(String, Map<String, Value>), CliError> {
+/// The name of something in a file, and the rest of it as it was written. What `show --json` adds of its own may stay there.
+pub(super) fn read_named(
+    file: &Path,
+    what: &str,
+    session: &mut Session<'_>,
+) -> Result<(String, Map<String, Value>), CliError> {
     let text = read_text_from(file, session)?;
     let mut content: Map<String, Value> = serde_json::from_str(&text)
         .map_err(|error| CliError::Usage(format!("{} is not a JSON object: {error}", file.display())))?;
     let Some(Value::String(name)) = content.remove("name") else {
-        return Err(CliError::Usage(format!("{} does not say the profile's `name`", file.display())));
+        return Err(CliError::Usage(format!("{} does not say the {what}'s `name`", file.display())));
     };
     for shown in ["id", "missing", "created_at", "updated_at"] {
         content.remove(shown);

@@ -39,6 +39,18 @@ impl Credentials {
         Ok(Self(names.iter().cloned().zip(values).collect()))
     }
 
+    /// One field, with a value that was read.
+    ///
+    /// # Errors
+    ///
+    /// When the value is empty.
+    pub(super) fn one(name: &str, value: Zeroizing<String>) -> Result<Self, CliError> {
+        if value.is_empty() {
+            return Err(CliError::Usage(format!("there is no {name} in what was read")));
+        }
+        Ok(Self(BTreeMap::from([(name.to_owned(), value)])))
+    }
+
     /// Reads a JSON object of texts from a file, or from standard input for `-`.
     ///
     /// # Errors

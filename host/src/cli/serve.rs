@@ -75,6 +75,8 @@ impl Args {
             // Too much for a line: only in the file.
             limits: None,
             records: None,
+            connect: None,
+            secrets: None,
         }
     }
 }

@@ -19,6 +19,6 @@ impl Environment {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn secret(name: &str) -> Option<Secret> {
+pub(super) fn secret(name: &str) -> Option<Secret> {
     std::env::var(name).ok().filter(|value| !value.is_empty()).map(Secret::new)
 }

@@ -25,17 +25,21 @@ pub enum FaultPoint {
     Waiting,
     /// A person's decision is on disk.
     DecisionKept,
+    /// A call whose own calls have ended is to go on, and nobody knows.
+    Woken,
     /// A call that waited is about to go on.
     GoingOn,
     /// The guest has ended.
     Ended,
     /// The call's outcome is on disk, and nobody knows.
     OutcomeKept,
+    /// A token endpoint has answered, and nothing of it is on disk. Only calls pass it that need another token.
+    TokenAnswered,
 }
 
 impl FaultPoint {
-    /// All of them, in the order in which a call passes them.
-    pub const ALL: [Self; 14] = [
+    /// Those that every call passes, in this order.
+    pub const ALL: [Self; 15] = [
         Self::Resolved,
         Self::Decided,
         Self::Committing,
@@ -47,6 +51,7 @@ impl FaultPoint {
         Self::Stopped,
         Self::Waiting,
         Self::DecisionKept,
+        Self::Woken,
         Self::GoingOn,
         Self::Ended,
         Self::OutcomeKept,

@@ -1,10 +1,11 @@
 //! The configuration as written: a TOML file, and the command line laid over it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, NeighbourLimits, WrittenRetention};
+use super::{ConfigError, NeighbourLimits, WrittenConnect, WrittenRetention, WrittenSources};
 
 /// What an operator wrote. Unknown keys are errors: a misspelt limit must not pass for a set one.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub struct ConfigFile {
     pub limits: Option<NeighbourLimits>,
     /// What is kept of calls, and for how long; only in the file.
     pub records: Option<WrittenRetention>,
+    /// The pages on which users connect their accounts; only in the file.
+    pub connect: Option<WrittenConnect>,
+    /// By the name of a project: what it may read of secrets that are kept outside of the database; only in the file.
+    pub secrets: Option<BTreeMap<String, WrittenSources>>,
 }
 
 impl ConfigFile {
@@ -55,6 +60,8 @@ impl ConfigFile {
             max_concurrent_calls: over.max_concurrent_calls.or(self.max_concurrent_calls),
             limits: over.limits.or(self.limits),
             records: over.records.or(self.records),
+            connect: over.connect.or(self.connect),
+            secrets: over.secrets.or(self.secrets),
         }
     }
 }
@@ -86,6 +93,8 @@ mod tests {
             ("[records]\nbodies = \"some\"\n", "some"),
             ("[records]\nkeep = \"all\"\n", "keep"),
             ("records = \"all\"\n", "records"),
+            ("[secrets.default]\nenvironment = [\"A\"]\n", "environment"),
+            ("[secrets]\nenv = [\"A\"]\n", "env"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(said) && error.contains("line"), "{text}: {error}");

@@ -31,6 +31,9 @@ const NEWCOMER: &str = "grace";
 /// The connector that looks for the credential in its own memory.
 const PROBE: &str = "probe";
 
+/// Who is invited to connect an account by hand.
+const GUEST: &str = "lin";
+
 /// The calls that are shown: connector, tool, input. The first of each connector reads, the second writes.
 fn calls() -> [(&'static str, &'static str, Value); 4] {
     let issue = json!({ "owner": "acme", "repo": "widgets", "title": "Made in a sealed cabinet" });
@@ -120,7 +123,11 @@ impl<'a> Stage<'a> {
     }
 
     /// Says how to go on by hand.
-    pub(super) fn invite(&mut self) -> Result<(), DemoError> {
+    pub(super) async fn invite(&mut self) -> Result<(), DemoError> {
+        let path = ["v1", "connections", CONNECTORS[0], "accounts", GUEST, "authorize"];
+        let made = self.send(Method::POST, &path, &json!({})).await?;
+        let link = made["link"].as_str().unwrap_or_default();
+        writeln!(self.out, "As {GUEST}, connect an account in a browser (once, within 15 minutes):\n\n  {link}\n")?;
         let (base, key) = (self.host.url(), &self.host.key);
         let [_, (_, tool, input), ..] = calls();
         let body = json!({ "identifier": USER, "input": input });

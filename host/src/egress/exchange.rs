@@ -9,21 +9,20 @@ use http::{Method, StatusCode};
 use tracing::Instrument;
 use url::{Host, Url};
 
-use super::client::{Clients, meaning};
+use super::client::meaning;
 use super::decode::{ACCEPTED, Decoder, Progress};
-use super::inject::inject;
+use super::inject::{Moment, Outgoing, inject};
 use super::limits::REDIRECTS;
 use super::plan::Hop;
 use super::redirect::next_hop;
 use super::resolve::{Refused, Transport, check};
 use super::scrub::Scrubber;
-use super::{EgressError, Grant, Response, header};
+use super::{Egress, EgressError, Grant, Response, header};
 use crate::config::PrivateNetworks;
 
 /// Sends a planned request and follows its redirects.
 pub(super) async fn exchange(
-    clients: &Clients,
-    allowed: &PrivateNetworks,
+    egress: &Egress,
     grant: &Grant,
     scrubber: &Scrubber,
     mut hop: Hop,
@@ -32,7 +31,7 @@ pub(super) async fn exchange(
         // Scrubbed within the macro, and so only where somebody reads the span.
         let host = hop.url.host_str().unwrap_or_default();
         let span = tracing::debug_span!("egress", host = scrubber.text(host), method = %hop.method);
-        let answer = send_hop(clients, allowed, grant, &hop).instrument(span).await?;
+        let answer = send_hop(egress, grant, &hop).instrument(span).await?;
         match next_hop(grant, scrubber, &hop, answer.status(), answer.headers())? {
             Some(next) => hop = next,
             None => return receive(grant, scrubber, &hop, answer).await,
@@ -41,30 +40,28 @@ pub(super) async fn exchange(
     Err(EgressError::Limit(format!("a request follows at most {REDIRECTS} redirects")))
 }
 
-async fn send_hop(
-    clients: &Clients,
-    allowed: &PrivateNetworks,
-    grant: &Grant,
-    hop: &Hop,
-) -> Result<reqwest::Response, EgressError> {
+async fn send_hop(egress: &Egress, grant: &Grant, hop: &Hop) -> Result<reqwest::Response, EgressError> {
     let transport = Transport::of(&hop.url);
-    check_literal(&hop.url, transport, allowed)?;
-    let (mut url, mut headers) = (hop.url.clone(), hop.headers.clone());
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
-    if let Some((name, value)) = &hop.idempotency {
-        headers.insert(name.clone(), value.clone());
+    check_literal(&hop.url, transport, &egress.private_networks)?;
+    let Hop { method, url, headers, body, idempotency, trusted } = hop.clone();
+    let mut outgoing = Outgoing { method, url, headers, body };
+    outgoing.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
+    if let Some((name, value)) = idempotency {
+        outgoing.headers.insert(name, value);
     }
     // Last, so that nothing comes after the credential that could look at it or replace it.
-    if hop.trusted {
-        inject(&grant.injection, &mut url, &mut headers, hop.body.as_deref())?;
+    if trusted {
+        let now = Moment { at: egress.clock.now(), random: egress.random };
+        inject(grant.current(), &mut outgoing, &now)?;
     }
-    let mut request = reqwest::Request::new(hop.method.clone(), url);
+    let Outgoing { method, url, headers, body } = outgoing;
+    let mut request = reqwest::Request::new(method, url);
     *request.headers_mut() = headers;
-    *request.body_mut() = hop.body.clone().map(reqwest::Body::from);
+    *request.body_mut() = body.map(reqwest::Body::from);
     let started = Instant::now();
     // Counted before: one whose answer never comes has left as well.
     grant.state.sent.fetch_add(1, Ordering::Relaxed);
-    let answer = clients.of(transport).execute(request).await.map_err(meaning);
+    let answer = egress.clients.of(transport).execute(request).await.map_err(meaning);
     let micros = started.elapsed().as_micros();
     match &answer {
         Ok(answer) => tracing::debug!(status = answer.status().as_u16(), micros, "answered"),

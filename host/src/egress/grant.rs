@@ -1,16 +1,23 @@
 //! What one call may send, where to, and with which credential: made by `call`, never seen by a guest.
 
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::OnceCell;
 use url::Url;
 
-use super::Attempt;
 use super::limits::{DOCUMENT_BYTES, RESPONSE_BODY_BYTES};
 use super::scrub::Scrubber;
 use super::trace::Trace;
-use crate::model::{AccountId, HostPattern, Placement, Route, Secret, Timestamp};
+use super::{Attempt, AwsKeys, HmacKey, OAuth1aKeys};
+use crate::model::{
+    AccountId, CallerToken, HostPattern, Placement, Route, Secret, TextTemplate, Timestamp, TokenPlacement,
+};
 
 /// The right to send requests for one call.
 #[derive(Debug)]
@@ -52,6 +59,53 @@ pub struct GrantState {
     pub(super) trace: Trace,
     /// What takes the credential out of answers: prepared once for all requests of the call.
     pub(super) scrubber: OnceLock<Scrubber>,
+    /// The scopes without which the provider refused a request, in its own words.
+    missing_scopes: OnceLock<Vec<String>>,
+    /// What brings another credential.
+    renewal: OnceLock<Arc<dyn Renewal>>,
+    /// What it brought: nothing where it could not. It is asked once.
+    renewed: OnceCell<Option<Renewed>>,
+}
+
+/// Brings another credential where the provider refuses the one that a call began with.
+pub trait Renewal: fmt::Debug + Send + Sync {
+    /// The other one, for the same place in a request; `None` where there is none. It is awaited to its end, or dropped
+    /// with the request.
+    fn renew(&self) -> Pin<Box<dyn Future<Output = Option<Injection>> + Send + '_>>;
+}
+
+/// The credential that a call goes on with.
+#[derive(Debug)]
+struct Renewed {
+    injection: Injection,
+    /// Of both: what was refused must not come back either.
+    scrubber: Scrubber,
+}
+
+impl Grant {
+    /// The credential that the next request is sent with.
+    pub(super) fn current(&self) -> &Injection {
+        self.state.other().map_or(&self.injection, |renewed| &renewed.injection)
+    }
+
+    /// What takes the credentials out of answers.
+    pub(super) fn scrubber(&self) -> &Scrubber {
+        match self.state.other() {
+            Some(renewed) => &renewed.scrubber,
+            None => self.state.scrubber.get_or_init(|| Scrubber::new(&self.injection)),
+        }
+    }
+
+    /// Gets another credential, unless that was done before. Whether there is one.
+    pub(super) async fn renew(&self) -> bool {
+        let Some(renewal) = self.state.renewal.get() else { return false };
+        let renewed = self.state.renewed.get_or_init(async || {
+            let injection = renewal.renew().await?;
+            let scrubber = Scrubber::of(&[&self.injection, &injection]);
+            Some(Renewed { injection, scrubber })
+        });
+        renewed.await.is_some()
+    }
 }
 
 impl GrantState {
@@ -63,6 +117,21 @@ impl GrantState {
     /// Whether [`GrantState::show_all_writes`] was called.
     pub(super) fn shows_all_writes(&self) -> bool {
         self.shown_only.load(Ordering::Relaxed)
+    }
+
+    /// Lets a request that is refused with 401 be sent again, once, with what `renewal` brings.
+    pub fn renew_by(&self, renewal: Arc<dyn Renewal>) {
+        // Who comes second changes nothing: a grant has one account.
+        let _ = self.renewal.set(renewal);
+    }
+
+    /// Whether the credential was replaced, or could not be.
+    pub(super) fn was_renewed(&self) -> bool {
+        self.renewed.initialized()
+    }
+
+    fn other(&self) -> Option<&Renewed> {
+        self.renewed.get().and_then(Option::as_ref)
     }
 
     /// Makes each redirect the answer: what was signed is for the one that it was addressed to.
@@ -97,12 +166,26 @@ impl GrantState {
             takes_documents: AtomicBool::new(false),
             trace: Trace::new(),
             scrubber: OnceLock::new(),
+            missing_scopes: OnceLock::new(),
+            renewal: OnceLock::new(),
+            renewed: OnceCell::new(),
         }
     }
 
     /// Each attempt at a request so far, up to a limit.
     pub fn attempts(&self) -> Vec<Attempt> {
         self.trace.attempts()
+    }
+
+    /// The scopes without which the provider refused the first request that it did; `None` if it named none.
+    pub fn missing_scopes(&self) -> Option<&[String]> {
+        self.missing_scopes.get().map(Vec::as_slice)
+    }
+
+    /// Keeps what the provider says that the account lacks.
+    pub(super) fn lacks(&self, scopes: Vec<String>) {
+        // The first refusal is the one that a connector stops at.
+        let _ = self.missing_scopes.set(scopes);
     }
 
     /// How many requests that write are under way: begun, and neither answered nor known to have failed before they
@@ -145,12 +228,37 @@ pub enum Injection {
         /// The key.
         key: Secret,
     },
+    /// The token that the caller came with, sent on.
+    CallerToken {
+        /// Where it goes.
+        placed: TokenPlacement,
+        /// The token.
+        token: CallerToken,
+    },
     /// `Authorization: Basic …`.
     Basic {
         /// User name, or a key in its place.
-        username: Username,
+        username: Text,
         /// Password, or a filler in its place.
         password: Secret,
+    },
+    /// A header that is put together. It is left out where it has gaps, and all that goes into them is empty.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value, with gaps.
+        value: TextTemplate,
+        /// What goes into the gaps.
+        values: Values,
+    },
+    /// What is put in the place of a marker that the guest wrote into a body.
+    Insertion {
+        /// In bodies of this media type only.
+        content_type: String,
+        /// What the guest writes.
+        marker: String,
+        /// What goes there, escaped as the media type has it.
+        value: Text,
     },
     /// A signature over the body, as Standard Webhooks 1.0 has it: `webhook-id`, `webhook-timestamp` and
     /// `webhook-signature`.
@@ -162,16 +270,29 @@ pub enum Injection {
         /// `whsec_` and base64: one signature with each.
         keys: Vec<Secret>,
     },
+    /// OAuth 1.0a.
+    OAuth1a(Box<OAuth1aKeys>),
+    /// AWS Signature Version 4.
+    AwsSigV4(Box<AwsKeys>),
+    /// A code over parts of the request.
+    Hmac(Box<HmacKey>),
+    /// Nothing of it is sent, and it must not come back all the same: a key that something else was signed with.
+    Hidden(Secret),
+    /// Several, in this order: what signs comes last, and signs what the others put there.
+    All(Vec<Injection>),
 }
 
-/// The user name of `Basic`.
+/// A text that is a secret, or stands where one could.
 #[derive(Debug)]
-pub enum Username {
+pub enum Text {
     /// A name, which a provider may well write into its answers.
     Public(String),
-    /// A key in the place of a name: it must not come back.
+    /// It must not come back.
     Secret(Secret),
 }
+
+/// Texts by the names that templates have for them.
+pub type Values = BTreeMap<String, Text>;
 
 /// A header that makes a write happen once at providers that know it: the same for the same write of the same call.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 
-use super::inject::injected_header;
+use super::inject::injected_headers;
 use super::limits::{REQUEST_HEADER_BYTES, REQUEST_HEADERS, RESPONSE_HEADER_BYTES, RESPONSE_HEADERS};
 use super::{EgressError, Grant};
 
@@ -75,14 +75,14 @@ pub(super) fn guest_headers(grant: &Grant, list: &[(String, String)]) -> Result<
             "a request has at most {REQUEST_HEADERS} headers of {REQUEST_HEADER_BYTES} bytes together"
         )));
     }
-    let injected = injected_header(&grant.injection);
+    let injected = injected_headers(&grant.injection);
     let idempotency = grant.idempotency.as_ref().map(|key| key.header.to_ascii_lowercase());
     let mut headers = HeaderMap::with_capacity(list.len() + 8);
     for (name, value) in list {
         let parsed = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| EgressError::Invalid("a header's name has a character that names cannot have".into()))?;
         let lower = parsed.as_str();
-        let taken = [&injected, &idempotency].into_iter().flatten().any(|own| own == lower);
+        let taken = injected.iter().chain(&idempotency).any(|own| own == lower);
         let owned = HOP_BY_HOP.contains(&lower) || HOST_ONLY.contains(&lower);
         if taken || owned || HOST_ONLY_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
             return Err(EgressError::Invalid(format!("the header `{lower}` is set by the host only")));

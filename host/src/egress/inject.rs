@@ -1,17 +1,34 @@
 //! Puts the credential into a request, after everything that a guest could have had a say in.
 
+mod aws;
+mod body;
+mod code;
+mod jwt;
+mod keys;
+mod oauth1a;
+mod place;
+
+use std::convert::Infallible;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
-use percent_encoding::utf8_percent_encode;
+use http::Method;
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName};
 use sha2::Sha256;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::target::UNRESERVED;
-use super::{EgressError, Injection, Username};
-use crate::model::{Placement, Secret};
+use super::{EgressError, Injection, Text, Values};
+use crate::model::{Placement, Random, Secret, TextTemplate, Timestamp};
+use place::{named, set, set_cookie, set_parameter, unusable, visible};
+
+pub use aws::AwsKeys;
+pub use code::HmacKey;
+pub use jwt::sign_jwt;
+pub use oauth1a::OAuth1aKeys;
+pub(super) use place::remove_parameters;
 
 /// What a webhook's secret begins with.
 pub(super) const WEBHOOK_PREFIX: &str = "whsec_";
@@ -20,82 +37,166 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// The header that carries the credential, if one does: no guest may set it.
-pub(super) fn injected_header(injection: &Injection) -> Option<String> {
-    match injection {
-        Injection::None => None,
-        Injection::Bearer(_) | Injection::Basic { .. } => Some(AUTHORIZATION.as_str().to_owned()),
-        Injection::Webhook { .. } => Some(WEBHOOK_SIGNATURE.as_str().to_owned()),
-        Injection::ApiKey { placement: Placement::Header, name, .. } => Some(name.to_ascii_lowercase()),
-        Injection::ApiKey { placement: Placement::Cookie, .. } => Some(COOKIE.as_str().to_owned()),
-        Injection::ApiKey { placement: Placement::Query, .. } => None,
+/// A request that is complete but for the credential.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+}
+
+/// What a signature takes besides the request and the key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// When it is made.
+    pub(super) at: Timestamp,
+    /// What makes it different from all others.
+    pub(super) random: Random,
+}
+
+impl Moment {
+    /// Whole seconds since 1970: the remainder is cut, before 1970 too.
+    fn seconds(&self) -> i64 {
+        self.at.0.div_euclid(1_000)
     }
 }
 
-/// The query parameter that carries the credential, if one does: no guest may set it.
-pub(super) fn injected_parameter(injection: &Injection) -> Option<&str> {
+impl Text {
+    /// In clear, whichever it is.
+    fn clear(&self) -> &str {
+        match self {
+            Self::Public(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
+    }
+}
+
+/// The headers that the credential is in, in lower case: no guest may set them.
+pub(super) fn injected_headers(injection: &Injection) -> Vec<String> {
+    let one = |name: &str| vec![name.to_ascii_lowercase()];
     match injection {
-        Injection::ApiKey { placement: Placement::Query, name, .. } => Some(name),
+        Injection::None | Injection::Hidden(_) | Injection::Insertion { .. } => Vec::new(),
+        Injection::Bearer(_) | Injection::Basic { .. } | Injection::OAuth1a(_) => one(AUTHORIZATION.as_str()),
+        Injection::Webhook { .. } => one(WEBHOOK_SIGNATURE.as_str()),
+        Injection::Header { name, .. } => one(name),
+        Injection::ApiKey { .. } | Injection::CallerToken { .. } => match placement_of(injection) {
+            Some((Placement::Header, name)) => one(name),
+            Some((Placement::Cookie, _)) => one(COOKIE.as_str()),
+            Some((Placement::Query, _)) | None => Vec::new(),
+        },
+        Injection::AwsSigV4(_) => aws::HEADERS.map(str::to_owned).to_vec(),
+        Injection::Hmac(key) => key.headers(),
+        Injection::All(all) => all.iter().flat_map(injected_headers).collect(),
+    }
+}
+
+/// Whether a query parameter carries the credential or a part of it: no guest may set it.
+pub(super) fn is_injected_parameter(injection: &Injection, found: &str) -> bool {
+    match injection {
+        Injection::OAuth1a(_) => found.starts_with(oauth1a::PREFIX),
+        Injection::AwsSigV4(_) => aws::PARAMETERS.iter().any(|name| name.eq_ignore_ascii_case(found)),
+        Injection::All(all) => all.iter().any(|one| is_injected_parameter(one, found)),
+        _ => matches!(placement_of(injection), Some((Placement::Query, name)) if name == found),
+    }
+}
+
+/// Puts the credential into a request, in place of whatever stands there, and signs what is there then.
+///
+/// # Errors
+/// [`EgressError::Credential`] if the credential is empty or has characters that its place cannot hold. The text says
+/// what is wrong and never what the credential is. [`EgressError::Invalid`] for a body with more markers than one.
+pub(super) fn inject(injection: &Injection, request: &mut Outgoing, now: &Moment) -> Result<(), EgressError> {
+    match injection {
+        Injection::None | Injection::Hidden(_) => Ok(()),
+        Injection::All(all) => all.iter().try_for_each(|one| inject(one, request, now)),
+        Injection::Bearer(token) => {
+            let token = visible(token.expose(), "the token")?;
+            set(&mut request.headers, AUTHORIZATION, &format!("Bearer {token}"))
+        }
+        Injection::Basic { username, password } => basic(&mut request.headers, username.clear(), password.expose()),
+        Injection::ApiKey { placement, name, prefix, key } => put_key(request, *placement, name, (prefix, key)),
+        Injection::CallerToken { placed, token } => {
+            put_key(request, placed.placement, &placed.name, (&placed.prefix, token.secret()))
+        }
+        Injection::Header { name, value, values } => match rendered(value, values) {
+            Some(value) => set(&mut request.headers, named(name)?, &value),
+            None => Ok(()),
+        },
+        Injection::Insertion { content_type, marker, value } => {
+            body::insert(request, content_type, marker, value.clear())
+        }
+        Injection::Webhook { id, at, keys } => webhook(request, id, *at, keys),
+        Injection::OAuth1a(keys) => oauth1a::sign(keys, request, now),
+        Injection::AwsSigV4(keys) => aws::sign(keys, request, now),
+        Injection::Hmac(key) => code::sign(key, request, now),
+    }
+}
+
+/// A key in a header, a parameter or a cookie.
+fn put_key(
+    request: &mut Outgoing,
+    placement: Placement,
+    name: &str,
+    (prefix, key): (&str, &Secret),
+) -> Result<(), EgressError> {
+    let key = visible(key.expose(), "the key")?;
+    let value = Zeroizing::new(format!("{prefix}{key}"));
+    match placement {
+        Placement::Header => set(&mut request.headers, named(name)?, &value),
+        Placement::Query => {
+            set_parameter(&mut request.url, name, &value);
+            Ok(())
+        }
+        Placement::Cookie => set_cookie(&mut request.headers, name, &value),
+    }
+}
+
+/// Where a key goes, and the name that it has there.
+fn placement_of(injection: &Injection) -> Option<(Placement, &str)> {
+    match injection {
+        Injection::ApiKey { placement, name, .. } => Some((*placement, name)),
+        Injection::CallerToken { placed, .. } => Some((placed.placement, &placed.name)),
         _ => None,
     }
 }
 
-/// Puts the credential into `url` and `headers`, in place of whatever stands there.
-///
-/// # Errors
-/// [`EgressError::Credential`] if the credential is empty or has characters that its place cannot hold. The text says
-/// what is wrong and never what the credential is.
-pub(super) fn inject(
-    injection: &Injection,
-    url: &mut Url,
-    headers: &mut HeaderMap,
-    body: Option<&[u8]>,
-) -> Result<(), EgressError> {
-    match injection {
-        Injection::None => Ok(()),
-        Injection::Webhook { id, at, keys } => {
-            // Whole seconds: the remainder is cut, before 1970 too.
-            let seconds = at.0.div_euclid(1_000).to_string();
-            let signatures = keys.iter().map(|key| signature(key, id, &seconds, body.unwrap_or_default()));
-            let signatures = signatures.collect::<Result<Vec<_>, _>>()?;
-            if signatures.is_empty() {
-                return Err(unusable("there is no key to sign with"));
-            }
-            set(headers, WEBHOOK_ID, id)?;
-            set(headers, WEBHOOK_TIMESTAMP, &seconds)?;
-            set(headers, WEBHOOK_SIGNATURE, &signatures.join(" "))
-        }
-        Injection::Bearer(token) => {
-            let token = visible(token.expose(), "the token")?;
-            set(headers, AUTHORIZATION, &format!("Bearer {token}"))
-        }
-        Injection::Basic { username, password } => {
-            let (username, password) = (name_of(username), password.expose());
-            if username.is_empty() || username.contains(':') {
-                return Err(unusable("the user name is empty or has a colon"));
-            }
-            if username.chars().chain(password.chars()).any(char::is_control) {
-                return Err(unusable("the user name or the password has a control character"));
-            }
-            let pair = Zeroizing::new(format!("{username}:{password}"));
-            set(headers, AUTHORIZATION, &format!("Basic {}", STANDARD.encode(pair.as_bytes())))
-        }
-        Injection::ApiKey { placement, name, prefix, key } => {
-            let key = visible(key.expose(), "the key")?;
-            let value = Zeroizing::new(format!("{prefix}{key}"));
-            match placement {
-                Placement::Header => {
-                    let name = name.parse::<HeaderName>().map_err(|_| unusable("its header has no valid name"))?;
-                    set(headers, name, &value)
-                }
-                Placement::Query => {
-                    set_parameter(url, name, &value);
-                    Ok(())
-                }
-                Placement::Cookie => set_cookie(headers, name, &value),
-            }
-        }
+/// A text with its gaps filled; `None` where it has some, and all that goes into them is empty.
+pub(super) fn rendered(template: &TextTemplate, values: &Values) -> Option<Zeroizing<String>> {
+    let value = |name: &str| values.get(name).map_or("", Text::clear);
+    if template.names().next().is_some() && template.names().all(|name| value(name).is_empty()) {
+        return None;
     }
+    let Ok(text) = template.render(|name, into| {
+        into.push_str(value(name));
+        Ok::<_, Infallible>(())
+    });
+    Some(text)
+}
+
+fn basic(headers: &mut HeaderMap, username: &str, password: &str) -> Result<(), EgressError> {
+    if username.is_empty() || username.contains(':') {
+        return Err(unusable("the user name is empty or has a colon"));
+    }
+    if username.chars().chain(password.chars()).any(char::is_control) {
+        return Err(unusable("the user name or the password has a control character"));
+    }
+    let pair = Zeroizing::new(format!("{username}:{password}"));
+    set(headers, AUTHORIZATION, &format!("Basic {}", STANDARD.encode(pair.as_bytes())))
+}
+
+fn webhook(request: &mut Outgoing, id: &str, at: Timestamp, keys: &[Secret]) -> Result<(), EgressError> {
+    // Whole seconds: the remainder is cut, before 1970 too.
+    let seconds = at.0.div_euclid(1_000).to_string();
+    let body = request.body.as_deref().unwrap_or_default();
+    let signatures = keys.iter().map(|key| signature(key, id, &seconds, body));
+    let signatures = signatures.collect::<Result<Vec<_>, _>>()?;
+    if signatures.is_empty() {
+        return Err(unusable("there is no key to sign with"));
+    }
+    set(&mut request.headers, WEBHOOK_ID, id)?;
+    set(&mut request.headers, WEBHOOK_TIMESTAMP, &seconds)?;
+    set(&mut request.headers, WEBHOOK_SIGNATURE, &signatures.join(" "))
 }
 
 /// HMAC-SHA256 over identifier, time and body, with its version before it.
@@ -113,77 +214,28 @@ fn signature(key: &Secret, id: &str, seconds: &str, body: &[u8]) -> Result<Strin
     Ok(format!("v1,{}", STANDARD.encode(code.finalize().into_bytes())))
 }
 
-/// Removes the parameter that carries the credential, as an upstream may have echoed it into a redirect.
-pub(super) fn remove_parameter(url: &mut Url, name: &str) {
-    let Some(query) = url.query() else { return };
-    let is_other =
-        |pair: &&str| url::form_urlencoded::parse(pair.as_bytes()).next().is_none_or(|(found, _)| found != name);
-    let kept: Vec<&str> = query.split('&').filter(is_other).collect();
-    let kept = kept.join("&");
-    url.set_query(if kept.is_empty() { None } else { Some(&kept) });
-}
-
-fn set_parameter(url: &mut Url, name: &str, value: &str) {
-    remove_parameter(url, name);
-    let pair =
-        Zeroizing::new(format!("{}={}", utf8_percent_encode(name, UNRESERVED), utf8_percent_encode(value, UNRESERVED)));
-    let query = match url.query() {
-        Some(query) if !query.is_empty() => format!("{query}&{}", *pair),
-        _ => pair.to_string(),
-    };
-    url.set_query(Some(&query));
-}
-
-/// A cookie's value cannot be escaped in any way that all servers undo (RFC 6265 section 4.1.1).
-fn set_cookie(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), EgressError> {
-    if name.parse::<HeaderName>().is_err() {
-        return Err(unusable("its cookie has no valid name"));
-    }
-    if value.bytes().any(|byte| !matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)) {
-        return Err(unusable("the key has a character that a cookie cannot hold"));
-    }
-    set(headers, COOKIE, &format!("{name}={value}"))
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), EgressError> {
-    let mut value =
-        HeaderValue::from_str(value).map_err(|_| unusable("it has a character that a header cannot hold"))?;
-    // Keeps it out of Debug output and out of HTTP/2's compression table.
-    value.set_sensitive(true);
-    headers.insert(name, value);
-    Ok(())
-}
-
-fn name_of(username: &Username) -> &str {
-    match username {
-        Username::Public(name) => name,
-        Username::Secret(key) => key.expose(),
-    }
-}
-
-fn visible<'a>(secret: &'a str, what: &str) -> Result<&'a str, EgressError> {
-    if secret.is_empty() {
-        return Err(unusable(&format!("{what} is empty")));
-    }
-    if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(unusable(&format!(
-            "{what} has a space, a line break or another character that is not visible ASCII"
-        )));
-    }
-    Ok(secret)
-}
-
-fn unusable(reason: &str) -> EgressError {
-    EgressError::Credential(reason.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::model::Timestamp;
+    use http::header::HeaderValue;
 
-    fn secret(text: &str) -> Secret {
+    use super::*;
+
+    pub(super) fn secret(text: &str) -> Secret {
         Secret::new(text.into())
+    }
+
+    pub(super) fn outgoing(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Outgoing {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(named(name).unwrap(), value.parse().unwrap());
+        }
+        let body = (!body.is_empty()).then(|| Bytes::copy_from_slice(body.as_bytes()));
+        Outgoing { method: method.parse().unwrap(), url: url.parse().unwrap(), headers: map, body }
+    }
+
+    /// At this second.
+    pub(super) fn moment(seconds: i64) -> Moment {
+        Moment { at: Timestamp(seconds * 1_000), random: Random::system() }
     }
 
     fn api_key(placement: Placement, name: &str, prefix: &str, key: &str) -> Injection {
@@ -191,13 +243,13 @@ mod tests {
     }
 
     fn basic(username: &str, password: &str) -> Injection {
-        Injection::Basic { username: Username::Secret(secret(username)), password: secret(password) }
+        Injection::Basic { username: Text::Secret(secret(username)), password: secret(password) }
     }
 
     fn apply(injection: &Injection) -> Result<(String, Vec<(String, String)>), EgressError> {
-        let mut url = Url::parse("https://api.example.com/v1?a=1").unwrap();
-        let mut headers = HeaderMap::new();
-        inject(injection, &mut url, &mut headers, None)?;
+        let mut request = outgoing("GET", "https://api.example.com/v1?a=1", &[], "");
+        inject(injection, &mut request, &moment(0))?;
+        let Outgoing { url, headers, .. } = request;
         assert!(headers.values().all(HeaderValue::is_sensitive));
         let list = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
         Ok((url.to_string(), list))
@@ -270,9 +322,8 @@ mod tests {
     fn signed(at: i64, keys: &[&str]) -> Result<HeaderMap, EgressError> {
         let keys = keys.iter().map(|key| secret(key)).collect();
         let injection = Injection::Webhook { id: "msg_p5jXN8AQM9LWM0D4loKWxJek".into(), at: Timestamp(at), keys };
-        let mut url = Url::parse("https://hooks.example.com/").unwrap();
-        let mut headers = HeaderMap::new();
-        inject(&injection, &mut url, &mut headers, Some(br#"{"test": 2432232314}"#)).map(|()| headers)
+        let mut request = outgoing("POST", "https://hooks.example.com/", &[], r#"{"test": 2432232314}"#);
+        inject(&injection, &mut request, &moment(0)).map(|()| request.headers)
     }
 
     /// The example that libraries of Standard Webhooks test themselves with.
@@ -307,7 +358,7 @@ mod tests {
             ("https://a.example/", "https://a.example/"),
         ] {
             let mut url = Url::parse(before).unwrap();
-            remove_parameter(&mut url, "key");
+            remove_parameters(&mut url, |name| name == "key");
             assert_eq!(url.as_str(), after);
         }
     }

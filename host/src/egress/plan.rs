@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT}
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::inject::injected_parameter;
+use super::inject::is_injected_parameter;
 use super::scrub::Scrubber;
 use super::target::{check_host, check_route, resolve};
 use super::{EgressError, Grant, Request, body, header};
@@ -136,9 +136,7 @@ fn sorted<'a>(headers: &'a HeaderMap, idempotency: Option<&'a (HeaderName, Heade
 fn first_hop(grant: &Grant, request: Request) -> Result<(Hop, Effect), EgressError> {
     let method = read_method(&request.method)?;
     let url = resolve(grant, &request.target, &request.query)?;
-    if let Some(name) = injected_parameter(&grant.injection)
-        && url.query_pairs().any(|(found, _)| found == name)
-    {
+    if let Some((name, _)) = url.query_pairs().find(|(found, _)| is_injected_parameter(&grant.injection, found)) {
         return Err(EgressError::Invalid(format!("the query parameter `{name}` is set by the host only")));
     }
     check_host(grant, &url)?;

@@ -4,7 +4,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
 use super::header::keep_harmless;
-use super::inject::{injected_parameter, remove_parameter};
+use super::inject::{is_injected_parameter, remove_parameters};
 use super::plan::Hop;
 use super::scrub::Scrubber;
 use super::target::{check_host, check_route, redirected, same_origin};
@@ -41,9 +41,7 @@ pub(super) fn next_hop(
         return Err(EgressError::Invalid("a redirect leads from https to http".into()));
     }
     // Within the origin it is injected anew; elsewhere it must not be at all.
-    if let Some(name) = injected_parameter(&grant.injection) {
-        remove_parameter(&mut url, name);
-    }
+    remove_parameters(&mut url, |name| is_injected_parameter(&grant.injection, name));
     let trusted = hop.trusted && same_origin(&hop.url, &url);
     if !trusted && scrubber.finds(url.as_str().as_bytes()) {
         return Err(EgressError::Invalid("a redirect would carry the credential to another origin".into()));

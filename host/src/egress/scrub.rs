@@ -11,9 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use super::inject::WEBHOOK_PREFIX;
+use super::inject::{WEBHOOK_PREFIX, rendered};
 use super::limits::{SCRUB_DEPTH, SCRUB_MIN_BYTES};
-use super::{Injection, Username};
+use super::{Injection, Text};
+use crate::model::{Escaping, Secret};
 use view::{Alphabet, View};
 
 /// What stands where the credential stood.
@@ -28,7 +29,7 @@ const LONGEST_ESCAPE: usize = 36;
 /// Knows the credential of one grant in all its encodings.
 ///
 /// Looked for: the credential as it is; base64 and base64url, of it alone or as a part of a longer text, so at any of
-/// three offsets; hex in both cases; with `+` for spaces; and all of these below up to two layers of percent-encoding
+/// three offsets; hex in both cases; with `+` for spaces; as XML and HTML have it; and all of these below up to two layers of percent-encoding
 /// and JSON escapes, of all characters or of some. A part shorter than [`SCRUB_MIN_BYTES`] is not looked for by itself,
 /// but is within what it is sent as (prefix and key, `user:password`).
 ///
@@ -60,8 +61,13 @@ impl fmt::Debug for Scrubber {
 impl Scrubber {
     /// Prepares for one credential. Cheap: the search is built when something is first searched.
     pub(crate) fn new(injection: &Injection) -> Self {
+        Self::of(&[injection])
+    }
+
+    /// The same for several.
+    pub(crate) fn of(injections: &[&Injection]) -> Self {
         let mut needles = Vec::new();
-        for text in secrets(injection) {
+        for text in injections.iter().flat_map(|injection| secrets(injection)) {
             add_needles(&text, &mut needles);
         }
         let mut seen: Vec<Needle> = Vec::with_capacity(needles.len());
@@ -169,9 +175,43 @@ impl Scrubber {
 
 /// What must not come back, from the longest to the shortest meaning.
 fn secrets(injection: &Injection) -> Vec<Zeroizing<String>> {
+    let mut texts = known(injection);
+    texts.retain(|text| text.len() >= SCRUB_MIN_BYTES);
+    texts
+}
+
+fn known(injection: &Injection) -> Vec<Zeroizing<String>> {
     let own = |text: &str| Zeroizing::new(text.to_owned());
-    let texts = match injection {
+    let secret = |secret: &Secret| own(secret.expose());
+    let hidden = |text: &Text| match text {
+        Text::Public(_) => own(""),
+        Text::Secret(key) => secret(key),
+    };
+    match injection {
         Injection::None => Vec::new(),
+        Injection::All(all) => all.iter().flat_map(known).collect(),
+        Injection::Hidden(key) => vec![secret(key)],
+        Injection::CallerToken { token, .. } => vec![secret(token.secret())],
+        Injection::Insertion { value, .. } => vec![hidden(value)],
+        Injection::Header { value, values, .. } => {
+            let all: Vec<_> = values.values().map(hidden).collect();
+            // The whole of it where a part is too short by itself.
+            let short = all.iter().any(|text| !text.is_empty() && text.len() < SCRUB_MIN_BYTES);
+            all.into_iter().chain(rendered(value, values).filter(|_| short)).collect()
+        }
+        Injection::OAuth1a(keys) => {
+            vec![
+                secret(&keys.consumer_secret),
+                secret(&keys.token_secret),
+                secret(&keys.token),
+                hidden(&keys.consumer_key),
+            ]
+        }
+        Injection::AwsSigV4(keys) => {
+            let token = keys.session_token.iter().map(secret);
+            token.chain([secret(&keys.secret_key), hidden(&keys.access_key)]).collect()
+        }
+        Injection::Hmac(key) => vec![secret(&key.key)],
         // Without the prefix, which tells nothing: what follows it is found within the whole as well.
         Injection::Webhook { keys, .. } => {
             keys.iter().map(|key| own(key.expose().trim_start_matches(WEBHOOK_PREFIX).trim_end_matches('='))).collect()
@@ -190,15 +230,14 @@ fn secrets(injection: &Injection) -> Vec<Zeroizing<String>> {
             let password = password.expose();
             match username {
                 // A provider's data is full of names; with the password beside it, it is the credential.
-                Username::Public(name) => vec![own(&format!("{name}:{password}")), own(password)],
-                Username::Secret(key) => {
+                Text::Public(name) => vec![own(&format!("{name}:{password}")), own(password)],
+                Text::Secret(key) => {
                     let key = key.expose();
                     vec![own(&format!("{key}:{password}")), own(key), own(password)]
                 }
             }
         }
-    };
-    texts.into_iter().filter(|text| text.len() >= SCRUB_MIN_BYTES).collect()
+    }
 }
 
 fn add_needles(text: &str, needles: &mut Vec<Needle>) {
@@ -209,9 +248,17 @@ fn add_needles(text: &str, needles: &mut Vec<Needle>) {
     }
     exact(hex::encode(text).into_bytes());
     exact(hex::encode_upper(text).into_bytes());
-    for offset in 0..3 {
-        add_base64(text.as_bytes(), offset, needles);
+    let xml = Zeroizing::new(Escaping::Xml.escape(text));
+    if *xml != text {
+        // Apostrophes have two names, quotes too, and within an element neither needs one.
+        let html = Zeroizing::new(xml.replace("&apos;", "&#39;"));
+        exact(html.replace("&quot;", "&#34;").into_bytes());
+        exact(html.as_bytes().to_vec());
+        exact(xml.replace("&apos;", "'").replace("&quot;", "\"").into_bytes());
+        exact(xml.as_bytes().to_vec());
+        (0..3).for_each(|offset| add_base64(xml.as_bytes(), offset, needles));
     }
+    (0..3).for_each(|offset| add_base64(text.as_bytes(), offset, needles));
 }
 
 /// The characters of base64 that stand for the text and nothing else, when `offset` bytes come before it.
@@ -334,8 +381,8 @@ mod tests {
     fn what_is_sent_together_is_found_together() {
         let secret = |text: &str| Secret::new(text.into());
         let basic = |username, password| Injection::Basic { username, password: secret(password) };
-        let pair = |name: &str, password| basic(Username::Public(name.into()), password);
-        let keyed = |key, password| basic(Username::Secret(secret(key)), password);
+        let pair = |name: &str, password| basic(Text::Public(name.into()), password);
+        let keyed = |key, password| basic(Text::Secret(secret(key)), password);
         for (injection, text) in [
             (pair("admin", "abc"), "Basic YWRtaW46YWJj"),
             (pair("admin", "abc"), "admin:abc"),

@@ -33,5 +33,6 @@ pub(super) fn bearer(token: &str) -> Injection {
     Injection::Bearer(Secret::new(token.into()))
 }
 
+mod echo;
 mod sending;
 mod tls;

@@ -21,12 +21,16 @@ pub struct Account {
     pub organization: String,
     /// Tells several accounts of one user apart; empty for the first.
     pub label: String,
+    /// Whether it serves all users who have no account of their own on its connection.
+    pub shared: bool,
     /// Whether it can be used.
     pub state: AccountState,
     /// Calls are refused while set; the credential stays.
     pub disabled: bool,
     /// Public fields, such as a domain.
     pub fields: BTreeMap<String, String>,
+    /// A JSON object as text, laid over the connection's settings.
+    pub settings: String,
     /// Scopes the provider granted.
     pub scopes: Vec<String>,
     /// Hosts that the credential may be sent to, as patterns: authenticated together with it.
@@ -37,6 +41,8 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// When a call last went through it, as of the last time that this was written down.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// What is known of a token that the host got for an account. The token itself is sealed.

@@ -8,7 +8,7 @@ use super::{Caller, ExecutionStatus, KeyId, Timestamp};
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
-    /// Whoever came with this API key.
+    /// Whoever came with this API key, or with a token that this stands for.
     Key(KeyId),
     /// The host by itself, for example when it finds what a crash left.
     Host,
@@ -91,10 +91,28 @@ const EXECUTION: &str = "execution.";
 actions! {
     /// A project was made.
     ProjectCreated = "project.created";
+    /// The database was restored from a backup; what came after the backup is not in it.
+    DatabaseRestored = "database.restored";
     /// An API key was made.
     KeyCreated = "key.created";
     /// An API key was removed.
     KeyDeleted = "key.deleted";
+    /// A client was made.
+    ClientCreated = "client.created";
+    /// A client's name or scopes were changed.
+    ClientChanged = "client.changed";
+    /// A client got another secret.
+    ClientRotated = "client.rotated";
+    /// A client was removed.
+    ClientDeleted = "client.deleted";
+    /// Tokens are signed with a new key.
+    SigningKeyRotated = "signing_key.rotated";
+    /// An issuer's tokens are taken, or otherwise than before.
+    IssuerChanged = "issuer.changed";
+    /// An issuer's tokens are taken no more.
+    IssuerDeleted = "issuer.deleted";
+    /// Somebody came with a token for the first time, or for another user than before.
+    CallerSeen = "caller.seen";
     /// A version of a connector was installed, or its grant was changed.
     ConnectorInstalled = "connector.installed";
     /// A connector was removed with all its versions.
@@ -106,15 +124,17 @@ actions! {
     /// A connection was removed.
     ConnectionDeleted = "connection.deleted";
     /// A connection got another OAuth client.
-    ClientCreated = "client.created";
+    OAuthClientCreated = "oauth_client.created";
     /// An OAuth client's secret was sealed with another master key.
-    ClientResealed = "client.resealed";
+    OAuthClientResealed = "oauth_client.resealed";
     /// An account was made, with or without a credential.
     AccountCreated = "account.created";
     /// An account got another credential.
     AccountChanged = "account.changed";
     /// An account went from one state to another.
     AccountState = "account.state";
+    /// An account got another token.
+    AccountRefreshed = "account.refreshed";
     /// An account was switched off.
     AccountDisabled = "account.disabled";
     /// An account was switched on.
@@ -123,6 +143,12 @@ actions! {
     AccountResealed = "account.resealed";
     /// An account was removed with its credential.
     AccountDeleted = "account.deleted";
+    /// The provider was told to end the tokens of an account that was removed, or will not be told any more.
+    TokensRevoked = "account.tokens_revoked";
+    /// A link to authorize an account was made.
+    AuthorizationCreated = "authorization.created";
+    /// An attempt to authorize an account went from one step to another.
+    AuthorizationMoved = "authorization.moved";
     /// A policy was made or changed.
     PolicyChanged = "policy.changed";
     /// A policy was removed.
@@ -135,6 +161,16 @@ actions! {
     ProfileChanged = "profile.changed";
     /// A profile was removed.
     ProfileDeleted = "profile.deleted";
+    /// An MCP config was made or changed.
+    McpConfigChanged = "mcp_config.changed";
+    /// An MCP config was removed with its instances.
+    McpConfigDeleted = "mcp_config.deleted";
+    /// A user got an MCP instance.
+    McpInstanceCreated = "mcp_instance.created";
+    /// An MCP instance got another URL.
+    McpInstanceRotated = "mcp_instance.rotated";
+    /// An MCP instance was removed.
+    McpInstanceDeleted = "mcp_instance.deleted";
     /// A webhook was made.
     WebhookCreated = "webhook.created";
     /// A webhook was changed, switched off or switched on.
@@ -145,6 +181,16 @@ actions! {
     WebhookResealed = "webhook.resealed";
     /// A webhook was removed, and what waited for it.
     WebhookDeleted = "webhook.deleted";
+    /// Texts of a kind, none of them credentials, were sealed with another master key.
+    BodiesResealed = "bodies.resealed";
+    /// A named secret was made.
+    SecretCreated = "secret.created";
+    /// A named secret got another value, another source or other hosts.
+    SecretChanged = "secret.changed";
+    /// A named secret was sealed with another master key.
+    SecretResealed = "secret.resealed";
+    /// A named secret was removed.
+    SecretDeleted = "secret.deleted";
     /// A modifier was made.
     ModifierCreated = "modifier.created";
     /// A modifier was changed.

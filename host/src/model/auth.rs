@@ -9,8 +9,8 @@ pub use after::{BodyInsertion, Choice, Escaping, HeaderTemplate, Lookup};
 pub use field::{Field, FieldPattern, FieldPatternError};
 pub use oauth::{ClientAuth, ClientCredentials, OAuth1a, OAuth1aSignature, OAuth2, Scope, TokenBody, TokenResponse};
 pub use signed::{
-    AwsSigV4, Encoding, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Session, SessionRequest,
-    SignedJwt, TextSource,
+    AwsSigV4, Encoding, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KEY_FINGERPRINT, KeyEncoding, Session,
+    SessionRequest, SignedJwt, TextSource,
 };
 
 /// One way to authorize a connector.

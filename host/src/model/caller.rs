@@ -1,6 +1,9 @@
 //! Who asks.
 
-use super::{CallerScope, KeyId, ProfileId, ProjectId, Scopes};
+use std::fmt;
+use std::sync::Arc;
+
+use super::{CallerScope, KeyId, ProfileId, ProjectId, Scopes, Secret};
 
 /// What kind of caller it is, and what it may do unless it was made for less or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub struct BoundProfile {
 pub struct Caller {
     /// The tenant that every row it touches belongs to.
     pub project: ProjectId,
-    /// The key it came with.
+    /// The key it came with; of one that came with a token, what stands for its issuer and subject.
     pub key: KeyId,
     /// What people call the key; may be empty.
     pub name: String,
@@ -53,7 +56,42 @@ pub struct Caller {
     pub profile: Option<BoundProfile>,
     /// What it may do: those of its role, or those that it was made for.
     pub scopes: Scopes,
+    /// The organization that its token says it belongs to.
+    pub organization: Option<String>,
+    /// The token of another issuer that it came with: held for connections that send it on, never written down.
+    pub token: Option<CallerToken>,
 }
+
+/// A caller's own token, in clear, shared by what goes on for the caller.
+#[derive(Clone)]
+pub struct CallerToken(Arc<Secret>);
+
+impl CallerToken {
+    /// Takes it over.
+    pub fn new(token: Secret) -> Self {
+        Self(Arc::new(token))
+    }
+
+    /// The token.
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CallerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl PartialEq for CallerToken {
+    /// Whether it came with the same request: what is in it is nobody's to compare.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for CallerToken {}
 
 impl Caller {
     /// Whether it may do this.

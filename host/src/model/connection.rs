@@ -1,5 +1,7 @@
 //! A connection: a named configuration of a connector, made once and used by many accounts.
 
+use std::collections::BTreeMap;
+
 use super::{ConnectionId, ProjectId, Timestamp};
 
 /// A named configuration of a connector.
@@ -15,6 +17,8 @@ pub struct Connection {
     pub connector: String,
     /// Name of one of the connector's auth patterns.
     pub auth_pattern: String,
+    /// Secret fields of the auth pattern that accounts need not fill in: field to the name of the secret that does.
+    pub credentials: BTreeMap<String, String>,
     /// Stands in for the connector's own base URL. The operator's choice, so its host is granted.
     pub base_url: Option<String>,
     /// A JSON object as text, readable by the connector.

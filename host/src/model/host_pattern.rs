@@ -59,6 +59,22 @@ impl HostPattern {
         port_fits && if self.suffix { self.holds_below(host) } else { self.host.eq_ignore_ascii_case(host) }
     }
 
+    /// Whether all that `other` holds is in the set, too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let port_fits = match (self.port, other.port) {
+            (Some(own), port) => port == Some(own),
+            (None, Some(port)) => SCHEME_PORTS.contains(&port),
+            (None, None) => true,
+        };
+        let host_fits = match (self.suffix, other.suffix) {
+            (true, true) => self.host == other.host || self.holds_below(&other.host),
+            (true, false) => self.holds_below(&other.host),
+            (false, true) => false,
+            (false, false) => self.host == other.host,
+        };
+        port_fits && host_fits
+    }
+
     /// Whether every host of the set is below a name, rather than one host.
     pub fn is_suffix(&self) -> bool {
         self.suffix
@@ -213,6 +229,34 @@ mod tests {
         for (pattern, host, port, held) in rows {
             let pattern = HostPattern::parse(pattern).unwrap();
             assert_eq!(pattern.matches(host, *port), *held, "{pattern} {host}:{port}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_holds_no_more() {
+        for (wide, narrow, expected) in [
+            ("a.example.com", "a.example.com", true),
+            ("a.example.com", "A.example.com", true),
+            ("a.example.com", "a.example.com:443", true),
+            ("a.example.com", "a.example.com:80", true),
+            ("*.example.com", "a.example.com", true),
+            ("*.example.com", "*.example.com", true),
+            ("*.example.com", "*.b.example.com", true),
+            ("*.example.com:8443", "a.example.com:8443", true),
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("a.example.com:443", "a.example.com", false),
+            ("a.example.com", "a.example.com:8443", false),
+            ("a.example.com:1", "a.example.com:2", false),
+            ("a.example.com", "b.example.com", false),
+            ("a.example.com", "*.example.com", false),
+            ("*.example.com", "example.com", false),
+            ("*.b.example.com", "*.example.com", false),
+            ("*.example.com", "*.badexample.com", false),
+            ("*.example.com", "aexample.com", false),
+            ("127.0.0.1", "127.0.0.2", false),
+        ] {
+            let parse = |text: &str| HostPattern::parse(text).unwrap();
+            assert_eq!(parse(wide).covers(&parse(narrow)), expected, "{wide} {narrow}");
         }
     }
 

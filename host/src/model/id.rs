@@ -53,14 +53,20 @@ ids! {
     ConnectionId = "conn_";
     /// Of an account.
     AccountId = "acc_";
+    /// Of an attempt to authorize an account.
+    AuthRequestId = "req_";
     /// Of an execution.
     ExecutionId = "exec_";
     /// Of an API key.
     KeyId = "key_";
+    /// Of a client that fetches short-lived tokens.
+    ClientId = "client_";
     /// Of a rule of the policy.
     PolicyId = "pol_";
     /// Of a profile.
     ProfileId = "prof_";
+    /// Of an MCP instance.
+    McpInstanceId = "mcp_";
     /// Of a modifier.
     ModifierId = "mod_";
     /// Of an approval.
@@ -69,8 +75,12 @@ ids! {
     WebhookId = "hook_";
     /// Of a notice on its way to a webhook.
     MessageId = "msg_";
+    /// Of a named secret.
+    SecretId = "sec_";
     /// Of an OAuth client of a connection.
-    OAuthClientId = "client_";
+    OAuthClientId = "oauth_client_";
+    /// Of tokens that are to be revoked at their provider.
+    RevocationId = "rev_";
     /// Of one HTTP request to this host.
     RequestId = "req_";
 }
@@ -78,16 +88,27 @@ ids! {
 impl MessageId {
     /// The one of what happened at this time to these: whoever tells of it twice tells it under the same identifier.
     pub fn of(at: Timestamp, parts: &[&str]) -> Self {
-        let mut digest = Sha256::new();
-        for part in parts {
-            digest.update((part.len() as u64).to_le_bytes());
-            digest.update(part.as_bytes());
-        }
-        let digest: [u8; 32] = digest.finalize().into();
-        let half = digest.first_chunk().copied().unwrap_or_default();
-        let ulid = Ulid::from_parts(u64::try_from(at.0).unwrap_or_default(), u128::from_le_bytes(half));
+        let ulid = Ulid::from_parts(u64::try_from(at.0).unwrap_or_default(), digest(parts));
         Self(format!("{}{ulid}", Self::PREFIX))
     }
+}
+
+impl KeyId {
+    /// The one of a caller that comes with tokens instead of a key, and is told by these: the same each time, on each host.
+    pub fn of(parts: &[&str]) -> Self {
+        Self(format!("{}{}", Self::PREFIX, Ulid(digest(parts))))
+    }
+}
+
+/// Half of a SHA-256 over texts, each after its length, so that no two lists give the same.
+fn digest(parts: &[&str]) -> u128 {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part.as_bytes());
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    u128::from_le_bytes(digest.first_chunk().copied().unwrap_or_default())
 }
 
 fn new_text(prefix: &str, clock: &Clock, random: &Random) -> String {
@@ -130,6 +151,8 @@ mod tests {
         for other in [&["ab"][..], &["a"], &["a", "b", ""], &["b", "a"]] {
             assert_ne!(of(other), of(&["a", "b"]), "{other:?}");
         }
+        let caller = KeyId::of(&["issuer", "ada"]);
+        assert_eq!((KeyId::parse(caller.as_str()), KeyId::of(&["issuera", "da"]) == caller), (Some(caller), false));
         for text in ["", "conn_", "conn_1", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "conn_' OR 1=1 --"] {
             assert_eq!(ConnectionId::parse(text), None, "{text}");
         }

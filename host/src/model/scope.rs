@@ -51,6 +51,10 @@ scopes! {
     AccountsRead = "accounts:read";
     /// Connects, changes and removes accounts.
     AccountsWrite = "accounts:write";
+    /// Sees named secrets, without their values.
+    SecretsRead = "secrets:read";
+    /// Stores and removes named secrets.
+    SecretsWrite = "secrets:write";
     /// Sees policies, and asks what they would decide.
     PoliciesRead = "policies:read";
     /// Makes, changes and removes policies.
@@ -59,6 +63,10 @@ scopes! {
     ProfilesRead = "profiles:read";
     /// Makes, changes and removes profiles.
     ProfilesWrite = "profiles:write";
+    /// Sees MCP configs and instances, without their URLs.
+    McpRead = "mcp:read";
+    /// Makes, changes and removes MCP configs, and gives users their URLs.
+    McpWrite = "mcp:write";
     /// Sees modifiers.
     ModifiersRead = "modifiers:read";
     /// Makes, changes and removes modifiers.

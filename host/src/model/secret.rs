@@ -8,7 +8,7 @@ use super::FieldPattern;
 
 /// A credential, or a part of one, in clear.
 ///
-/// It cannot be cloned, printed or serialized. The four files that may call [`Secret::expose`] are named in
+/// It cannot be cloned, printed or serialized. The few files that may call [`Secret::expose`] are named in
 /// ARCHITECTURE.md, and a test holds the tree to that list.
 pub struct Secret(Zeroizing<String>);
 

@@ -36,6 +36,8 @@ surfaces! {
     Execute = "execute",
     /// An application calls several tools at once.
     Batch = "batch",
+    /// An MCP client calls a tool.
+    Mcp = "mcp",
     /// A connector calls another tool.
     Inner = "inner",
     /// Somebody tries one tool of a connector.
@@ -49,7 +51,7 @@ impl Surface {
     /// part in every call that a user's account can be used for (X24).
     pub fn is_modified(self) -> bool {
         match self {
-            Self::Execute | Self::Batch | Self::Inner | Self::ToolTest => true,
+            Self::Execute | Self::Batch | Self::Mcp | Self::Inner | Self::ToolTest => true,
             Self::AccountTest => false,
         }
     }

@@ -16,6 +16,15 @@ enum Piece {
     Name(String),
 }
 
+/// A part of a [`TextTemplate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextPiece<'a> {
+    /// Text as it is.
+    Literal(&'a str),
+    /// What is to stand there.
+    Name(&'a str),
+}
+
 /// Why a text is no template.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TextTemplateError {
@@ -58,6 +67,14 @@ impl TextTemplate {
         }
         literal(rest, &mut pieces);
         Ok(Self(pieces))
+    }
+
+    /// Its literals and its gaps, in the order of the text.
+    pub fn pieces(&self) -> impl Iterator<Item = TextPiece<'_>> {
+        self.0.iter().map(|piece| match piece {
+            Piece::Literal(text) => TextPiece::Literal(text),
+            Piece::Name(name) => TextPiece::Name(name),
+        })
     }
 
     /// The names in its gaps, in the order of the text; one may be there twice.

@@ -85,7 +85,11 @@ pub(super) fn tokens(
 pub(super) fn read(answer: &Response) -> Result<Value, OAuthError> {
     if (300..400).contains(&answer.status) {
         let reason = format!("its token endpoint redirects ({}), which is never followed", answer.status);
-        return Err(OAuthError::Configuration { reason });
+        // It has moved for good, or shows everybody another page for a while.
+        return Err(match answer.status {
+            301 | 308 => OAuthError::configuration(reason),
+            _ => OAuthError::transient(reason),
+        });
     }
     let json = answer.headers.iter().any(|(name, value)| name == "content-type" && is_json(value));
     let body = match answer.truncated || answer.body.len() > MAX_ANSWER {
@@ -280,8 +284,9 @@ mod tests {
             (200, json!({ "access_token": "a".repeat(MAX_TOKEN + 1) }), "transient"),
             (200, json!({ "access_token": "a", "refresh_token": "b\u{0}" }), "transient"),
             (301, json!({ "access_token": "a" }), "configuration"),
-            (302, json!({ "error": "invalid_grant" }), "configuration"),
-            (307, json!({}), "configuration"),
+            (308, json!({ "error": "invalid_grant" }), "configuration"),
+            (302, json!({ "error": "invalid_grant" }), "transient"),
+            (307, json!({}), "transient"),
             (200, json!({ "access_token": "a" }), "ok"),
             (201, json!({ "access_token": "a", "error": null }), "ok"),
             (200, json!({ "access_token": "a", "error": "" }), "ok"),

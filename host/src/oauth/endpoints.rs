@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
-use crate::model::{AuthKind, AuthPattern, HostPattern, HostTemplate, Scope, SessionRequest, TextSource, UrlTemplate};
+use crate::model::{
+    AuthKind, AuthPattern, HostPattern, HostTemplate, Scope, SessionRequest, TextTemplate, UrlTemplate,
+};
 
 /// Hosts of the endpoints of a pattern, as templates over an account's public fields.
 ///
@@ -73,20 +75,29 @@ pub fn field_hosts(
         let all: BTreeSet<String> = own.iter().chain(&endpoint).cloned().collect();
         all.into_iter().collect()
     };
-    let secret = pattern.fields.iter().filter(|field| field.secret && wanted.contains(field.name.as_str()));
+    let secret = pattern.fields.iter().filter(|field| field.secret && wanted.contains(&field.name));
     Ok(secret.map(|field| (field.name.clone(), of(&field.name))).collect())
+}
+
+/// Whether a field is sent to the pattern's token endpoint.
+pub fn goes_to_endpoint(kind: &AuthKind, field: &str) -> bool {
+    endpoint_fields(kind).contains(field)
 }
 
 /// The scopes that an authorization asks for: those that the pattern requires, and the connection's (AK-401).
 pub fn asked_scopes(kind: &AuthKind, connection: &[String]) -> Vec<String> {
-    let offered: &[Scope] = match kind {
-        AuthKind::OAuth2(pattern) => &pattern.scopes,
-        AuthKind::ClientCredentials(pattern) => &pattern.scopes,
-        _ => &[],
+    let of = |offered: &[Scope]| {
+        let required = offered.iter().filter(|scope| scope.required);
+        required.map(|scope| scope.name.clone()).collect()
     };
-    let required = offered.iter().filter(|scope| scope.required).map(|scope| scope.name.clone());
+    let required: Vec<String> = match kind {
+        AuthKind::OAuth2(pattern) => of(&pattern.scopes),
+        AuthKind::ClientCredentials(pattern) => of(&pattern.scopes),
+        AuthKind::JwtBearer(pattern) => pattern.scopes.clone(),
+        _ => Vec::new(),
+    };
     let mut asked: Vec<String> = Vec::new();
-    for scope in required.chain(connection.iter().cloned()) {
+    for scope in required.into_iter().chain(connection.iter().cloned()) {
         if !asked.contains(&scope) {
             asked.push(scope);
         }
@@ -96,7 +107,16 @@ pub fn asked_scopes(kind: &AuthKind, connection: &[String]) -> Vec<String> {
 
 /// Whether accounts of a pattern are asked for scopes.
 pub fn asks_for_scopes(kind: &AuthKind) -> bool {
-    matches!(kind, AuthKind::OAuth2(_) | AuthKind::ClientCredentials(_))
+    matches!(kind, AuthKind::OAuth2(_) | AuthKind::ClientCredentials(_) | AuthKind::JwtBearer(_))
+}
+
+/// Whether accounts of a pattern come to be by their users' consent in a browser.
+pub fn is_consented(kind: &AuthKind) -> bool {
+    match kind {
+        AuthKind::OAuth2(_) => true,
+        AuthKind::OAuth1a(pattern) => pattern.request_url.is_some(),
+        _ => false,
+    }
 }
 
 /// Whether a pattern's connections have an OAuth client of their own.
@@ -109,19 +129,10 @@ pub fn has_client(kind: &AuthKind) -> bool {
 }
 
 /// The pattern's fields that are sent to its token endpoint.
-fn endpoint_fields(kind: &AuthKind) -> BTreeSet<&str> {
+fn endpoint_fields(kind: &AuthKind) -> BTreeSet<String> {
     match kind {
-        AuthKind::ClientCredentials(pattern) => [pattern.client_id.as_str(), &pattern.client_secret].into(),
-        AuthKind::JwtBearer(pattern) => {
-            let claims = pattern.assertion.claims.iter().map(|(_, source)| source);
-            let sources = claims.chain([&pattern.assertion.key]).chain(&pattern.assertion.key_id);
-            sources
-                .filter_map(|source| match source {
-                    TextSource::Field { name, .. } => Some(name.as_str()),
-                    TextSource::Template(_) => None,
-                })
-                .collect()
-        }
+        AuthKind::ClientCredentials(pattern) => [pattern.client_id.clone(), pattern.client_secret.clone()].into(),
+        AuthKind::JwtBearer(pattern) => pattern.assertion.names(),
         AuthKind::Session(pattern) => {
             let requests = [Some(&pattern.request), pattern.sign_out.as_ref()];
             requests.into_iter().flatten().flat_map(named).collect()
@@ -130,10 +141,11 @@ fn endpoint_fields(kind: &AuthKind) -> BTreeSet<&str> {
     }
 }
 
-/// The names within `{{…}}` of a declared request.
-fn named(request: &SessionRequest) -> impl Iterator<Item = &str> {
+/// The names in the templates of a declared request; those of one that is none were refused when it was installed.
+fn named(request: &SessionRequest) -> Vec<String> {
     let texts = request.headers.iter().map(|(_, value)| value).chain([&request.body]);
-    texts.flat_map(|text| super::body::names(text))
+    let templates = texts.filter_map(|text| TextTemplate::parse(text).ok());
+    templates.flat_map(|template| template.names().map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
 fn urls(kind: &AuthKind) -> Vec<&str> {

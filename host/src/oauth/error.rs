@@ -71,9 +71,12 @@ impl OAuthError {
 impl From<EgressError> for OAuthError {
     fn from(error: EgressError) -> Self {
         match error {
-            EgressError::Timeout(_) | EgressError::Unreachable(_) | EgressError::Broken(_) | EgressError::Limit(_) => {
-                Self::transient(error.to_string())
-            }
+            // Where a name leads may be another thing in a minute, and nothing was sent to where it leads now.
+            EgressError::Timeout(_)
+            | EgressError::Unreachable(_)
+            | EgressError::AddressNotAllowed(_)
+            | EgressError::Broken(_)
+            | EgressError::Limit(_) => Self::transient(error.to_string()),
             error => Self::configuration(error.to_string()),
         }
     }

@@ -7,8 +7,10 @@ use url::{Url, form_urlencoded};
 
 use super::OAuthError;
 use super::limits::TIMEOUT;
-use crate::egress::{Body, Egress, Grant, GrantState, Injection, Request, Response, Secrets, Username};
-use crate::model::{ClientAuth, Effect, HostPattern, PathTemplate, Route, Secret, TokenBody};
+use crate::egress::{Body, Egress, Grant, GrantState, Injection, Request, Response, Secrets, Text};
+use crate::model::{
+    ClientAuth, Effect, Escaping, HostPattern, PathTemplate, Route, Secret, SessionRequest, TextTemplate, TokenBody,
+};
 
 /// A parameter's value.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ pub(super) async fn ask<T>(
         match (auth, secret) {
             (ClientAuth::Basic, Some(secret)) => {
                 let password = Secret::new(encoded(secret.expose()));
-                injection = Injection::Basic { username: Username::Public(encoded(&id)), password };
+                injection = Injection::Basic { username: Text::Public(encoded(&id)), password };
                 known.push(secret);
             }
             (ClientAuth::Post, Some(secret)) => {
@@ -87,6 +89,45 @@ pub(super) async fn ask<T>(
     let grant = grant(&url, "POST", hosts, injection)?;
     let headers = vec![("accept".to_owned(), "application/json".to_owned())];
     let request = Request { method: "POST".into(), target: url.into(), headers, body, ..Request::default() };
+    send(egress, &grant, request, read).await.map_err(|error| clean(error, &known))
+}
+
+/// Sends a declared request of signing in or out, and reads the answer. `value` gives each of the pattern's fields;
+/// `injection` holds the token that is to end.
+///
+/// # Errors
+/// Those of egress, of `value` and of `read`. No text holds a secret that was sent.
+pub(super) async fn session<T>(
+    egress: &Egress,
+    (url, hosts): (Url, Vec<HostPattern>),
+    (declared, injection): (&SessionRequest, Injection),
+    value: impl Fn(&str) -> Result<Secret, OAuthError>,
+    read: impl FnOnce(&Response) -> Result<T, OAuthError>,
+) -> Result<T, OAuthError> {
+    let mut known = Vec::new();
+    let mut filled = |text: &str, escaping: Escaping| {
+        let template = TextTemplate::parse(text).map_err(|error| OAuthError::configuration(error.to_string()))?;
+        template.render(|name, into| {
+            let secret = value(name)?;
+            into.push_str(&escaping.escape(secret.expose()));
+            known.push(secret);
+            Ok::<(), OAuthError>(())
+        })
+    };
+    let mut headers = vec![("accept".to_owned(), "application/json".to_owned())];
+    for (name, text) in &declared.headers {
+        headers.push((name.clone(), filled(text, Escaping::Plain)?.to_string()));
+    }
+    let escaping = Escaping::of(&declared.content_type).unwrap_or(Escaping::Plain);
+    let body = match filled(&declared.body, escaping)? {
+        body if body.is_empty() => Body::None,
+        body => {
+            headers.push(("content-type".into(), declared.content_type.clone()));
+            Body::Bytes(body.as_bytes().to_vec().into())
+        }
+    };
+    let grant = grant(&url, &declared.method, hosts, injection)?;
+    let request = Request { method: declared.method.clone(), target: url.into(), headers, body, ..Request::default() };
     send(egress, &grant, request, read).await.map_err(|error| clean(error, &known))
 }
 

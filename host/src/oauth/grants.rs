@@ -46,12 +46,13 @@ impl OAuth {
         let url = endpoints::url(&pattern.token_url, fields).map_err(OAuthError::configuration)?;
         let hosts = endpoints::patterns(&hosts).map_err(OAuthError::configuration)?;
         let request = TokenRequest { url, hosts, client: Some(shown), body: pattern.body, parameters };
-        let mut tokens = self.tokens(request, &pattern.response, &pattern.scope_separator).await?;
+        let mut tokens = self.asked(request, &pattern.response, &pattern.scope_separator).await?;
         tokens.client = Some(client.id.clone());
         Ok(tokens)
     }
 
-    async fn tokens(
+    /// Asks a token endpoint for tokens.
+    pub(super) async fn asked(
         &self,
         request: TokenRequest,
         response: &TokenResponse,
@@ -63,6 +64,7 @@ impl OAuth {
     }
 }
 
-fn public(name: &str, value: &str) -> (String, Value) {
+/// A parameter that anybody may see.
+pub(super) fn public(name: &str, value: &str) -> (String, Value) {
     (name.to_owned(), Value::Public(value.to_owned()))
 }

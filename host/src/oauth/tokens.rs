@@ -8,7 +8,7 @@ use crate::model::{Account, AccountState, AccountToken, OAuthClientId, Secret, T
 use crate::vault::Binding;
 
 /// The sealed field that holds the access token.
-pub(crate) const ACCESS_TOKEN: &str = "access_token";
+pub const ACCESS_TOKEN: &str = "access_token";
 
 /// The sealed field that holds the refresh token.
 pub(super) const REFRESH_TOKEN: &str = "refresh_token";
@@ -30,6 +30,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// Without a refresh token, for patterns that get another token by what they got this one by.
+    pub(super) fn without_refresh(mut self) -> Self {
+        self.secrets.remove(REFRESH_TOKEN);
+        self
+    }
+
     /// The access token where a pattern wants it in requests, for what is asked before an account is stored.
     pub fn into_injection(mut self, placement: &TokenPlacement) -> Injection {
         match self.secrets.remove(ACCESS_TOKEN) {
@@ -92,6 +98,19 @@ impl OAuth {
             field_hosts: std::mem::take(&mut account.token.field_hosts),
         };
         Ok(())
+    }
+
+    /// A sealed field of an account, or an empty one where it has none.
+    pub(super) fn open(
+        &self,
+        account: &Account,
+        sealed: &BTreeMap<String, String>,
+        field: &str,
+    ) -> Result<Secret, OAuthError> {
+        match sealed.get(field) {
+            Some(text) => Ok(self.0.vault.open(&binding(account, field), text)?),
+            None => Ok(Secret::new(account.fields.get(field).cloned().unwrap_or_default())),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, WasmBacktrace};
@@ -51,6 +52,8 @@ pub struct Call<'a> {
     pub timeout: Duration,
     /// When it is cancelled, the call stops where it stands.
     pub stop: CancellationToken,
+    /// Who hears of progress while it runs. Only the last report is kept for them, however many there are.
+    pub progress: Option<watch::Sender<Option<Progress>>>,
 }
 
 /// What a connector may know of the account it acts for. Never a secret.
@@ -81,6 +84,8 @@ pub struct Report {
     pub open_writes: u32,
     /// Calls of other tools that it asked for.
     pub calls: u32,
+    /// The scopes without which the provider refused a request, where it named them.
+    pub missing_scopes: Vec<String>,
     /// Each attempt at a request, up to a limit, in the order in which they left.
     pub attempts: Vec<Attempt>,
     /// Bytes of bodies sent.
@@ -132,14 +137,15 @@ impl Runtime {
     ///
     /// Waits for a free slot if all are taken. Nothing that the component does can fail anything but this call.
     pub async fn call(&self, plugin: &Plugin, call: Call<'_>) -> Report {
-        let Call { tool, input, binding, journal, gate, records, tools, depth, egress, grant, timeout, stop } = call;
+        let Call { tool, input, binding, journal, gate, records, tools, depth, egress, grant, timeout, stop, progress } =
+            call;
         if input.len() > limits::INPUT_BYTES {
             let error = limit("input_bytes", limits::INPUT_BYTES, format!("the input has {} bytes", input.len()));
             return Run::refused(error).into_report(&grant.state);
         }
         let sent = Arc::clone(&grant);
         let (account, now, seed) = (journal.account.clone(), journal.now, journal.seed);
-        let outside = Outside { account, egress, grant, now, seed, stop, tools, depth };
+        let outside = Outside { account, egress, grant, now, seed, stop, tools, depth, progress };
         if gate != Gate::Open {
             sent.state.show_all_writes();
         }
@@ -258,6 +264,7 @@ impl Run<String> {
             requests: state.sent(),
             open_writes: state.open_writes().saturating_add(cut_off),
             calls: tally.calls,
+            missing_scopes: state.missing_scopes().unwrap_or_default().to_vec(),
             attempts: state.attempts(),
             sent_bytes: tally.sent_bytes,
             received_bytes: tally.received_bytes,
@@ -518,7 +525,7 @@ mod tests {
         let Journal { account, now, seed, .. } = journal;
         let stop = CancellationToken::new();
         let outside = (
-            Outside { account, egress, grant, now, seed, stop, tools: None, depth: 0 },
+            Outside { account, egress, grant, now, seed, stop, tools: None, depth: 0, progress: None },
             Recorder::new(None, Gate::Open),
         );
         let run = runtime.run(

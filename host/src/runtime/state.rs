@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 
@@ -62,6 +63,8 @@ pub(super) struct Outside {
     pub(super) tools: Option<Arc<dyn Tools>>,
     /// How many calls this one is made for.
     pub(super) depth: usize,
+    /// Who hears of progress.
+    pub(super) progress: Option<watch::Sender<Option<Progress>>>,
 }
 
 /// What a call leaves behind.

@@ -178,6 +178,7 @@ pub(super) fn call(input: &str) -> Call<'_> {
         grant: Arc::new(grant),
         timeout: Duration::from_secs(60),
         stop: Default::default(),
+        progress: None,
     }
 }
 

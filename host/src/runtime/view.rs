@@ -227,8 +227,12 @@ impl wit::random::Host for View<'_> {
 
 impl wit::progress::Host for View<'_> {
     fn report(&mut self, done: u64, total: u64, message: String) -> wasmtime::Result<()> {
-        self.outside("progress.report")?;
-        self.tally.progress = Some(Progress { done, total, message: bounded(&message, limits::PROGRESS_BYTES) });
+        let listening = self.outside("progress.report")?.progress.clone();
+        let progress = Progress { done, total, message: bounded(&message, limits::PROGRESS_BYTES) };
+        if let Some(listening) = listening {
+            listening.send_replace(Some(progress.clone()));
+        }
+        self.tally.progress = Some(progress);
         Ok(())
     }
 }

@@ -2,25 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use super::account_events;
 use super::connections::{connection_columns, read_connection};
-use super::error::or_conflict;
 use super::page::{Listing, Order};
-use super::row::{Columns, text_map_json, texts_json};
-use super::{Act, Detail, Page, PageRequest, Store, StoreError, outbox};
+use super::row::{Columns, text_map_json};
+use super::{Act, Detail, Page, PageRequest, Revocation, Store, StoreError, outbox, revocations};
 use crate::model::{
-    Account, AccountId, AccountState, AccountToken, Action, By, Connection, ConnectionId, OAuthClientId, ProjectId,
-    Timestamp,
+    Account, AccountEventKind, AccountId, AccountState, AccountToken, Action, By, Connection, ConnectionId,
+    OAuthClientId, ProjectId, Timestamp,
 };
+
+mod put;
 
 /// Which accounts to list. What is `None` does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFilter {
+    /// Only those of connections of this connector.
+    pub connector: Option<String>,
     /// Only those of this connection.
     pub connection: Option<ConnectionId>,
     /// Only those of this user.
     pub identifier: Option<String>,
     /// Only those of this organization; `Some("")` is those of none.
     pub organization: Option<String>,
+    /// Only those of this label; `Some("")` is those of none.
+    pub label: Option<String>,
     /// Only those in this state.
     pub state: Option<AccountState>,
     /// Only those whose identifier, organization or label contains this, whatever the case.
@@ -28,94 +34,21 @@ pub struct AccountFilter {
 }
 
 /// The most accounts that one answer about a user holds: far more than a person has, far less than a scan.
-const MAX_OF_ONE_USER: i64 = 1_000;
+pub(super) const MAX_OF_ONE_USER: i64 = 1_000;
+
+/// What an account without settings of its own has.
+const NO_SETTINGS: &str = "{}";
 
 macro_rules! columns {
     () => {
-        "a.id, a.project, a.connection, a.identifier, a.organization, a.label, a.state, a.disabled, a.fields, \
-         a.scopes, a.hosts, a.expires_at, a.refreshed_at, a.oauth_client, a.error, a.field_hosts, a.created_at, \
-         a.updated_at"
+        "a.id, a.project, a.connection, a.identifier, a.organization, a.label, a.shared, a.state, a.disabled, a.fields, \
+         a.settings, a.scopes, a.hosts, a.expires_at, a.refreshed_at, a.oauth_client, a.error, a.field_hosts, \
+         a.created_at, a.updated_at, a.last_used_at"
     };
 }
 pub(super) use columns as account_columns;
 
 impl Store {
-    /// Adds an account, or replaces it if it is there under the same identifier, with its credential. Gives the row as
-    /// it now is, and whether it is new. The `disabled` flag of an existing row stays, as does the time of its making.
-    ///
-    /// There is one account per connection, user, organization and label. If it is there under another identifier, which
-    /// happens when two requests make it at once, it is given back unchanged, unless there is a credential to store:
-    /// the identifier is sealed into a credential, so that is a conflict. Look the account up and seal again.
-    pub async fn put_account(
-        &self,
-        by: &By,
-        account: &Account,
-        sealed: &BTreeMap<String, String>,
-    ) -> Result<(Account, bool), StoreError> {
-        let _changing = self.inner.cache.changing();
-        let mut transaction = self.begin().await?;
-        let inserted = sqlx::query(
-            "INSERT INTO accounts (id, project, connection, identifier, organization, label, state, disabled, fields, \
-             scopes, hosts, sealed, created_at, updated_at, expires_at, refreshed_at, oauth_client, error, field_hosts) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
-             ON CONFLICT (connection, identifier, organization, label) DO NOTHING",
-        )
-        .bind(account.id.as_str())
-        .bind(account.project.as_str())
-        .bind(account.connection.as_str())
-        .bind(account.identifier.as_str())
-        .bind(account.organization.as_str())
-        .bind(account.label.as_str())
-        .bind(account.state.as_str())
-        .bind(i64::from(account.disabled))
-        .bind(text_map_json(&account.fields))
-        .bind(texts_json(&account.scopes))
-        .bind(texts_json(&account.hosts))
-        .bind(text_map_json(sealed))
-        .bind(account.created_at.0)
-        .bind(account.updated_at.0)
-        .bind(account.token.expires_at.map(|at| at.0))
-        .bind(account.token.refreshed_at.map(|at| at.0))
-        .bind(account.token.client.as_ref().map(OAuthClientId::as_str))
-        .bind(account.token.error.as_deref())
-        .bind(stored_field_hosts(&account.token.field_hosts))
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| or_conflict(error, || "the account's connection does not exist, or its id is taken".into()))?;
-        let created = inserted.rows_affected() > 0;
-        let before = if created { None } else { replace(&mut transaction, account, sealed).await? };
-        let replaced = before.is_some();
-        if !created && !replaced && !sealed.is_empty() {
-            let detail = format!("an account of `{}` was made at the same time: try again", account.identifier);
-            return Err(StoreError::Conflict(detail));
-        }
-        let row = sqlx::query(concat!(
-            "SELECT ",
-            columns!(),
-            " FROM accounts a WHERE a.project = $1 AND a.connection = $2 AND a.identifier = $3 \
-             AND a.organization = $4 AND a.label = $5"
-        ))
-        .bind(account.project.as_str())
-        .bind(account.connection.as_str())
-        .bind(account.identifier.as_str())
-        .bind(account.organization.as_str())
-        .bind(account.label.as_str())
-        .fetch_one(&mut *transaction)
-        .await?;
-        let stored = read_account(&mut Columns::of(&row))?;
-        let told = match before {
-            Some(before) => outbox::account_moved(&mut transaction, &stored.id, (before, stored.state), by.at).await?,
-            None => false,
-        };
-        if created || replaced {
-            let action = if created { Action::AccountCreated } else { Action::AccountChanged };
-            let act = Act::new(&stored.project, by, action, stored.id.as_str()).detail(detail(&stored, sealed));
-            self.append(&mut transaction, act).await?;
-        }
-        self.commit_telling(transaction, told).await?;
-        Ok((stored, created))
-    }
-
     /// A user's accounts on a connection, oldest first.
     pub async fn find_accounts(
         &self,
@@ -152,6 +85,16 @@ impl Store {
         row.map(|row| read_account(&mut Columns::of(&row))).transpose()
     }
 
+    /// The account with this identifier, and its connection.
+    pub async fn account_with_connection(
+        &self,
+        project: &ProjectId,
+        id: &AccountId,
+    ) -> Result<Option<(Connection, Account)>, StoreError> {
+        let listing = with_connections().only("a.project = ?", project.as_str()).only("a.id = ?", id.as_str());
+        Ok(listing.all(self.read(), 1, read_both).await?.pop())
+    }
+
     /// The project's accounts with their connections, oldest first.
     pub async fn list_accounts(
         &self,
@@ -162,15 +105,6 @@ impl Store {
         narrowed(with_connections(), project, filter)
             .page(self.read(), request, |text| AccountId::parse(text).is_some(), read_both)
             .await
-    }
-
-    /// Accounts with their connections, oldest first: what a user could call through. At most a thousand.
-    pub async fn accounts_with_connections(
-        &self,
-        project: &ProjectId,
-        filter: &AccountFilter,
-    ) -> Result<Vec<(Connection, Account)>, StoreError> {
-        narrowed(with_connections(), project, filter).all(self.read(), MAX_OF_ONE_USER, read_both).await
     }
 
     /// How many accounts a connection has.
@@ -209,6 +143,9 @@ impl Store {
         }
         let detail = Detail::default().with("from", from.as_str()).with("to", to.as_str());
         let act = Act::new(project, by, Action::AccountState, id.as_str()).detail(detail);
+        let moved = format!("{} to {}", from.as_str(), to.as_str());
+        account_events::add(&mut transaction, (project, id), AccountEventKind::StateChanged, Some(&moved), by.at)
+            .await?;
         let told = outbox::account_moved(&mut transaction, id, (from, to), by.at).await?;
         self.append(&mut transaction, act).await?;
         self.commit_telling(transaction, told).await?;
@@ -235,7 +172,11 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        let action = if disabled { Action::AccountDisabled } else { Action::AccountEnabled };
+        let (action, kind) = match disabled {
+            true => (Action::AccountDisabled, AccountEventKind::Disabled),
+            false => (Action::AccountEnabled, AccountEventKind::Enabled),
+        };
+        account_events::add(&mut transaction, (project, id), kind, None, by.at).await?;
         self.append(&mut transaction, Act::new(project, by, action, id.as_str())).await?;
         transaction.commit().await?;
         Ok(true)
@@ -243,6 +184,17 @@ impl Store {
 
     /// Removes an account with its credential. `false` if there is none such.
     pub async fn delete_account(&self, by: &By, project: &ProjectId, id: &AccountId) -> Result<bool, StoreError> {
+        self.delete_account_revoking(by, project, id, None).await
+    }
+
+    /// The same, and remembers what its provider has to be told.
+    pub async fn delete_account_revoking(
+        &self,
+        by: &By,
+        project: &ProjectId,
+        id: &AccountId,
+        revocation: Option<&Revocation>,
+    ) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         let done = sqlx::query("DELETE FROM accounts WHERE project = $1 AND id = $2")
@@ -253,6 +205,10 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        if let Some(revocation) = revocation {
+            revocations::insert(&mut transaction, revocation).await?;
+        }
+        account_events::forget(&mut transaction, id).await?;
         self.append(&mut transaction, Act::new(project, by, Action::AccountDeleted, id.as_str())).await?;
         transaction.commit().await?;
         Ok(true)
@@ -260,7 +216,7 @@ impl Store {
 }
 
 /// The credential is there as a digest of its sealed text: it tells one from another, and nothing else.
-fn detail(account: &Account, sealed: &BTreeMap<String, String>) -> Detail {
+pub(super) fn detail(account: &Account, sealed: &BTreeMap<String, String>) -> Detail {
     let detail = Detail::default()
         .with("connection", account.connection.as_str())
         .with("identifier", &account.identifier)
@@ -268,49 +224,14 @@ fn detail(account: &Account, sealed: &BTreeMap<String, String>) -> Detail {
         .with("label", &account.label)
         .with("state", account.state.as_str())
         .with("hosts", &account.hosts.join(" "))
-        .with("scopes", &account.scopes.join(" "));
+        .with("scopes", &account.scopes.join(" "))
+        .with_some("shared", account.shared.then_some("yes"));
     if sealed.is_empty() { detail } else { detail.digest("credential", &text_map_json(sealed)) }
 }
 
-/// Replaces the credential, and what goes with it, of the row that has the account's own identifier. Its state before,
-/// if there is such a row.
-async fn replace(
-    connection: &mut sqlx::AnyConnection,
-    account: &Account,
-    sealed: &BTreeMap<String, String>,
-) -> Result<Option<AccountState>, StoreError> {
-    let before = sqlx::query("SELECT state FROM accounts WHERE id = $1")
-        .bind(account.id.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(before) = before else { return Ok(None) };
-    let before = Columns::of(&before).parsed(AccountState::parse)?;
-    let done = sqlx::query(
-        "UPDATE accounts SET state = $1, fields = $2, scopes = $3, hosts = $4, sealed = $5, updated_at = $6, \
-         expires_at = $13, refreshed_at = $14, oauth_client = $15, error = $16, field_hosts = $17, refresh_until = NULL \
-         WHERE id = $7 AND project = $8 AND connection = $9 AND identifier = $10 AND organization = $11 \
-         AND label = $12",
-    )
-    .bind(account.state.as_str())
-    .bind(text_map_json(&account.fields))
-    .bind(texts_json(&account.scopes))
-    .bind(texts_json(&account.hosts))
-    .bind(text_map_json(sealed))
-    .bind(account.updated_at.0)
-    .bind(account.id.as_str())
-    .bind(account.project.as_str())
-    .bind(account.connection.as_str())
-    .bind(account.identifier.as_str())
-    .bind(account.organization.as_str())
-    .bind(account.label.as_str())
-    .bind(account.token.expires_at.map(|at| at.0))
-    .bind(account.token.refreshed_at.map(|at| at.0))
-    .bind(account.token.client.as_ref().map(OAuthClientId::as_str))
-    .bind(account.token.error.as_deref())
-    .bind(stored_field_hosts(&account.token.field_hosts))
-    .execute(connection)
-    .await?;
-    Ok((done.rows_affected() > 0).then_some(before))
+/// NULL where an account has no settings, as in rows from before there were any.
+pub(super) fn stored_settings(account: &Account) -> Option<&str> {
+    Some(account.settings.as_str()).filter(|settings| *settings != NO_SETTINGS)
 }
 
 /// NULL where all fields go where the account's hosts are, as in rows from before there were others.
@@ -337,6 +258,8 @@ fn narrowed(listing: Listing, project: &ProjectId, filter: &AccountFilter) -> Li
         .only_if("a.connection = ?", filter.connection.as_ref().map(ConnectionId::as_str))
         .only_if("a.identifier = ?", filter.identifier.as_deref())
         .only_if("a.organization = ?", filter.organization.as_deref())
+        .only_if("c.connector = ?", filter.connector.as_deref())
+        .only_if("a.label = ?", filter.label.as_deref())
         .only_if("a.state = ?", filter.state.map(AccountState::as_str))
         .containing_if(
             "(LOWER(a.identifier) LIKE LOWER(?) ESCAPE '!' OR LOWER(a.organization) LIKE LOWER(?) ESCAPE '!' \
@@ -353,9 +276,11 @@ pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreEr
         identifier: columns.text()?,
         organization: columns.text()?,
         label: columns.text()?,
+        shared: columns.newer_flag()?,
         state: columns.parsed(AccountState::parse)?,
         disabled: columns.flag()?,
         fields: columns.text_map()?,
+        settings: columns.maybe_text()?.unwrap_or_else(|| NO_SETTINGS.to_owned()),
         scopes: columns.texts()?,
         hosts: columns.texts()?,
         token: AccountToken {
@@ -367,5 +292,6 @@ pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreEr
         },
         created_at: columns.time()?,
         updated_at: columns.time()?,
+        last_used_at: columns.maybe_number()?.map(Timestamp),
     })
 }

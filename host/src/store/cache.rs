@@ -9,7 +9,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{ApiKey, CallContext, StoreError, Subject};
+use super::{ApiKey, CallContext, ContextQuery, StoreError, Subject};
 use crate::model::{AccountId, ProjectId};
 
 /// Entries of each kind, after which it is emptied: a context has about two kilobytes, so these are some ten megabytes.
@@ -22,7 +22,21 @@ pub(super) struct ContextKey {
     pub(super) connector: String,
     pub(super) connection: Option<String>,
     pub(super) identifier: Option<String>,
+    pub(super) organization: Option<String>,
     pub(super) account: Option<AccountId>,
+}
+
+impl ContextKey {
+    pub(super) fn of(project: &ProjectId, wanted: &ContextQuery<'_>) -> Self {
+        Self {
+            project: project.clone(),
+            connector: wanted.connector.to_owned(),
+            connection: wanted.connection.map(str::to_owned),
+            identifier: wanted.identifier.map(str::to_owned),
+            organization: wanted.organization.map(str::to_owned),
+            account: wanted.account.cloned(),
+        }
+    }
 }
 
 #[derive(Default)]

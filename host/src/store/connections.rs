@@ -2,7 +2,7 @@
 
 use super::error::{is_unique_violation, or_conflict};
 use super::page::{Listing, Order};
-use super::row::{Columns, texts_json};
+use super::row::{Columns, text_map_json, texts_json};
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
 use crate::model::{Action, By, Connection, ConnectionId, ProjectId, Timestamp};
 
@@ -18,7 +18,7 @@ const NO_PRESETS: &str = "{}";
 
 macro_rules! columns {
     () => {
-        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.scopes, \
+        "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.credentials, c.scopes, \
          c.disabled, c.demo, c.created_at, c.updated_at"
     };
 }
@@ -30,8 +30,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, presets, \
-             disabled, demo, created_at, updated_at, scopes) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             credentials, disabled, demo, created_at, updated_at, scopes) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(connection.id.as_str())
         .bind(connection.project.as_str())
@@ -41,6 +41,7 @@ impl Store {
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
         .bind(stored_presets(connection))
+        .bind(stored_credentials(connection))
         .bind(i64::from(connection.disabled))
         .bind(i64::from(connection.demo))
         .bind(connection.created_at.0)
@@ -94,7 +95,7 @@ impl Store {
             .await
     }
 
-    /// Writes what can change of a connection (auth pattern, base URL, settings, presets, the flags) if nobody else has since
+    /// Writes what can change of a connection (auth pattern, base URL, settings, presets, secrets, flags) if nobody else has since
     /// `expected_updated_at`. `false` if somebody has, or the project has none such. The name, the connector and the
     /// time of its making stay.
     pub async fn update_connection(
@@ -108,13 +109,15 @@ impl Store {
         let updated_at = connection.updated_at.0.max(expected_updated_at.0.saturating_add(1));
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
-            "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, presets = $4, disabled = $5, \
-             demo = $6, updated_at = $7, scopes = $11 WHERE project = $8 AND id = $9 AND updated_at = $10",
+            "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, presets = $4, \
+             credentials = $5, disabled = $6, demo = $7, updated_at = $8, scopes = $12 WHERE project = $9 AND id = $10 \
+             AND updated_at = $11",
         )
         .bind(connection.auth_pattern.as_str())
         .bind(connection.base_url.as_deref())
         .bind(connection.settings.as_str())
         .bind(stored_presets(connection))
+        .bind(stored_credentials(connection))
         .bind(i64::from(connection.disabled))
         .bind(i64::from(connection.demo))
         .bind(updated_at)
@@ -170,6 +173,9 @@ fn detail(connection: &Connection) -> Detail {
         .digest("settings", &connection.settings)
         .flag("disabled", connection.disabled)
         .flag("demo", connection.demo);
+    let named = |(field, secret): (&String, &String)| format!("{field}={secret}");
+    let credentials = connection.credentials.iter().map(named).collect::<Vec<_>>().join(" ");
+    detail = detail.with_some("credentials", Some(credentials.as_str()).filter(|text| !text.is_empty()));
     if !connection.scopes.is_empty() {
         detail = detail.with("scopes", &connection.scopes.join(" "));
     }
@@ -189,6 +195,11 @@ fn stored_presets(connection: &Connection) -> Option<&str> {
     Some(connection.presets.as_str()).filter(|presets| *presets != NO_PRESETS)
 }
 
+/// NULL where no field is filled by a secret, as in rows from before there were named ones.
+fn stored_credentials(connection: &Connection) -> Option<String> {
+    Some(&connection.credentials).filter(|credentials| !credentials.is_empty()).map(text_map_json)
+}
+
 pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, StoreError> {
     Ok(Connection {
         id: columns.parsed(ConnectionId::parse)?,
@@ -199,6 +210,7 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         base_url: columns.maybe_text()?,
         settings: columns.text()?,
         presets: columns.maybe_text()?.unwrap_or_else(|| NO_PRESETS.to_owned()),
+        credentials: columns.maybe_text_map()?,
         scopes: columns.maybe_parsed(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
         disabled: columns.flag()?,
         demo: columns.newer_flag()?,

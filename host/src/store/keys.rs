@@ -94,12 +94,17 @@ impl Store {
     /// The project's keys, oldest first.
     pub async fn list_keys(&self, project: &ProjectId, request: &PageRequest) -> Result<Page<ApiKey>, StoreError> {
         Listing::of(columns!(), "api_keys", "id", Order::OldestFirst)
-            .only("project = ?", project.as_str())
+            // Those of MCP instances are removed and replaced with these.
+            .only(
+                "NOT EXISTS (SELECT 1 FROM mcp_instances i WHERE i.api_key = api_keys.id) AND project = ?",
+                project.as_str(),
+            )
             .page(self.read(), request, |text| KeyId::parse(text).is_some(), read_key)
             .await
     }
 
-    /// Removes a key: it opens nothing from then on. `false` if the project has none such.
+    /// Removes a key: it opens nothing from then on. `false` if the project has none such; a conflict if it is of an MCP
+    /// instance.
     pub async fn delete_key(&self, by: &By, project: &ProjectId, key: &KeyId) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
@@ -107,7 +112,8 @@ impl Store {
             .bind(project.as_str())
             .bind(key.as_str())
             .execute(&mut *transaction)
-            .await?;
+            .await
+            .map_err(|error| or_conflict(error, || "an MCP instance calls with this key".into()))?;
         if done.rows_affected() == 0 {
             return Ok(false);
         }

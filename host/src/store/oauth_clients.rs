@@ -106,7 +106,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        let act = Act::new(&client.project, by, Action::ClientResealed, client.id.as_str());
+        let act = Act::new(&client.project, by, Action::OAuthClientResealed, client.id.as_str());
         self.append(&mut transaction, act.detail(Detail::default().digest("secret", sealed))).await?;
         transaction.commit().await?;
         Ok(true)
@@ -139,7 +139,7 @@ fn act(by: &By, client: &OAuthClient) -> Act {
         Some(secret) => detail.digest("secret", secret),
         None => detail,
     };
-    Act::new(&client.project, by, Action::ClientCreated, client.id.as_str()).detail(detail)
+    Act::new(&client.project, by, Action::OAuthClientCreated, client.id.as_str()).detail(detail)
 }
 
 fn read_client(columns: &mut Columns<'_>) -> Result<OAuthClient, StoreError> {

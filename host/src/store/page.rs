@@ -23,7 +23,7 @@ pub const MAX_COUNTED: u32 = 10_000;
 pub struct PageRequest {
     /// The most items to give, 1 to [`MAX_LIMIT`]; other values are brought into that range.
     pub limit: u32,
-    /// [`Page::next_cursor`] of the page before; the first page if `None`.
+    /// [`Page::next_cursor`] of the page before, or [`Page::prev_cursor`] of the one after; the first page if `None`.
     pub cursor: Option<String>,
 }
 
@@ -41,6 +41,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where to go on; `None` at the end.
     pub next_cursor: Option<String>,
+    /// Where to go back; `None` at the beginning.
+    pub prev_cursor: Option<String>,
     /// How many items all pages have together, now; [`MAX_COUNTED`] where there are more.
     pub total_size: u64,
 }
@@ -51,6 +53,7 @@ impl<T> Page<T> {
         Page {
             items: self.items.into_iter().map(turn).collect(),
             next_cursor: self.next_cursor,
+            prev_cursor: self.prev_cursor,
             total_size: self.total_size,
         }
     }
@@ -129,23 +132,30 @@ impl Listing {
         is_key: fn(&str) -> bool,
         read: fn(&mut Columns<'_>) -> Result<T, StoreError>,
     ) -> Result<Page<T>, StoreError> {
-        let after = request.cursor.as_deref().map(|cursor| open_cursor(cursor, is_key)).transpose()?;
+        let from = request.cursor.as_deref().map(|cursor| open_cursor(cursor, is_key)).transpose()?;
+        let back = from.as_ref().is_some_and(|from| from.back);
+        let begins = from.is_none();
         let limit = request.limit.clamp(1, MAX_LIMIT) as usize;
         let total: AnyRow = bind(self.count(), self.values.clone()).fetch_one(pool).await?;
         let numbered = self.numbered;
-        // One row more than asked for tells whether there is a next page.
-        let rows = self.rows(after, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1).fetch_all(pool).await?;
-        let mut items = Vec::with_capacity(limit.min(rows.len()));
-        for row in rows.iter().take(limit) {
-            items.push(read(&mut Columns::of(row))?);
+        // One row more than asked for tells whether there is another page in that direction.
+        let mut rows = self.rows(from, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1).fetch_all(pool).await?;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        if back {
+            rows.reverse();
         }
-        let last = if rows.len() > limit { rows.get(limit - 1) } else { None };
+        let items = rows.iter().map(|row| read(&mut Columns::of(row))).collect::<Result<Vec<_>, _>>()?;
         let key = |row| match numbered {
             true => Columns::of(row).number().map(|key| key.to_string()),
             false => Columns::of(row).text(),
         };
-        let next_cursor = last.map(key).transpose()?.map(|key| cursor(&key));
-        Ok(Page { items, next_cursor, total_size: Columns::of(&total).count()? })
+        // Where this page came from there is one in the other direction.
+        let (has_next, has_prev) = if back { (true, more) } else { (more, !begins) };
+        let (first, last) = (rows.first().filter(|_| has_prev), rows.last().filter(|_| has_next));
+        let next_cursor = last.map(key).transpose()?.map(|key| cursor(&key, false));
+        let prev_cursor = first.map(key).transpose()?.map(|key| cursor(&key, true));
+        Ok(Page { items, next_cursor, prev_cursor, total_size: Columns::of(&total).count()? })
     }
 
     /// Runs it without pages, for at most `limit` rows.
@@ -167,13 +177,13 @@ impl Listing {
         request: &PageRequest,
         is_key: fn(&str) -> bool,
     ) -> Result<(Vec<String>, Vec<String>), StoreError> {
-        let after = request.cursor.as_deref().map(|cursor| open_cursor(cursor, is_key)).transpose()?;
+        let from = request.cursor.as_deref().map(|cursor| open_cursor(cursor, is_key)).transpose()?;
         let (explain, column) = match kind {
             Kind::Sqlite => ("EXPLAIN QUERY PLAN ", 3),
             Kind::Postgres => ("EXPLAIN ", 0),
         };
         let count = bind(format!("{explain}{}", self.count()), self.values.clone()).fetch_all(pool).await?;
-        let (sql, values) = self.sql(after, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1);
+        let (sql, values) = self.sql(from, i64::from(request.limit.clamp(1, MAX_LIMIT)) + 1);
         let rows = bind(format!("{explain}{sql}"), values).fetch_all(pool).await?;
         let lines =
             |rows: &[AnyRow]| rows.iter().map(|row| Ok(row.try_get(column)?)).collect::<Result<_, StoreError>>();
@@ -186,22 +196,24 @@ impl Listing {
         format!("SELECT COUNT(*) FROM (SELECT 1 FROM {from}{filter} ORDER BY {key} LIMIT {MAX_COUNTED}) counted")
     }
 
-    fn rows(self, after: Option<String>, limit: i64) -> Query {
-        let (sql, values) = self.sql(after, limit);
+    fn rows(self, from: Option<Begin>, limit: i64) -> Query {
+        let (sql, values) = self.sql(from, limit);
         bind(sql, values)
     }
 
-    fn sql(self, after: Option<String>, limit: i64) -> (String, Vec<Value>) {
-        let (beyond, direction) = match self.order {
-            Order::OldestFirst => ('>', "ASC"),
-            Order::NewestFirst => ('<', "DESC"),
+    /// What comes back is in the order of the list, or against it where the page is one back.
+    fn sql(self, begin: Option<Begin>, limit: i64) -> (String, Vec<Value>) {
+        let back = begin.as_ref().is_some_and(|begin| begin.back);
+        let (beyond, direction) = match (self.order == Order::OldestFirst) != back {
+            true => ('>', "ASC"),
+            false => ('<', "DESC"),
         };
         let Self { columns, from, key, numbered, filter, mut values, .. } = self;
         let mut sql = format!("SELECT {columns} FROM {from}{filter}");
-        if let Some(after) = after {
-            values.push(match after.parse() {
+        if let Some(begin) = begin {
+            values.push(match begin.key.parse() {
                 Ok(number) if numbered => Value::Number(number),
-                _ => Value::Text(after),
+                _ => Value::Text(begin.key),
             });
             let word = if filter.is_empty() { "WHERE" } else { "AND" };
             sql.push_str(&format!(" {word} {key} {beyond} ${}", values.len()));
@@ -233,18 +245,26 @@ fn bind(sql: String, values: Vec<Value>) -> Query {
     query
 }
 
-/// The first character tells a later format of cursors from this one.
-const CURSOR_FORMAT: char = '1';
-
-fn cursor(key: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{CURSOR_FORMAT}{key}"))
+/// Where a page begins: beyond this key, in the order of the list or against it.
+struct Begin {
+    key: String,
+    back: bool,
 }
 
-fn open_cursor(cursor: &str, is_key: fn(&str) -> bool) -> Result<String, StoreError> {
+/// The first character tells later formats of cursors from these, and in which direction it goes on.
+const FORWARD: char = '1';
+const BACK: char = '0';
+
+fn cursor(key: &str, back: bool) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}{key}", if back { BACK } else { FORWARD }))
+}
+
+fn open_cursor(cursor: &str, is_key: fn(&str) -> bool) -> Result<Begin, StoreError> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| StoreError::BadCursor)?;
     let text = String::from_utf8(bytes).map_err(|_| StoreError::BadCursor)?;
-    match text.strip_prefix(CURSOR_FORMAT) {
-        Some(key) if is_key(key) => Ok(key.into()),
+    let back = text.starts_with(BACK);
+    match text.strip_prefix([FORWARD, BACK]) {
+        Some(key) if is_key(key) => Ok(Begin { key: key.into(), back }),
         _ => Err(StoreError::BadCursor),
     }
 }
@@ -261,11 +281,14 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_and_others_do_not() {
         let is_key = |key: &str| key.starts_with("acc_");
-        assert_eq!(open_cursor(&cursor("acc_1"), is_key), Ok("acc_1".into()));
-        let other_list = cursor("conn_1");
+        let open = |text: &str| open_cursor(text, is_key).map(|from| (from.key, from.back));
+        for back in [false, true] {
+            assert_eq!(open(&cursor("acc_1", back)), Ok(("acc_1".into(), back)));
+        }
+        let other_list = cursor("conn_1", false);
         let later = URL_SAFE_NO_PAD.encode("2acc_1");
         for text in ["", "acc_1", "!!", "AA==", "gICA", &other_list, &later] {
-            assert_eq!(open_cursor(text, is_key), Err(StoreError::BadCursor), "{text}");
+            assert_eq!(open(text), Err(StoreError::BadCursor), "{text}");
         }
     }
 

@@ -44,6 +44,38 @@ pub(super) async fn open(database: &Database) -> Result<(Kind, AnyPool, AnyPool)
     }
 }
 
+/// Opens a pool that only reads a database that exists, as it is.
+pub(super) async fn open_as_it_is(database: &Database) -> Result<(Kind, AnyPool), StoreError> {
+    install_default_drivers();
+    let (kind, url, settings) = match database {
+        Database::Sqlite(path) => (Kind::Sqlite, sqlite_url(path)?, SQLITE_READER_PRAGMAS),
+        Database::Postgres(url) => (Kind::Postgres, url.clone(), "SET default_transaction_read_only = on"),
+    };
+    let options = AnyConnectOptions::from_str(&url)?;
+    let pool = AnyPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+    let pool = pool.after_connect(move |connection, _| {
+        Box::pin(async move {
+            connection.execute(settings).await?;
+            Ok(())
+        })
+    });
+    Ok((kind, pool.connect_with(options).await?))
+}
+
+/// Copies a SQLite database as it is at one moment. SQLite reads it as any reader does, so nobody waits.
+pub(super) async fn copy_sqlite(from: &Path, to: &Path) -> Result<(), StoreError> {
+    install_default_drivers();
+    let Some(target) = to.to_str() else {
+        return Err(StoreError::Unavailable(format!("{} is not UTF-8", to.display())));
+    };
+    let mut connection = AnyConnection::connect_with(&AnyConnectOptions::from_str(&sqlite_url(from)?)?).await?;
+    connection.execute("PRAGMA busy_timeout = 5000").await?;
+    // SQLite would make it readable by others; it takes an empty file for none.
+    make_private(to)?;
+    sqlx::query("VACUUM INTO $1").bind(target).execute(&mut connection).await?;
+    Ok(connection.close().await?)
+}
+
 /// Looks at a database that exists, without changing it.
 pub(super) async fn examine(database: &Database) -> Result<(), StoreError> {
     install_default_drivers();

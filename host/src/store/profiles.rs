@@ -110,7 +110,7 @@ impl Store {
             .bind(name)
             .execute(&mut *transaction)
             .await
-            .map_err(|error| or_conflict(error, || format!("keys are bound to profile `{name}`")))?;
+            .map_err(|error| or_conflict(error, || format!("keys are bound to profile `{name}`, or it is served")))?;
         if done.rows_affected() == 0 {
             return Ok(false);
         }
@@ -126,7 +126,7 @@ fn told(profile: &ProfileRow, by: &By, action: Action) -> Act {
     Act::new(&profile.project, by, action, &profile.name).detail(detail)
 }
 
-fn read_profile(columns: &mut Columns<'_>) -> Result<ProfileRow, StoreError> {
+pub(super) fn read_profile(columns: &mut Columns<'_>) -> Result<ProfileRow, StoreError> {
     Ok(ProfileRow {
         id: columns.parsed(ProfileId::parse)?,
         project: columns.parsed(ProjectId::parse)?,

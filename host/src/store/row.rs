@@ -90,6 +90,11 @@ impl<'r> Columns<'r> {
         self.parsed(|text| serde_json::from_str(text).ok())
     }
 
+    /// The same, empty in rows from before there was the column.
+    pub(super) fn maybe_text_map(&mut self) -> Result<BTreeMap<String, String>, StoreError> {
+        Ok(self.maybe_parsed(|text| serde_json::from_str(text).ok())?.unwrap_or_default())
+    }
+
     /// Names the column that was read last, never its value.
     fn corrupt(&self, what: &str) -> StoreError {
         let name = self.at.checked_sub(1).and_then(|last| self.row.columns().get(last)).map_or("?", Column::name);

@@ -1,6 +1,7 @@
 //! The master keys in memory: wiped when dropped, never printed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -23,8 +24,10 @@ pub(super) struct Key {
 
 /// Master keys: the first one seals, all open.
 pub(super) struct Keyring {
-    current: Key,
-    older: Vec<Key>,
+    current: Arc<Key>,
+    older: Vec<Arc<Key>>,
+    /// Those that were here before, and open still what this process holds.
+    gone: Vec<Arc<Key>>,
 }
 
 impl Key {
@@ -41,13 +44,13 @@ impl Key {
 
 impl Keyring {
     pub(super) fn of(current: Key) -> Self {
-        Self { current, older: Vec::new() }
+        Self { current: Arc::new(current), older: Vec::new(), gone: Vec::new() }
     }
 
     /// Reads keys, one in a line or between commas: base64 of 32 bytes, with an optional `id:` before it that must be
     /// right. Lines that begin with `#` are for people.
     pub(super) fn parse(text: &str) -> Result<Self, VaultError> {
-        let mut keys: Vec<Key> = Vec::new();
+        let mut keys: Vec<Arc<Key>> = Vec::new();
         let entries = text.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(|line| line.split(','));
         for entry in entries.map(str::trim).filter(|entry| !entry.is_empty()) {
             let number = keys.len() + 1;
@@ -59,11 +62,11 @@ impl Keyring {
             if number > MAX_KEYS {
                 return Err(bad("there are too many keys"));
             }
-            keys.push(key);
+            keys.push(Arc::new(key));
         }
         let mut keys = keys.into_iter();
         let current = keys.next().ok_or(VaultError::BadKey { number: 0, reason: "there is none" })?;
-        Ok(Self { current, older: keys.collect() })
+        Ok(Self { current, older: keys.collect(), gone: Vec::new() })
     }
 
     /// As [`Keyring::parse`] reads it.
@@ -85,7 +88,7 @@ impl Keyring {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Key> {
-        self.all().find(|key| key.id == id)
+        self.all().chain(&self.gone).find(|key| key.id == id).map(AsRef::as_ref)
     }
 
     pub(super) fn ids(&self) -> Vec<String> {
@@ -99,7 +102,7 @@ impl Keyring {
         if older.len() >= MAX_KEYS {
             return Err(VaultError::BadKey { number: 0, reason: "there are too many keys: drop those not in use" });
         }
-        Ok(Self { current: key, older })
+        Ok(Self { current: Arc::new(key), older, gone: self.gone })
     }
 
     /// The same without the older keys that `in_use` does not name.
@@ -108,7 +111,14 @@ impl Keyring {
         self
     }
 
-    fn all(&self) -> impl Iterator<Item = &Key> {
+    /// The same, which opens what those opened that were known before.
+    pub(super) fn remembering(mut self, before: &Self) -> Self {
+        let gone = before.all().chain(&before.gone).filter(|key| self.find(&key.id).is_none());
+        self.gone = gone.cloned().collect();
+        self
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Key>> {
         std::iter::once(&self.current).chain(&self.older)
     }
 }
@@ -160,7 +170,17 @@ mod tests {
         assert_eq!(Keyring::parse(&bare).unwrap().ids(), [ring.current().id.clone()]);
         let listed = format!(" {bare} , {}:{}", ring.older[0].id, base64_of(&ring.older[0]));
         assert_eq!(Keyring::parse(&listed).unwrap().ids(), ring.ids());
-        assert_eq!(ring.retain(|_| false).ids().len(), 1);
+        let (first, second) = (ring.current().id.clone(), ring.older[0].id.clone());
+        let file = Keyring::parse(&ring.to_text()).unwrap().retain(|_| false);
+        assert_eq!(file.ids().len(), 1);
+        assert!(file.find(&second).is_none());
+        // In memory it opens on, for as long as the process lives, and is never written again.
+        let kept = file.remembering(&ring);
+        let again = Keyring::parse(&kept.to_text()).unwrap().remembering(&kept);
+        for ring in [&kept, &again] {
+            assert_eq!(ring.ids(), std::slice::from_ref(&first));
+            assert!(ring.find(&second).is_some() && !ring.to_text().contains(&second));
+        }
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::keyring::Key;
-use super::{Binding, Vault, VaultError, seal};
+use super::{Binding, Vault, VaultError, bodies, named, seal};
 use crate::model::{AccountId, By};
 use crate::store::{OAuthClient, SealedRow, Secrets, Store, WebhookRow};
 
 /// Rows read at a time: a few hundred kilobytes.
-const PAGE: u32 = 200;
+pub(super) const PAGE: u32 = 200;
 
 /// How often a row that changes under our hands is tried: each time somebody else has just stored a credential, so
 /// more than a few in a row means a fault.
@@ -25,8 +25,14 @@ pub struct Rotated {
     pub unreadable: Vec<AccountId>,
     /// Webhooks whose secrets were sealed anew.
     pub webhooks: u64,
+    /// Named secrets that were sealed anew.
+    pub secrets: u64,
     /// OAuth clients whose secrets were sealed anew.
     pub clients: u64,
+    /// Texts that are no credentials and were sealed anew.
+    pub bodies: u64,
+    /// Texts that are no credentials and do not open: left as they are.
+    pub unreadable_bodies: u64,
 }
 
 /// Makes a new current key and seals everything with it. Older keys stay, for hosts that still read what they sealed
@@ -64,16 +70,40 @@ pub async fn reseal(
         progress(&rotated);
     }
     rotated.webhooks = reseal_webhooks(store, vault, by).await?;
+    rotated.secrets = named::reseal(store, vault, by, PAGE).await?;
     rotated.clients = reseal_clients(store, vault, by).await?;
+    bodies::reseal(store, vault, by, &mut rotated, &mut progress).await?;
     Ok(rotated)
 }
 
 /// Removes keys from the file that nothing in the database is sealed with; gives their identifiers. The current key
 /// stays. Not while a host is being stopped or started: one that has just read an old key could still use it.
 pub async fn drop_unused(store: &Store, vault: &Vault) -> Result<Vec<String>, VaultError> {
+    let unused: HashSet<String> = unused(store, vault).await?.into_iter().collect();
+    let mut before = Vec::new();
+    vault.change_file(|ring| {
+        before = ring.ids();
+        Ok(ring.retain(|id| !unused.contains(id)))
+    })?;
+    let left = vault.key_ids();
+    let dropped: Vec<String> = before.into_iter().filter(|id| !left.contains(id)).collect();
+    for id in &dropped {
+        store.forget_master_key(id).await?;
+    }
+    Ok(dropped)
+}
+
+/// The older keys that nothing in the database is sealed with. The current key is none of them, nor is one that a rotation
+/// makes an older one while we look.
+pub async fn unused(store: &Store, vault: &Vault) -> Result<Vec<String>, VaultError> {
     vault.reload()?;
-    // A key that seals while we look stays, even if a rotation makes it an older one before we are done.
-    let older: HashSet<String> = vault.key_ids().into_iter().skip(1).collect();
+    let older: Vec<String> = vault.key_ids().into_iter().skip(1).collect();
+    let in_use = in_use(store).await?;
+    Ok(older.into_iter().filter(|id| !in_use.contains(id)).collect())
+}
+
+/// The keys that something in the database is sealed with.
+pub(super) async fn in_use(store: &Store) -> Result<HashSet<String>, VaultError> {
     let mut in_use = HashSet::new();
     let mut after = None;
     loop {
@@ -84,22 +114,14 @@ pub async fn drop_unused(store: &Store, vault: &Vault) -> Result<Vec<String>, Va
             in_use.insert(seal::Parts::of(sealed)?.key_id.to_owned());
         }
     }
-    // What calls that wait were told is not sealed anew: it is gone in a while, and its key is kept until then. A webhook's
-    // secret may have been replaced while it was sealed anew; its key is kept too.
+    // Of the rest the first characters say it.
     for sealed in store.sealed_body_starts().await? {
         in_use.extend(sealed.split('.').nth(1).map(str::to_owned));
     }
-    let mut before = Vec::new();
-    vault.change_file(|ring| {
-        before = ring.ids();
-        Ok(ring.retain(|id| in_use.contains(id) || !older.contains(id)))
-    })?;
-    let left = vault.key_ids();
-    let dropped: Vec<String> = before.into_iter().filter(|id| !left.contains(id)).collect();
-    for id in &dropped {
-        store.forget_master_key(id).await?;
+    for sealed in store.sealed_revocations().await? {
+        in_use.insert(seal::Parts::of(&sealed)?.key_id.to_owned());
     }
-    Ok(dropped)
+    Ok(in_use)
 }
 
 async fn reseal_row(

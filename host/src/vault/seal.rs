@@ -37,6 +37,11 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// What all texts begin with that this key sealed.
+pub(super) fn start(key_id: &str) -> String {
+    format!("{FORMAT}.{key_id}.")
+}
+
 /// Seals a secret with `key`.
 pub(super) fn seal(key: &Key, random: &Random, binding: &Binding<'_>, secret: &Secret) -> Result<String, VaultError> {
     let nonce: [u8; NONCE] = random.bytes();

@@ -6,7 +6,7 @@ use super::bed::{Bed, redacted};
 use super::wasm::with_manifest;
 
 /// Installs the probe once more, with these auth patterns.
-async fn install(bed: &Bed, patterns: &Value) {
+pub(super) async fn install(bed: &Bed, patterns: &Value) {
     let component = with_manifest(|manifest| {
         manifest["version"] = "7.0.0".into();
         manifest["auth"] = patterns.clone();
@@ -31,7 +31,57 @@ async fn patterns_are_shown_with_what_a_person_needs() {
     }]);
     install(&bed, &declared).await;
     let shown = bed.client().get("/v1/connectors/probe").await.expect(200);
-    insta::assert_snapshot!(redacted(shown["auth"].clone(), &[]), @r#""#);
+    insta::assert_snapshot!(redacted(shown["auth"].clone(), &[]), @r#"
+    [
+      {
+        "endpoints": {
+          "authorize": "https://{{site}}.example.com/authorize",
+          "client_auth": "basic",
+          "pkce": true,
+          "revoke": "https://login.example.com/revoke",
+          "token": "https://login.example.com/token"
+        },
+        "fields": [
+          {
+            "default": "acme",
+            "hint": "acme of acme.example.com",
+            "label": "Site",
+            "name": "site",
+            "pattern": "[a-z]+",
+            "required": true,
+            "type": "text"
+          }
+        ],
+        "filled_fields": [
+          "instance",
+          "tenant"
+        ],
+        "headers": [
+          "X-Tenant"
+        ],
+        "in": "header",
+        "name": "oauth",
+        "needs_client": true,
+        "parameter": "authorization",
+        "scopes": [
+          {
+            "description": null,
+            "name": "read",
+            "required": false,
+            "title": "read"
+          },
+          {
+            "description": "Changes things.",
+            "name": "write",
+            "required": true,
+            "title": "Write"
+          }
+        ],
+        "title": "Sign in",
+        "type": "oauth2"
+      }
+    ]
+    "#);
 }
 
 /// AK-803: what a field has to look like, and what it is where nothing is said. No answer repeats a value.

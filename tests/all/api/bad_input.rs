@@ -9,6 +9,9 @@ use tokio::net::TcpStream;
 use super::bed::Bed;
 use super::documented::Operation;
 
+/// What OAuth itself describes, the errors too: its tests are in `callers`.
+const OAUTH: &str = "/oauth/token";
+
 /// Stands in bodies, and must not come back.
 const MARK: &str = "xyzzy-what-a-caller-wrote";
 
@@ -65,6 +68,9 @@ async fn callers_without_a_fitting_key_are_refused_everywhere() {
     for operation in bed.document().operations() {
         let target = known.target(&operation);
         let what = format!("{} {target}", operation.method);
+        if operation.path == OAUTH {
+            continue;
+        }
         if operation.is_open() {
             assert_eq!(bed.client().with_key("").send(&operation.method, &target, &[], "").await.status, 200, "{what}");
             continue;
@@ -117,7 +123,7 @@ async fn bodies_that_do_not_fit_are_refused_everywhere() {
     let known = Known::of(&bed).await;
     let mut tried = 0;
     for operation in bed.document().operations() {
-        let Some(media) = operation.takes() else { continue };
+        let Some(media) = operation.takes().filter(|_| operation.path != OAUTH) else { continue };
         let target = known.target(&operation);
         let send = async |media: &str, body: Vec<u8>| {
             bed.client().send(&operation.method, &target, &[("content-type", media)], body).await
@@ -126,7 +132,7 @@ async fn bodies_that_do_not_fit_are_refused_everywhere() {
             let what = format!("{} {target}: {name}", operation.method);
             let answer = send(&media, body).await;
             check(&what, &answer);
-            let secret = operation.path.contains("/accounts/");
+            let secret = operation.method == "PUT" && operation.path.contains("/accounts/");
             let echoed = String::from_utf8_lossy(&answer.body).contains(MARK);
             assert!(!(secret && echoed), "{what}: {answer:?}");
             tried += 1;

@@ -10,31 +10,31 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 /// What a command left behind.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(super) struct Ran {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
 impl Ran {
     #[track_caller]
-    fn done(self) -> String {
+    pub(super) fn done(self) -> String {
         assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
         self.out
     }
 
     #[track_caller]
-    fn json(self) -> Value {
+    pub(super) fn json(self) -> Value {
         serde_json::from_str(&self.done()).unwrap()
     }
 }
 
 /// Runs a command as an admin; `input` is what it reads.
-async fn run(host: &TestHost, arguments: &[&str], input: &str) -> Ran {
+pub(super) async fn run(host: &TestHost, arguments: &[&str], input: &str) -> Ran {
     run_as(host, ADMIN_KEY, arguments, input).await
 }
 
-async fn run_as(host: &TestHost, key: &str, arguments: &[&str], input: &str) -> Ran {
+pub(super) async fn run_as(host: &TestHost, key: &str, arguments: &[&str], input: &str) -> Ran {
     let mut process = Command::new(programs::gloveport())
         .args(arguments)
         .env("GLOVEPORT_SERVER", host.client().base())
@@ -168,11 +168,7 @@ async fn keys_are_made_listed_and_removed() {
 #[tokio::test]
 async fn a_master_key_is_rotated_while_calls_go_on() {
     let upstream = Upstream::start(|_| Reply::json(200, &json!({ "ok": true }))).await;
-    // What is kept of calls is not sealed anew, and would hold the old keys until it goes.
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("gloveport.toml");
-    std::fs::write(&config, "[records]\nbodies = \"none\"\n").unwrap();
-    let host = TestHost::spawn_child_with(&["--config", config.to_str().unwrap()]).await;
+    let host = TestHost::spawn_child().await;
     host.install("probe").await;
     let body = json!({ "name": "probe", "connector": "probe", "auth_pattern": "bearer", "base_url": upstream.url("") });
     host.client().post("/v1/connections", &body).await.expect(201);

@@ -80,6 +80,8 @@ async fn an_account_is_shown_without_its_credential() {
       "connection": "probe",
       "created_at": "<created_at>",
       "disabled": false,
+      "error": null,
+      "expires_at": null,
       "fields": {
         "note": "n"
       },
@@ -88,7 +90,10 @@ async fn an_account_is_shown_without_its_credential() {
       "identifier": "ada",
       "label": null,
       "organization": "acme",
+      "refreshed_at": null,
       "scopes": [],
+      "settings": {},
+      "shared": false,
       "status": "active",
       "updated_at": "<updated_at>"
     }

@@ -8,7 +8,7 @@ use gloveport_tests::upstream::{Reply, Upstream};
 use serde_json::json;
 
 use super::bed::Bed;
-use super::imports::{names, pets, refused};
+use super::declared::{names, pets, refused};
 
 /// Where real documents lie: beside the project, or a folder further up.
 fn real_documents() -> Option<PathBuf> {

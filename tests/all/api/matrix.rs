@@ -6,12 +6,13 @@ use std::num::NonZeroU32;
 use gloveport::config::{Database, NeighbourLimits};
 use gloveport::model::{By, Clock, ProjectId, Random, Surface};
 use gloveport::store::{AccountFilter, PageRequest, Store};
-use gloveport_tests::host::{Client, Setup, TestHost};
+use gloveport_tests::host::{ADMIN_KEY, Client, Setup, TestHost};
 use gloveport_tests::imitation::{GitHub, User};
 use gloveport_tests::postgres;
 use serde_json::{Value, json};
 
 use super::documented::Document;
+use super::mcp::Mcp;
 use super::postgres::beside;
 
 /// What a call comes to, and why.
@@ -87,6 +88,14 @@ enum Way {
     Batch,
     /// `POST /v1/connectors/{name}/test/{tool}`.
     Tried,
+    /// `tools/call` at the URL of an MCP instance, in the current revision.
+    Mcp,
+    /// The same in one of the earlier ones.
+    McpLegacy,
+    /// `tools/call` at the endpoint of keys.
+    McpByKey,
+    /// A tool that a model searched for, called by the tool for that.
+    McpSearched,
     /// A connector's call of another tool.
     Inner,
     /// A call that waited, and goes on after everything may have changed.
@@ -100,6 +109,7 @@ fn rows(surface: Surface) -> &'static [Way] {
     match surface {
         Surface::Execute => &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Approved, Way::Continued],
         Surface::Batch => &[Way::Batch],
+        Surface::Mcp => MCP,
         Surface::Inner => &[Way::Inner],
         Surface::ToolTest => &[Way::Tried],
         // No rule is asked about an operator who tries an account before anybody can use it: the tests of that are in
@@ -107,6 +117,9 @@ fn rows(surface: Surface) -> &'static [Way] {
         Surface::AccountTest => &[],
     }
 }
+
+/// The ways of MCP clients, whose routes are described by their protocol and not by the API's document.
+const MCP: &[Way] = &[Way::Mcp, Way::McpLegacy, Way::McpByKey, Way::McpSearched];
 
 /// The rows that each route is an entrance to, if it can cause a call at all. A route that is not here fails the test, so
 /// that whoever adds one says what it is.
@@ -126,15 +139,24 @@ fn entrance(route: &str) -> Option<&'static [Way]> {
 
 /// Routes that change something and run no tool.
 const CAUSES_NO_CALL: &[&str] = &[
+    "POST /v1/accounts/verify",
     "POST /v1/approvals/{id}/reject",
+    "POST /oauth/token",
+    "POST /v1/clients",
+    "POST /v1/clients/{id}/rotate",
+    "POST /v1/signing-keys/rotate",
     "POST /v1/connections",
+    "POST /v1/connections/{name}/accounts/{identifier}/authorize",
     "POST /v1/connections/{name}/accounts/{identifier}/disable",
     "POST /v1/connections/{name}/accounts/{identifier}/enable",
+    "POST /v1/connections/{name}/accounts/{identifier}/refresh",
     "POST /v1/connectors",
     "POST /v1/connectors/parse-openapi",
     "POST /v1/connectors/{name}/import-openapi",
     "POST /v1/executions/{id}/cancel",
     "POST /v1/keys",
+    "POST /v1/mcp/configs",
+    "POST /v1/mcp/instances/{id}/rotate",
     "POST /v1/modifiers",
     "POST /v1/policies",
     "POST /v1/policies/evaluate",
@@ -144,10 +166,14 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/webhooks/{id}/rotate",
     "POST /v1/webhooks/{id}/test",
     "PUT /v1/connectors/{name}",
+    "PUT /v1/issuers/{name}",
+    "PUT /v1/mcp/configs/{name}",
+    "PUT /v1/mcp/configs/{name}/instances/{identifier}",
     "PUT /v1/modifiers/{name}",
     "PUT /v1/policies/defaults",
     "PUT /v1/policies/{id}",
     "PUT /v1/profiles/{name}",
+    "PUT /v1/secrets/{name}",
 ];
 
 /// A host with GitHub and the relay, and Ada on both; Eve is on the relay only.
@@ -281,6 +307,7 @@ impl Table {
                     _ => of(&answer),
                 }
             }
+            Way::Mcp | Way::McpLegacy | Way::McpByKey | Way::McpSearched => self.by_mcp(way, case).await,
             Way::Inner => {
                 let call = json!({ "tool": case.tool(), "input": case.input() });
                 let body = json!({ "identifier": case.user(), "input": call });
@@ -293,6 +320,36 @@ impl Table {
                 }
             }
             Way::Approved | Way::Continued => self.resumed(way, case).await,
+        }
+    }
+
+    /// Calls the tool as an MCP client; what is no tool is an error of the protocol.
+    async fn by_mcp(&self, way: Way, case: Case) -> String {
+        let admin = self.host.client();
+        let shows = if way == Way::McpSearched { "search" } else { "listed" };
+        let config = json!({ "connections": [{ "connection": "github" }], "tools": shows });
+        admin.put("/v1/mcp/configs/matrix", &config).await.expect(201);
+        let mcp = match way {
+            Way::McpByKey => {
+                Mcp::at(admin.with_key(ADMIN_KEY), &format!("/mcp?profile=matrix&identifier={}", case.user()))
+            }
+            _ => Mcp::of(admin, "matrix", case.user()).await,
+        };
+        let call = json!({ "name": case.tool(), "arguments": case.input() });
+        let answer = match way {
+            Way::McpLegacy => mcp.legacy("2025-06-18", "tools/call", call).await,
+            Way::McpSearched => mcp.modern("tools/call", json!({ "name": "call_tool", "arguments": call })).await,
+            _ => mcp.modern("tools/call", call).await,
+        };
+        let answer = answer.expect(200);
+        if answer["error"]["code"] == -32602 {
+            return Case::NoSuchTool.expected().to_owned();
+        }
+        let result = &answer["result"];
+        let text = result["content"][0]["text"].as_str().unwrap();
+        match result["isError"].as_bool() {
+            Some(false) if !text.contains("\"status\":\"waiting\"") => Case::Allowed.expected().to_owned(),
+            _ => of(&serde_json::from_str(text).unwrap()),
         }
     }
 
@@ -348,6 +405,10 @@ fn applies(way: Way, case: Case) -> bool {
             Way::Execute
             | Way::Native
             | Way::Batch
+            | Way::Mcp
+            | Way::McpLegacy
+            | Way::McpByKey
+            | Way::McpSearched
             | Way::Background
             | Way::Keyed
             | Way::Tried
@@ -363,7 +424,7 @@ fn applies(way: Way, case: Case) -> bool {
 async fn every_surface_meets_every_rule() {
     let all: Vec<Way> = Surface::ALL.iter().flat_map(|&surface| rows(surface)).copied().collect();
     let host = TestHost::start().await;
-    let mut entered = Vec::new();
+    let mut entered = MCP.to_vec();
     for operation in Document::of(host.client()).await.operations() {
         let route = format!("{} {}", operation.method, operation.path);
         let changes = route.starts_with("POST ") || route.starts_with("PUT ");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use gloveport::model::{Clock, Timestamp};
 use gloveport_tests::host::{Answer, Client, Setup, TestHost};
 use gloveport_tests::postgres;
+use gloveport_tests::upstream::{Reply, Upstream};
 use serde_json::{Value, json};
 
 use super::postgres::beside;
@@ -154,4 +155,89 @@ async fn a_host_without_records_asks_nobody() {
     let body = json!({ "identifier": "ada", "input": { "question": "Which code?" } });
     let refused = asking.agent.post("/v1/tools/relay_ask/execute", &body).await;
     assert_eq!(refused.problem(403), "approval_required");
+}
+
+/// A rule that is made, changed or removed while a question waits holds for what the call does with the answer.
+#[tokio::test]
+async fn rules_are_asked_again_when_a_question_is_answered() {
+    for database in [None, postgres::new_database()] {
+        let setup = database.as_deref().map_or_else(Setup::usual, beside);
+        let asking = Asking::on(TestHost::with(setup).await).await;
+        let upstream = Upstream::start(|request| Reply::text(200, request.path())).await;
+        let headers = [("content-type", "application/json")];
+        let body = json!({ "base_url": upstream.url("") }).to_string();
+        asking.host.client().send("PATCH", "/v1/connections/relay", &headers, body).await.expect(200);
+        // An account may be used at the hosts that its connection had when it was put in.
+        asking.host.account("relay", "ada", &json!({})).await;
+        let admin = asking.host.client();
+        let outcomes = [
+            None,
+            Some(json!({ "outcome": "ask" })),
+            Some(json!({ "outcome": "ask", "at": "before" })),
+            Some(json!({ "outcome": "deny", "reason": "not any more" })),
+        ];
+        for (before, after) in outcomes.iter().flat_map(|before| outcomes.iter().map(move |after| (before, after))) {
+            // What is denied or asked about before it runs does not come to a question.
+            if before.as_ref().is_some_and(|before| before["outcome"] == "deny" || before["at"] == "before") {
+                continue;
+            }
+            let made = put(admin, before.as_ref(), None).await;
+            let sent = writes(&upstream);
+            let waiting = asking.execute("relay_ask_then_send", &json!({ "path": "/x" })).await;
+            assert!(waiting["input_request"].is_object(), "{before:?}: {waiting}");
+            let made = put(admin, after.as_ref(), made).await;
+            let id = &waiting["execution_id"];
+            asking.answer(&asking.agent, id, &json!({ "code": "1234" })).await.expect(202);
+            let told = loop {
+                let shown = asking.show(id).await;
+                if shown["status"] != "started" {
+                    break shown;
+                }
+                tokio::task::yield_now().await;
+            };
+            let what = format!("{before:?} then {after:?}: {told}");
+            match after.as_ref().map(|after| after["outcome"].as_str().unwrap()) {
+                None => assert_eq!((&told["status"], writes(&upstream) - sent), (&json!("succeeded"), 1), "{what}"),
+                Some("deny") => {
+                    assert_eq!((&told["code"], writes(&upstream) - sent), (&json!("denied_by_policy"), 0), "{what}");
+                }
+                Some(_) => {
+                    // It has begun: what it is asked about is its write.
+                    assert_eq!((&told["status"], writes(&upstream) - sent), (&json!("waiting"), 0), "{what}");
+                    let path = format!("/v1/approvals/{}/approve", told["approval_id"].as_str().unwrap());
+                    admin.post(&path, &json!({})).await.expect(200);
+                    let ended = asking.ended(id).await;
+                    assert_eq!((&ended["status"], writes(&upstream) - sent), (&json!("succeeded"), 1), "{what}");
+                }
+            }
+            put(admin, None, made).await;
+        }
+        let read = upstream.requests().iter().filter(|request| request.method == "GET").count();
+        assert_eq!(read, 8, "each call read once, however often it went on");
+    }
+}
+
+fn writes(upstream: &Upstream) -> usize {
+    upstream.requests().iter().filter(|request| request.method == "POST").count()
+}
+
+/// Makes the rule on the tool that asks and sends, changes it, or removes it; gives its id.
+async fn put(admin: &Client, outcome: Option<&Value>, made: Option<String>) -> Option<String> {
+    let condition = "tool == 'relay_ask_then_send'";
+    let body = |outcome: &Value| json!({ "name": "rule", "condition": condition, "outcome": outcome });
+    match (outcome, made) {
+        (None, None) => None,
+        (None, Some(id)) => {
+            admin.delete(&format!("/v1/policies/{id}")).await.expect(204);
+            None
+        }
+        (Some(outcome), None) => {
+            let made = admin.post("/v1/policies", &body(outcome)).await.expect(201);
+            made["id"].as_str().map(str::to_owned)
+        }
+        (Some(outcome), Some(id)) => {
+            admin.put(&format!("/v1/policies/{id}"), &body(outcome)).await.expect(200);
+            Some(id)
+        }
+    }
 }

@@ -87,6 +87,7 @@ impl Bed {
             journal,
             gate,
             records: true,
+            progress: None,
             tools: None,
             depth: 0,
             egress: Arc::clone(&self.egress),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use gloveport::config::Database;
 use gloveport::model::{
-    Account, AccountId, AccountState, AccountToken, By, Clock, Connection, ConnectionId, Execution, ExecutionId,
-    ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through, Timestamp,
+    Account, AccountId, AccountState, AccountToken, AuthRequest, AuthRequestId, AuthStep, By, Clock, Connection,
+    ConnectionId, Execution, ExecutionId, ExecutionStatus, KeyId, Latency, ProjectId, Random, Role, Surface, Through,
+    Timestamp, Verify,
 };
 use gloveport::store::{ApiKey, ConnectorRow, Outcome, Store};
 use gloveport_tests::postgres;
@@ -88,6 +90,7 @@ impl Fixture {
             base_url: None,
             settings: "{}".into(),
             presets: "{}".into(),
+            credentials: BTreeMap::new(),
             scopes: Vec::new(),
             disabled: false,
             demo: false,
@@ -112,14 +115,37 @@ impl Fixture {
             identifier: identifier.into(),
             organization: String::new(),
             label: String::new(),
+            shared: false,
             state: AccountState::Active,
             disabled: false,
             fields: BTreeMap::from([("domain".into(), "acme.example.com".into())]),
+            settings: "{}".into(),
             scopes: vec!["read".into()],
             hosts: vec!["api.example.com".into()],
             token: AccountToken::none(),
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
+            last_used_at: None,
+        }
+    }
+
+    /// A link that was just made, with everything in it that it may have.
+    pub(super) fn auth_request(&self, account: &Account) -> AuthRequest {
+        AuthRequest {
+            id: AuthRequestId::new(&self.clock, &self.random),
+            project: account.project.clone(),
+            connection: account.connection.clone(),
+            account: account.id.clone(),
+            key: KeyId::new(&self.clock, &self.random),
+            step: AuthStep::Linked,
+            browser: None,
+            verify: Some(Verify { url: "https://app.example/v".into(), state: Some("opaque".into()) }),
+            scopes: vec!["a".into(), "b".into()],
+            attempts: 0,
+            failure: None,
+            said: None,
+            created_at: self.clock.now(),
+            expires_at: self.clock.now().plus(Duration::from_secs(900)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gloveport::identity::{self, IdentityError};
 use gloveport::model::{Account, AccountState, CallerScope, Connection, Role, Timestamp};
-use gloveport::store::{AccountFilter, ApiKey, ConnectionFilter, ConnectorRow, PageRequest, StoreError};
+use gloveport::store::{AccountFilter, ApiKey, ConnectionFilter, ConnectorRow, ContextQuery, PageRequest, StoreError};
 
 use super::fixture::{CONNECTOR, Fixture, on_both, sealed};
 
@@ -23,7 +23,7 @@ async fn keys_open_until_they_are_removed() {
         assert_eq!(f.store.count_admin_keys(&f.project).await.unwrap(), 0);
 
         let header = format!("Bearer {clear}");
-        let caller = identity::authenticate(&f.store, Some(&header)).await.unwrap();
+        let caller = identity::by_key(&f.store, Some(&header)).await.unwrap();
         assert_eq!((&caller.project, &caller.key, caller.role), (&f.project, &key.id, Role::Agent));
         assert_eq!(caller.identifier.as_deref(), Some("ann"));
         let refused = IdentityError::MissingScope(CallerScope::CallersWrite);
@@ -41,7 +41,7 @@ async fn keys_open_until_they_are_removed() {
             (Some(by_hash.as_str()), IdentityError::Unknown),
         ];
         for (header, expected) in cases {
-            assert_eq!(identity::authenticate(&f.store, header).await, Err(expected), "{header:?}");
+            assert_eq!(identity::by_key(&f.store, header).await, Err(expected), "{header:?}");
         }
 
         assert!(!f.store.delete_key(&f.by(), &f.stranger, &key.id).await.unwrap(), "another project removed it");
@@ -52,7 +52,7 @@ async fn keys_open_until_they_are_removed() {
         );
         assert!(f.store.delete_key(&f.by(), &f.project, &key.id).await.unwrap());
         assert!(!f.store.delete_key(&f.by(), &f.project, &key.id).await.unwrap());
-        assert_eq!(identity::authenticate(&f.store, Some(&header)).await, Err(IdentityError::Unknown));
+        assert_eq!(identity::by_key(&f.store, Some(&header)).await, Err(IdentityError::Unknown));
     })
     .await;
 }
@@ -225,11 +225,14 @@ async fn accounts_are_invisible_to_other_projects() {
         assert_eq!(f.store.find_account(stranger, id).await.unwrap(), None);
         assert_eq!(f.store.credential(stranger, id).await.unwrap(), None);
         assert_eq!(f.store.find_accounts(stranger, &connection.id, "ann", None, None).await.unwrap(), []);
-        assert_eq!(f.store.call_contexts(stranger, CONNECTOR, None, Some("ann"), None).await.unwrap(), []);
-        assert_eq!(f.store.call_contexts(stranger, CONNECTOR, None, None, Some(id)).await.unwrap(), []);
+        for (identifier, account) in [(Some("ann"), None), (None, Some(id)), (Some("ann"), Some(id))] {
+            let wanted =
+                ContextQuery { connector: CONNECTOR, connection: None, identifier, organization: None, account };
+            assert_eq!(f.store.call_contexts(stranger, &wanted).await.unwrap(), []);
+        }
+        assert_eq!(f.store.contexts_of_user(stranger, "ann", None).await.unwrap(), []);
         let filter = AccountFilter::default();
         assert_eq!(f.store.list_accounts(stranger, &filter, &PageRequest::first()).await.unwrap().items, []);
-        assert_eq!(f.store.accounts_with_connections(stranger, &filter).await.unwrap(), []);
         assert_eq!(f.store.count_accounts(stranger, &connection.id).await.unwrap(), 0);
         let (active, error) = (AccountState::Active, AccountState::Error);
         assert!(!f.store.set_account_state(&f.by(), stranger, id, active, error).await.unwrap());
@@ -285,11 +288,9 @@ async fn a_call_finds_its_candidates_in_one_statement() {
             (CONNECTOR, None, None, None, &[]),
         ];
         for (connector, connection, identifier, account, expected) in cases {
-            let found = f
-                .store
-                .call_contexts(&f.project, connector, connection, identifier, account.map(|account| &account.id))
-                .await
-                .unwrap();
+            let account = account.map(|account| &account.id);
+            let wanted = ContextQuery { connector, connection, identifier, organization: None, account };
+            let found = f.store.call_contexts(&f.project, &wanted).await.unwrap();
             let mut ids: Vec<_> = found.iter().map(|context| &context.account.id).collect();
             let mut expected: Vec<_> = expected.iter().map(|account| &account.id).collect();
             ids.sort();
@@ -329,8 +330,8 @@ async fn accounts_are_filtered_and_paged() {
         let expired = AccountFilter { state: Some(AccountState::Expired), ..AccountFilter::default() };
         assert_eq!(names(expired).await, ["Bob"]);
         let identifier = AccountFilter { identifier: Some("ann".into()), ..AccountFilter::default() };
-        assert_eq!(names(identifier.clone()).await, ["ann"]);
-        assert_eq!(f.store.accounts_with_connections(&f.project, &identifier).await.unwrap().len(), 1);
+        assert_eq!(names(identifier).await, ["ann"]);
+        assert_eq!(f.store.contexts_of_user(&f.project, "ann", None).await.unwrap().len(), 1);
         let of_none = AccountFilter { organization: Some(String::new()), ..AccountFilter::default() };
         assert_eq!(names(of_none).await, Vec::<String>::new());
 

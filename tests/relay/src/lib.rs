@@ -1,5 +1,6 @@
 //! A guest made of other tools: what it answers is what it was told by them, and by its user.
 
+use gloveport_sdk::http::{Path, Request};
 use gloveport_sdk::tools::{ToolCall, call_all};
 use gloveport_sdk::{Failure, Json, connector, input, tool, tools};
 use schemars::JsonSchema;
@@ -12,9 +13,9 @@ use serde::{Deserialize, Serialize};
     categories = ["test"],
     base_url = "https://relay.test",
     hosts = ["relay.test"],
-    imports = ["tools", "input"],
+    imports = ["http", "tools", "input"],
     auth = [none(name = "none", title = "No account")],
-    tools = [call, all, nest, flood, ask, ask_then_call],
+    tools = [call, all, nest, flood, ask, ask_then_call, ask_then_send],
 )]
 pub struct Relay;
 
@@ -137,4 +138,25 @@ pub fn ask_then_call(input: Call) -> Result<Answer, Failure> {
     let again = ToolCall::new("relay_nest", &Depth { below: u32::try_from(said.code.len()).unwrap_or_default() % 2 })?;
     let _: Depth = again.send()?;
     Ok(Answer { output: input.made()?.send()? })
+}
+
+/// Where to read and write.
+#[derive(Deserialize, JsonSchema)]
+pub struct Place {
+    path: String,
+}
+
+/// What was written.
+#[derive(Serialize, JsonSchema)]
+pub struct Wrote {
+    status: u16,
+}
+
+/// Reads, asks the user, and writes what was said below what it has read.
+#[tool(effect = write, routes = ["GET /{path+}", "POST /{path+}"])]
+pub fn ask_then_send(input: Place) -> Result<Wrote, Failure> {
+    Request::get(Path::encoded(input.path.clone())).send()?.error_for_status()?;
+    let said: Said = input::request("Which code?")?;
+    let written = Request::post(Path::encoded(format!("{}/w", input.path))).bytes(said.code).send()?;
+    Ok(Wrote { status: written.status })
 }

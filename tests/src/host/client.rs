@@ -94,6 +94,11 @@ impl Client {
         self.send("POST", path, &[("content-type", "application/json")], body.to_string()).await
     }
 
+    /// `PATCH` with JSON.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send("PATCH", path, &[("content-type", "application/json")], body.to_string()).await
+    }
+
     /// `PUT` with JSON.
     pub async fn put(&self, path: &str, body: &Value) -> Answer {
         self.send("PUT", path, &[("content-type", "application/json")], body.to_string()).await

@@ -1,7 +1,11 @@
 //! The host as a task of the test's own process: quick to start, and its clock and log are the test's.
 
+use std::collections::BTreeMap;
+
 use gloveport::app::{App, AppError};
-use gloveport::config::{Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenRetention};
+use gloveport::config::{
+    Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenRetention, WrittenSources,
+};
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -25,6 +29,8 @@ pub struct Setup {
     pub records: Records,
     /// What is kept of them besides, as an operator writes it.
     pub retention: WrittenRetention,
+    /// The pages on which users connect their accounts, as an operator writes it.
+    pub connect: WrittenConnect,
     /// The host's time.
     pub clock: Clock,
     /// How many guests may run at the same time.
@@ -33,6 +39,8 @@ pub struct Setup {
     pub limits: NeighbourLimits,
     /// Networks that are not public and may be reached: the loopback, where the upstreams of tests are.
     pub private_networks: Vec<String>,
+    /// What projects may read of secrets that are kept outside of the database.
+    pub secrets: BTreeMap<String, WrittenSources>,
     /// Whether its log is kept, down to the last detail, and searched. Only the bench does without.
     pub captures_log: bool,
 }
@@ -45,10 +53,12 @@ impl Setup {
             master_key: None,
             records: Records::Durable,
             retention: WrittenRetention::default(),
+            connect: WrittenConnect::default(),
             clock: Clock::system(),
             max_concurrent_calls: Some(CALLS),
             limits: NeighbourLimits::NONE,
             private_networks: vec!["127.0.0.0/8".into()],
+            secrets: BTreeMap::new(),
             captures_log: true,
         }
     }
@@ -90,6 +100,8 @@ impl TestHost {
             max_concurrent_calls: setup.max_concurrent_calls,
             limits: Some(setup.limits),
             records: Some(setup.retention),
+            connect: Some(setup.connect),
+            secrets: Some(setup.secrets),
             ..ConfigFile::default()
         };
         let environment = Environment {

@@ -10,7 +10,7 @@ use crate::config::Database;
 use crate::store::{Store, StoreError};
 
 /// Name of the SQLite file in the data folder.
-const FILE: &str = "gloveport.db";
+pub(super) const FILE: &str = "gloveport.db";
 /// What every SQLite database begins with (its file format, section 1.3).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Length of that header.

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::super::*;
 use super::{bearer, grant};
-use crate::model::{Placement, Secret};
+use crate::model::{Placement, Secret, TextTemplate};
 
 const TOKEN: &str = "canary-token-4711";
 
@@ -196,6 +196,45 @@ async fn another_origin_gets_neither_credential_nor_headers() {
     let seen = &other.seen()[0];
     assert!(!seen.contains("authorization") && !seen.contains(TOKEN) && !seen.contains("x-tenant"), "{seen}");
     assert!(seen.contains("accept: text/plain"), "{seen}");
+}
+
+/// CX-02: a body that a redirect takes elsewhere has the guest's marker in it, and what was signed is gone.
+#[tokio::test]
+async fn another_origin_gets_the_marker() {
+    let other = Upstream::saying("", "other").await;
+    let location = format!("{}/there", other.url());
+    let first = Upstream::start(move |_| redirect(307, &location)).await;
+    let there = format!("POST {} /there", other.host());
+    let mut grant = granting(&[&first, &other], &["POST /here", &there]);
+    let hidden = || Text::Secret(Secret::new(TOKEN.into()));
+    grant.injection = Injection::All(vec![
+        Injection::Insertion { content_type: "text/plain".into(), marker: "{{marker}}".into(), value: hidden() },
+        Injection::Header {
+            name: "x-key".into(),
+            value: TextTemplate::parse("{{key}}").unwrap(),
+            values: [("key".to_owned(), hidden())].into(),
+        },
+        Injection::AwsSigV4(Box::new(AwsKeys {
+            access_key: Text::Public("id".into()),
+            secret_key: Secret::new("another secret".replace(' ', "-")),
+            session_token: None,
+            region: "eu".into(),
+            service: "s3".into(),
+        })),
+    ]);
+    let body = Body::Bytes("a {{marker}} b".into());
+    let headers = vec![("content-type".to_owned(), "text/plain".to_owned())];
+    let request = Request { method: "POST".into(), target: "/here".into(), headers, body, ..Request::default() };
+    assert_eq!(egress().send(&grant, request).await.unwrap().body, "other");
+    let (seen, home) = (&other.seen()[0], &first.seen()[0]);
+    assert!(
+        home.ends_with(&format!("a {TOKEN} b")) && home.contains("x-key: ") && home.contains("AWS4-HMAC"),
+        "{home}"
+    );
+    assert!(seen.ends_with("a {{marker}} b"), "{seen}");
+    for gone in [TOKEN, "x-key", "authorization", "x-amz-"] {
+        assert!(!seen.contains(gone), "{gone} in {seen}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,12 @@
 //! The patterns in which the host signs: assertions, tokens of its own, requests; and signing in.
 
+use std::collections::BTreeSet;
+
 use super::{TokenPlacement, TokenResponse};
+use crate::model::TextTemplate;
+
+/// What stands in claims for the SHA-256 of the public key in base64.
+pub const KEY_FINGERPRINT: &str = "key_fingerprint";
 
 /// Where a text comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +59,28 @@ pub struct JwtClaims {
     pub claims: Vec<(String, TextSource)>,
     /// For how many seconds it holds: `exp` from `iat`.
     pub lifetime: u64,
+}
+
+impl JwtClaims {
+    /// The fields of the account, secret and public ones, that it takes to sign.
+    pub fn names(&self) -> BTreeSet<String> {
+        let sources =
+            std::iter::once(&self.key).chain(&self.key_id).chain(self.claims.iter().map(|(_, source)| source));
+        let mut names = BTreeSet::new();
+        for source in sources {
+            match source {
+                TextSource::Field { name, .. } => {
+                    names.insert(name.clone());
+                }
+                TextSource::Template(text) => {
+                    let template = TextTemplate::parse(text).ok();
+                    names.extend(template.iter().flat_map(TextTemplate::names).map(str::to_owned));
+                }
+            }
+        }
+        names.remove(KEY_FINGERPRINT);
+        names
+    }
 }
 
 /// A signed assertion that is exchanged for a token (RFC 7523 section 2.1).

@@ -78,7 +78,8 @@ async fn webhooks_are_of_their_project_and_of_administrators() {
     let retry = hook.path(&format!("/deliveries/{notice}/retry"));
     hook.until("delivered", 1).await;
     let agent = bed.host.caller("agent", "agent").await;
-    let other = bed.client().with_key(&super::super::projects::other_project(&bed).await);
+    let other =
+        bed.client().with_key(&super::super::projects::other_project(&super::super::projects::file(&bed)).await);
     for (method, path) in [
         ("GET", hook.path("")),
         ("PATCH", hook.path("")),

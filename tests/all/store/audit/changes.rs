@@ -1,18 +1,23 @@
 //! Each kind of change leaves exactly its row, and what changes nothing leaves none.
 
+mod callers;
+mod resealed;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use gloveport::identity;
 use gloveport::model::{
-    Account, AccountState, Action, By, Entry, Event, ModifierId, OAuthClientId, PolicyId, ProfileId, Role, Timestamp,
-    Webhook, WebhookId, When,
+    Account, AccountState, Action, AuthStep, By, Entry, Event, ModifierId, PolicyId, ProfileId, RevocationId, Role,
+    Timestamp, Webhook, WebhookId, When,
 };
-use gloveport::store::{ModifierRow, OAuthClient, PolicyRow, ProfileRow, Secrets, WebhookRow};
+use gloveport::store::{AuthMove, ModifierRow, PolicyRow, ProfileRow, Revocation, Secrets, Told, WebhookRow};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::super::fixture::{CONNECTOR, Fixture, on_both, sealed};
 use super::{by_key, rows};
+
+mod mcp;
 
 /// What the newest rows must be, beyond those that were seen already.
 struct Seen<'a> {
@@ -53,16 +58,22 @@ async fn each_change_leaves_its_row() {
         seen.none("a project that is there").await;
 
         keys(&f, &by, &mut seen).await;
+        callers::callers(&f, &by, &mut seen).await;
         rules(&f, &by, &mut seen).await;
         modifiers(&f, &by, &mut seen).await;
+        mcp::endpoints(&f, &by, &mut seen).await;
         connectors(&f, &by, &mut seen).await;
         webhooks(&f, &by, &mut seen).await;
+        secrets(&f, &by, &mut seen).await;
         let account = connections_and_accounts(&f, &by, &mut seen).await;
-        clients(&f, &by, &mut seen, &account).await;
+        authorizations(&f, &by, &mut seen, &account).await;
+        callers::oauth_clients(&f, &by, &mut seen, &account).await;
+        resealed::bodies(&f, &by, &mut seen).await;
+        resealed::restored(&f, &by, &mut seen).await;
+        tokens(&f, &by, &mut seen, &account).await;
         f.store.delete_connection(&by, &f.project, "main").await.unwrap_err();
         seen.none("a connection in use").await;
-        assert!(f.store.delete_account(&by, &f.project, &account.id).await.unwrap());
-        seen.one(&rows(&f).await, &by, Action::AccountDeleted, account.id.as_str(), &json!({}));
+        removal(&f, &by, &mut seen, &account).await;
         f.store.delete_account(&by, &f.project, &account.id).await.unwrap();
         seen.none("an account that is gone").await;
         assert!(f.store.delete_connection(&by, &f.project, "main").await.unwrap());
@@ -227,6 +238,33 @@ async fn modifiers(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     seen.none("a modifier that is gone").await;
 }
 
+/// Of a named secret's value the chain has a digest of the sealed text.
+async fn secrets(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
+    let digest = |text: &str| hex::encode(Sha256::digest(text));
+    let secret = super::super::secrets::secret(f, "ada", "");
+    let id = secret.id.as_str();
+    let detail = |sealed: &str| {
+        json!({ "name": "key", "owner": "user", "identifier": "ada", "source": "", "hosts": "api.example.com",
+            "secret": digest(sealed) })
+    };
+    assert!(f.store.put_secret(by, &secret, "one").await.unwrap());
+    seen.one(&rows(f).await, by, Action::SecretCreated, id, &detail("one"));
+    assert!(!f.store.put_secret(by, &secret, "two").await.unwrap());
+    seen.one(&rows(f).await, by, Action::SecretChanged, id, &detail("two"));
+    f.store.put_secret(by, &super::super::secrets::secret(f, "ada", ""), "late").await.unwrap_err();
+    seen.none("a secret that is there").await;
+    let row = f.store.secret_of(&f.project, "key", &secret.owner).await.unwrap().unwrap();
+    assert!(f.store.reseal_secret(by, &row, "anew").await.unwrap());
+    seen.one(&rows(f).await, by, Action::SecretResealed, id, &json!({ "secret": digest("anew") }));
+    assert!(!f.store.reseal_secret(by, &row, "late").await.unwrap());
+    assert!(!f.store.delete_secret(by, &f.stranger, "key", &secret.owner).await.unwrap());
+    seen.none("a secret of another project").await;
+    assert!(f.store.delete_secret(by, &f.project, "key", &secret.owner).await.unwrap());
+    seen.one(&rows(f).await, by, Action::SecretDeleted, id, &json!({ "name": "key" }));
+    assert!(!f.store.delete_secret(by, &f.project, "key", &secret.owner).await.unwrap());
+    seen.none("a secret that is gone").await;
+}
+
 async fn connectors(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     let connector = f.connector("1.0.0", "d1");
     for new in [true, false] {
@@ -269,6 +307,17 @@ async fn connections_and_accounts(f: &Fixture, by: &By, seen: &mut Seen<'_>) -> 
     seen.one(&rows(f).await, by, Action::AccountChanged, id, &detail);
     f.store.put_account(by, &f.account(&connection, "ann"), &BTreeMap::new()).await.unwrap();
     seen.none("an account that is there").await;
+    let moved = (&secret, &secret);
+    assert!(f.store.change_account(by, &account, moved, AccountState::Active).await.unwrap());
+    seen.one(&rows(f).await, by, Action::AccountChanged, id, &detail);
+    assert!(!f.store.change_account(by, &account, (&sealed("old"), &secret), AccountState::Active).await.unwrap());
+    assert!(!f.store.change_account(by, &account, moved, AccountState::Expired).await.unwrap());
+    seen.none("a change on top of another").await;
+    assert!(f.store.set_account_settings(by, &f.project, &account.id, "{}").await.unwrap());
+    let settings = json!({ "settings": hex::encode(Sha256::digest("{}")) });
+    seen.one(&rows(f).await, by, Action::AccountChanged, id, &settings);
+    assert!(!f.store.set_account_settings(by, &f.stranger, &account.id, "{}").await.unwrap());
+    seen.none("settings of an account of another project").await;
     let (active, error) = (AccountState::Active, AccountState::Error);
     assert!(f.store.set_account_state(by, &f.project, &account.id, active, error).await.unwrap());
     seen.one(&rows(f).await, by, Action::AccountState, id, &json!({ "from": "active", "to": "error" }));
@@ -290,32 +339,81 @@ async fn connections_and_accounts(f: &Fixture, by: &By, seen: &mut Seen<'_>) -> 
     account
 }
 
-async fn clients(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
-    let client = OAuthClient {
-        id: OAuthClientId::new(&f.clock, &f.random),
+async fn tokens(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
+    let id = &account.id;
+    let (active, expired) = (AccountState::Active, AccountState::Expired);
+    f.store.set_account_state(by, &f.project, id, AccountState::Error, active).await.unwrap();
+    seen.one(&rows(f).await, by, Action::AccountState, id.as_str(), &json!({ "from": "error", "to": "active" }));
+    let held = async || f.store.held(&f.project, id).await.unwrap().unwrap().credential;
+    let until = f.clock.now().plus(std::time::Duration::from_secs(60));
+    let lease = async |host: &str| f.store.lease_token(&held().await, host, f.clock.now(), until).await.unwrap();
+    let first = lease("one").await.unwrap();
+    assert_eq!(lease("two").await, None);
+    f.store.release_token(&first).await.unwrap();
+    let second = lease("two").await.unwrap();
+    let account = held().await.account;
+    let store = async |lease, text| f.store.store_tokens(by, lease, active, &account, &sealed(text)).await.unwrap();
+    assert!(!store(&first, "late").await);
+    seen.none("a lease, one that was given back, and a token that came too late").await;
+    assert!(store(&second, "token").await);
+    let last = rows(f).await;
+    let detail: Value = serde_json::from_str(&last.last().unwrap().detail).unwrap();
+    assert_eq!(detail["state"], "active");
+    seen.one(&last, by, Action::AccountRefreshed, id.as_str(), &detail);
+    assert!(!store(&second, "again").await);
+    let third = lease("one").await.unwrap();
+    for ends in [true, false] {
+        assert_eq!(f.store.end_tokens(by, &third, (active, expired), "it is over").await.unwrap(), ends);
+    }
+    let detail = json!({ "from": "active", "to": "expired", "reason": "it is over" });
+    seen.one(&rows(f).await, by, Action::AccountState, id.as_str(), &detail);
+    assert_eq!(held().await.account.token.error.as_deref(), Some("it is over"));
+}
+
+async fn removal(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
+    let now = f.clock.now();
+    let revocation = Revocation {
+        id: RevocationId::new(&f.clock, &f.random),
         project: f.project.clone(),
-        connection: account.connection.clone(),
-        client_id: "ours".into(),
-        secret: Some("canary".into()),
-        hosts: vec!["login.example.com".into()],
-        created_at: f.clock.now(),
+        account: account.id.clone(),
+        request: "{}".into(),
+        sealed: sealed("token"),
+        due_at: now,
+        failures: 0,
     };
-    f.store.insert_oauth_client(by, &client).await.unwrap();
-    let digest = |text: &str| hex::encode(Sha256::digest(text));
-    let detail = json!({ "connection": account.connection.as_str(), "client_id": "ours", "hosts": "login.example.com",
-        "secret": digest("canary") });
-    seen.one(&rows(f).await, by, Action::ClientCreated, client.id.as_str(), &detail);
-    f.store.insert_oauth_client(by, &client).await.unwrap_err();
-    f.store.insert_oauth_client(by, &OAuthClient { project: f.stranger.clone(), ..client.clone() }).await.unwrap_err();
-    seen.none("a client that is there").await;
-    assert!(f.store.reseal_oauth_client(by, &client, "anew").await.unwrap());
-    let detail = json!({ "secret": digest("anew") });
-    seen.one(&rows(f).await, by, Action::ClientResealed, client.id.as_str(), &detail);
-    assert!(!f.store.reseal_oauth_client(by, &client, "late").await.unwrap());
-    seen.none("a secret that was replaced").await;
-    assert_eq!(f.store.oauth_client(&f.stranger, &client.id).await.unwrap(), None);
-    let found = f.store.newest_oauth_client(&f.project, &account.connection).await.unwrap();
-    assert_eq!(found.and_then(|found| found.secret).as_deref(), Some("anew"));
+    let id = account.id.as_str();
+    assert!(f.store.delete_account_revoking(by, &f.project, &account.id, Some(&revocation)).await.unwrap());
+    seen.one(&rows(f).await, by, Action::AccountDeleted, id, &json!({}));
+    assert_eq!(f.store.sealed_revocations().await.unwrap(), ["token"]);
+    let later = |seconds| now.plus(std::time::Duration::from_secs(seconds));
+    let lease = async |at, until| f.store.lease_revocations(None, (later(at), later(until)), 9).await.unwrap();
+    let first = lease(0, 10).await.remove(0);
+    assert_eq!(lease(9, 20).await, []);
+    let second = lease(10, 20).await.remove(0);
+    assert!(!f.store.settle_revocation(by, &first, &Told::Revoked).await.unwrap());
+    assert!(f.store.settle_revocation(by, &second, &Told::Again(later(30))).await.unwrap());
+    seen.none("a provider that is told later").await;
+    let third = lease(30, 40).await.remove(0);
+    assert_eq!(third.failures, 1);
+    assert!(f.store.settle_revocation(by, &third, &Told::GivenUp("no".into())).await.unwrap());
+    let detail = json!({ "outcome": "given_up", "reason": "no" });
+    seen.one(&rows(f).await, by, Action::TokensRevoked, id, &detail);
+    assert!(lease(1_000, 2_000).await.is_empty());
+}
+
+async fn authorizations(f: &Fixture, by: &By, seen: &mut Seen<'_>, account: &Account) {
+    let request = f.auth_request(account);
+    let id = request.id.as_str();
+    f.store.insert_auth_request(by, &request, "canary-hash").await.unwrap();
+    let detail = json!({ "account": account.id.as_str(), "scopes": "a b", "verify_url": "https://app.example/v" });
+    let row = seen.one(&rows(f).await, by, Action::AuthorizationCreated, id, &detail);
+    assert!(!row.detail.contains("canary"), "{}", row.detail);
+    let change = AuthMove { kept: Some("canary"), ..AuthMove::between(AuthStep::Linked, AuthStep::Consent) };
+    assert!(f.store.move_auth_request(by, &request, &change).await.unwrap());
+    let detail = json!({ "account": account.id.as_str(), "from": "linked", "to": "consent" });
+    seen.one(&rows(f).await, by, Action::AuthorizationMoved, id, &detail);
+    assert!(!f.store.move_auth_request(by, &request, &change).await.unwrap());
+    seen.none("a step that was taken").await;
 }
 
 fn merged(mut value: Value, with: &Value) -> Value {

@@ -67,6 +67,7 @@ async fn run(runtime: &Runtime, plugin: &Plugin, egress: &Arc<Egress>, calls: u3
             grant: Arc::clone(&grant),
             timeout: Duration::from_secs(30),
             stop: Default::default(),
+            progress: None,
         };
         runtime.call(plugin, call).await.outcome.map_err(|error| error.to_string())?;
     }

@@ -9,14 +9,14 @@ use crate::model::{AuthKind, Field, Placement, TextTemplate, TokenPlacement, Url
 /// By which name the token that the host got is kept.
 pub(super) const ACCESS_TOKEN: &str = "access_token";
 
-/// Placeholder in templates of claims for the fingerprint of the key.
-pub(super) const KEY_FINGERPRINT: &str = "key_fingerprint";
-
 /// By which names the host keeps what it gets from the provider, for a type that gets something.
 pub(super) fn tokens(kind: &str, value: &Value) -> &'static [&'static str] {
     match kind {
         "oauth2" | "oauth2_client_credentials" | "jwt_bearer" | "session" | "signed_jwt" => {
             &[ACCESS_TOKEN, "refresh_token"]
+        }
+        "oauth1a" if value.get("consumer_key").is_none() => {
+            &["oauth_consumer_key", "oauth_consumer_secret", "oauth_token", "oauth_token_secret"]
         }
         "oauth1a" if value.get("request_url").is_some() => &["oauth_token", "oauth_token_secret"],
         _ => &[],

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::oauth::{ResponseText, parameters, response};
-use super::scope::{ACCESS_TOKEN, KEY_FINGERPRINT, Names, header_name, pointer};
+use super::scope::{ACCESS_TOKEN, Names, header_name, pointer};
 use super::{token, typed};
 use crate::model::{
-    AwsSigV4, Encoding, Escaping, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KeyEncoding, Session,
-    SessionRequest, SignedJwt, TextSource, TextTemplate,
+    AwsSigV4, Encoding, Escaping, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KEY_FINGERPRINT, KeyEncoding,
+    Session, SessionRequest, SignedJwt, TextSource, TextTemplate,
 };
 
 /// Seconds for which a token that the host signs holds, where nothing is said: five minutes, for clocks that differ.

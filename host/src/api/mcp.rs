@@ -1,0 +1,4 @@
+//! MCP configs, and the instances that users have of them.
+
+pub(super) mod configs;
+pub(super) mod instances;

@@ -1,0 +1,34 @@
+//! Users authorize accounts: a link that works once, what they fill in or consent to, and an active account at its end.
+//!
+//! Whoever has a link may use it once; from then on only the browser that used it goes on. Looking at a page changes
+//! nothing: programs that look at links before people do must not use them up. See decisions/0023-authorizing.md.
+
+mod browser;
+mod error;
+mod limits;
+
+mod link;
+mod visit;
+
+mod consent;
+mod fill;
+
+mod advance;
+mod callback;
+mod choose;
+mod verify;
+
+mod kept;
+mod lookups;
+
+pub use advance::Came;
+pub use browser::Browser;
+pub use callback::{Answer, come_back};
+pub use choose::{Question, choose, question};
+pub use consent::{Asked, Begun, begin, redirect_uri};
+pub use error::ConnectError;
+pub use fill::{Filled, fill};
+pub use limits::{LINK_LIFETIME, MAX_ATTEMPTS};
+pub use link::{Link, LinkRequest, offer, page};
+pub use verify::verify;
+pub use visit::{Ending, Seen, Visit, ending, look};

@@ -1,0 +1,44 @@
+//! Why users could not go on.
+
+use thiserror::Error;
+
+use crate::call::Failed;
+use crate::catalog::CatalogError;
+use crate::model::{AuthFailure, Fault};
+use crate::store::StoreError;
+use crate::vault::VaultError;
+
+/// Why a link was not made, or a page could not be shown.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// What was asked for makes no sense, or somebody else failed.
+    #[error("{}", .0.detail)]
+    Refused(Fault),
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Store(#[from] StoreError),
+    /// The connector cannot be loaded.
+    #[error("the connector cannot be loaded: {0}")]
+    Catalog(#[from] CatalogError),
+    /// The vault failed.
+    #[error("the vault failed: {0}")]
+    Vault(#[from] VaultError),
+    /// The attempt is over: why, and what the provider said.
+    #[error("the attempt is over: {}", .0.as_str())]
+    Ended(AuthFailure, Option<String>),
+    /// The work on it ended abnormally.
+    #[error("the work ended abnormally")]
+    Unfinished,
+}
+
+impl From<Fault> for ConnectError {
+    fn from(fault: Fault) -> Self {
+        Self::Refused(fault)
+    }
+}
+
+impl From<Failed> for ConnectError {
+    fn from(failed: Failed) -> Self {
+        Self::Refused(failed.fault)
+    }
+}

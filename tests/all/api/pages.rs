@@ -1,0 +1,12 @@
+//! The pages on which users connect their accounts, over plain HTTP: what browsers do is in `pages/browser`.
+
+mod attacks;
+mod browser;
+mod choices;
+mod form;
+mod independent;
+mod oauth;
+mod refusals;
+mod stage;
+mod verification;
+mod visitor;
