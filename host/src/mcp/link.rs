@@ -52,8 +52,8 @@ pub(super) async fn states(host: &Host, visitor: &Visitor) -> Result<Vec<Connect
         ));
     };
     let states = endpoints::auth_state(host, &caller.project, &profile.name, identifier).await;
-    states.map_err(|fault| {
-        tracing::error!(error = fault.detail, "the state of connections could not be read");
+    states.map_err(|error| {
+        tracing::error!(%error, "the state of connections could not be read");
         RpcError::internal()
     })
 }

@@ -267,7 +267,7 @@ async fn connections(host: &Host, visitor: &Visitor) -> Result<Value, RpcError> 
     let states = link::states(host, visitor).await?;
     let states = states.iter().map(|state| {
         json!({ "connection": state.name, "status": state.status(),
-            "connector": state.found.as_ref().map(|found| found.connection.connector.as_str()) })
+            "connector": state.connection.as_ref().map(|connection| connection.connector.as_str()) })
     });
     Ok(json!({ "connections": states.collect::<Vec<_>>() }))
 }
