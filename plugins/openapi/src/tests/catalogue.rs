@@ -93,8 +93,8 @@ fn entry_faults(imported: &Imported) -> Vec<String> {
     }
     let reached = imported.tools.iter().flat_map(|tool| &tool.routes).filter_map(|route| route.host.as_ref());
     faults.extend(reached.filter(|host| !imported.hosts.contains(*host)).map(|host| format!("`{host}` is not among its hosts")));
-    if imported.test.is_none() && !imported.tools.is_empty() {
-        faults.push("it has no test call".into());
+    if imported.test.is_none() && imported.tools.len() >= 5 {
+        faults.push("it has tools, but no test call".into());
     }
     if imported.auth.is_empty() {
         faults.push("it has no auth pattern".into());
