@@ -25,7 +25,7 @@ const SERVICES: [&str; 84] = [
 const WITH_TOOLS: usize = 60;
 
 /// What each type of pattern must have, and may have, besides what all have.
-const TYPES: [(&str, &[&str], &[&str]); 9] = [
+const TYPES: [(&str, &[&str], &[&str]); 10] = [
     ("bearer", &["field"], &[]),
     ("api_key", &["field", "in", "parameter"], &["prefix"]),
     ("basic", &["username"], &["password", "filler"]),
@@ -34,6 +34,7 @@ const TYPES: [(&str, &[&str], &[&str]); 9] = [
     ("oauth2_client_credentials", &["token_url", "client_id", "client_secret"], &["scopes", "client_auth", "parameters"]),
     ("oauth1a", &["request_url", "authorize_url", "access_url"], &["authorize_parameters", "signature"]),
     ("jwt_bearer", &["token_url", "jwt"], &["parameters"]),
+    ("signed_jwt", &["jwt"], &["token"]),
     ("session", &["sign_in", "response"], &["sign_out", "token"]),
 ];
 
