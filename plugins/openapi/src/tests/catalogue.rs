@@ -8,17 +8,90 @@ use crate::template;
 
 /// The services that the catalogue has, by name.
 const SERVICES: [&str; 84] = [
-    "affinity", "airtable", "apifymcp", "apollo", "asana", "attention", "attio", "bigquery",
-    "bigqueryserviceaccount", "bitbucket", "box", "brave", "calendly", "chorus", "clari_copilot", "clickup",
-    "close", "confluence", "databricksworkspace", "datadog", "diarize", "discord", "dropbox", "dynamo",
-    "evertrace", "exa", "fathom", "figma", "freshdesk", "github", "gitlab", "gmail", "gong", "google_ads",
-    "googlecalendar", "googledocs", "googledrive", "googleforms", "googlemeet", "googlesheets", "googleslides",
-    "granola", "granolamcp", "harvestapi", "heyreach", "hubspot", "intercom", "jiminny", "jira", "linear",
-    "linkedin", "mailchimp", "microsoftexcel", "microsoftteams", "microsoftword", "miro", "monday", "notion",
-    "onedrive", "onenote", "outlook", "outreach", "pagerduty", "parallelaitaskmcp", "phantombuster",
-    "pipedrive", "posthogmcp", "quickbooks", "salesforce", "servicenow", "sharepoint", "slack", "snowflake",
-    "snowflakekeyauth", "supadata", "tableau", "trello", "twitter", "vercel", "vimeo", "xero", "youtube",
-    "zendesk", "zoom",
+    "affinity",
+    "airtable",
+    "apifymcp",
+    "apollo",
+    "asana",
+    "attention",
+    "attio",
+    "bigquery",
+    "bigqueryserviceaccount",
+    "bitbucket",
+    "box",
+    "brave",
+    "calendly",
+    "chorus",
+    "clari_copilot",
+    "clickup",
+    "close",
+    "confluence",
+    "databricksworkspace",
+    "datadog",
+    "diarize",
+    "discord",
+    "dropbox",
+    "dynamo",
+    "evertrace",
+    "exa",
+    "fathom",
+    "figma",
+    "freshdesk",
+    "github",
+    "gitlab",
+    "gmail",
+    "gong",
+    "google_ads",
+    "googlecalendar",
+    "googledocs",
+    "googledrive",
+    "googleforms",
+    "googlemeet",
+    "googlesheets",
+    "googleslides",
+    "granola",
+    "granolamcp",
+    "harvestapi",
+    "heyreach",
+    "hubspot",
+    "intercom",
+    "jiminny",
+    "jira",
+    "linear",
+    "linkedin",
+    "mailchimp",
+    "microsoftexcel",
+    "microsoftteams",
+    "microsoftword",
+    "miro",
+    "monday",
+    "notion",
+    "onedrive",
+    "onenote",
+    "outlook",
+    "outreach",
+    "pagerduty",
+    "parallelaitaskmcp",
+    "phantombuster",
+    "pipedrive",
+    "posthogmcp",
+    "quickbooks",
+    "salesforce",
+    "servicenow",
+    "sharepoint",
+    "slack",
+    "snowflake",
+    "snowflakekeyauth",
+    "supadata",
+    "tableau",
+    "trello",
+    "twitter",
+    "vercel",
+    "vimeo",
+    "xero",
+    "youtube",
+    "zendesk",
+    "zoom",
 ];
 
 /// Services that have five tools or more, at least.
@@ -31,7 +104,11 @@ const TYPES: [(&str, &[&str], &[&str]); 10] = [
     ("basic", &["username"], &["password", "filler"]),
     ("static_headers", &["headers"], &[]),
     ("oauth2", &["authorize_url", "token_url", "scopes"], &OAUTH),
-    ("oauth2_client_credentials", &["token_url", "client_id", "client_secret"], &["scopes", "client_auth", "parameters"]),
+    (
+        "oauth2_client_credentials",
+        &["token_url", "client_id", "client_secret"],
+        &["scopes", "client_auth", "parameters"],
+    ),
     ("oauth1a", &["request_url", "authorize_url", "access_url"], &["authorize_parameters", "signature"]),
     ("jwt_bearer", &["token_url", "jwt"], &["parameters"]),
     ("signed_jwt", &["jwt"], &["token"]),
@@ -39,8 +116,17 @@ const TYPES: [(&str, &[&str], &[&str]); 10] = [
 ];
 
 const OAUTH: [&str; 11] = [
-    "refresh_url", "scope_separator", "scope_parameter", "client_auth", "body", "pkce", "authorize_parameters",
-    "token_parameters", "response", "callback_fields", "token",
+    "refresh_url",
+    "scope_separator",
+    "scope_parameter",
+    "client_auth",
+    "body",
+    "pkce",
+    "authorize_parameters",
+    "token_parameters",
+    "response",
+    "callback_fields",
+    "token",
 ];
 
 /// What all patterns may have.
@@ -60,7 +146,9 @@ fn every_service_is_a_connector_without_a_fault() {
     let files = files();
     let (mut faults, mut with_tools) = (Vec::new(), 0);
     let named: BTreeSet<&str> = SERVICES.into_iter().collect();
-    faults.extend(files.keys().filter(|name| !named.contains(name.as_str())).map(|name| format!("{name}: not in the table")));
+    faults.extend(
+        files.keys().filter(|name| !named.contains(name.as_str())).map(|name| format!("{name}: not in the table")),
+    );
     println!("{:<24} {:<44} {:>5}", "service", "auth", "tools");
     for service in SERVICES {
         let Some(text) = files.get(service) else {
@@ -93,7 +181,9 @@ fn entry_faults(imported: &Imported) -> Vec<String> {
         faults.push(format!("`{}` is not https", imported.base_url));
     }
     let reached = imported.tools.iter().flat_map(|tool| &tool.routes).filter_map(|route| route.host.as_ref());
-    faults.extend(reached.filter(|host| !imported.hosts.contains(*host)).map(|host| format!("`{host}` is not among its hosts")));
+    faults.extend(
+        reached.filter(|host| !imported.hosts.contains(*host)).map(|host| format!("`{host}` is not among its hosts")),
+    );
     if imported.test.is_none() && imported.tools.len() >= 5 {
         faults.push("it has tools, but no test call".into());
     }
@@ -110,11 +200,18 @@ fn entry_faults(imported: &Imported) -> Vec<String> {
     faults
 }
 
-fn tool_faults(tool: &gloveport_sdk::__private::bindings::gloveport::connector::types::Tool, imported: &Imported) -> Vec<String> {
+fn tool_faults(
+    tool: &gloveport_sdk::__private::bindings::gloveport::connector::types::Tool,
+    imported: &Imported,
+) -> Vec<String> {
     let mut faults = Vec::new();
     let schema: Value = serde_json::from_str(&tool.input_schema).unwrap();
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    faults.extend(required.filter(|name| schema["properties"].get(name).is_none()).map(|name| format!("`{name}` is required, but not there")));
+    faults.extend(
+        required
+            .filter(|name| schema["properties"].get(name).is_none())
+            .map(|name| format!("`{name}` is required, but not there")),
+    );
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         let legal = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
         if !legal || !property.is_object() {
@@ -126,7 +223,12 @@ fn tool_faults(tool: &gloveport_sdk::__private::bindings::gloveport::connector::
     }
     // A scope that no pattern can ask for would never be granted.
     let asked: BTreeSet<&str> = imported.auth.iter().flat_map(scopes).collect();
-    faults.extend(tool.scopes.iter().filter(|scope| !asked.contains(scope.as_str())).map(|scope| format!("no pattern has the scope `{scope}`")));
+    faults.extend(
+        tool.scopes
+            .iter()
+            .filter(|scope| !asked.contains(scope.as_str()))
+            .map(|scope| format!("no pattern has the scope `{scope}`")),
+    );
     faults
 }
 
@@ -146,18 +248,30 @@ fn pattern_faults(pattern: &Value, imported: &Imported) -> Vec<String> {
     faults.extend(needed.iter().filter(|key| !members.contains_key(**key)).map(|key| format!("`{key}` is missing")));
     let known = |key: &str| COMMON.contains(&key) || needed.contains(&key) || may.contains(&key);
     faults.extend(members.keys().filter(|key| !known(key)).map(|key| format!("`{key}` is not known")));
-    let fields: BTreeMap<&str, &Value> =
-        pattern["fields"].as_array().into_iter().flatten().map(|field| (field["name"].as_str().unwrap_or_default(), field)).collect();
+    let fields: BTreeMap<&str, &Value> = pattern["fields"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|field| (field["name"].as_str().unwrap_or_default(), field))
+        .collect();
     for (name, field) in &fields {
         let keys = ["name", "label", "hint", "type", "required", "pattern", "default"];
         let odd = field.as_object().unwrap().keys().any(|key| !keys.contains(&key.as_str()));
-        if odd || name.is_empty() || field["label"].as_str().is_none_or(str::is_empty) || !["text", "password"].contains(&field["type"].as_str().unwrap_or_default()) {
+        if odd
+            || name.is_empty()
+            || field["label"].as_str().is_none_or(str::is_empty)
+            || !["text", "password"].contains(&field["type"].as_str().unwrap_or_default())
+        {
             faults.push(format!("field `{name}` is not one"));
         }
     }
     for key in ["field", "username", "password", "client_id", "client_secret"] {
         let named = pattern[key].as_str();
-        faults.extend(named.filter(|name| !fields.contains_key(name)).map(|name| format!("`{key}` names `{name}`, which is not among its fields")));
+        faults.extend(
+            named
+                .filter(|name| !fields.contains_key(name))
+                .map(|name| format!("`{key}` names `{name}`, which is not among its fields")),
+        );
     }
     for scope in scopes(pattern) {
         let separator = pattern["scope_separator"].as_str().unwrap_or(" ");
@@ -176,7 +290,8 @@ fn pattern_faults(pattern: &Value, imported: &Imported) -> Vec<String> {
         }
     }
     let urls = std::iter::once(imported.base_url.as_str()).chain(imported.hosts.iter().map(String::as_str));
-    let lookups = pattern["lookups"].as_array().into_iter().flatten().map(|lookup| lookup["url"].as_str().unwrap_or_default());
+    let lookups =
+        pattern["lookups"].as_array().into_iter().flatten().map(|lookup| lookup["url"].as_str().unwrap_or_default());
     for name in urls.chain(lookups).flat_map(template::fields) {
         if !public(&name) && !filled.contains(name.as_str()) {
             faults.push(format!("nothing fills `{name}`"));
