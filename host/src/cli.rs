@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod error;
 mod execution;
+mod import;
 mod key;
 mod list;
 mod modifier;

@@ -49,6 +49,8 @@ pub struct Config {
     pub records: Records,
     /// What is kept of them besides, and for how long.
     pub retention: Retention,
+    /// The generic connector, which runs the tools of imported documents; looked for beside the program otherwise.
+    pub generic: Option<PathBuf>,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: u32,
     /// What one caller may take from its neighbours.
@@ -158,6 +160,7 @@ impl Config {
             public_url,
             private_networks: PrivateNetworks(private_networks),
             extra_ca: file.extra_ca,
+            generic: file.generic,
             admin_key: environment.admin_key,
             master_key: environment.master_key,
             records: Records::Durable,

@@ -20,6 +20,8 @@ mod durability;
 mod formats;
 mod github;
 mod happened;
+mod hostile_documents;
+mod imports;
 mod install;
 mod kill_sweep;
 mod lost;

@@ -125,7 +125,7 @@ pub(crate) fn import(mut root: Value, options: &Options) -> Result<Imported, Str
             return Err(reject("another one has its name".into()));
         }
         let (tool, asks) = compile(operation, &declaration, options, &mut names).map_err(reject)?;
-        imported.push(tool, asks);
+        imported.push(operation.name.clone(), tool, asks);
     }
     imported.categories.clone_from(&declaration.categories);
     imported.document_url.clone_from(&declaration.document_url);
@@ -144,6 +144,15 @@ fn test_call(test: &TestCall, declaration: &Declaration, imported: &Imported) ->
     Ok(json!({ "tool": tool.name, "input": test.input }))
 }
 
+/// What an operation sends, and what names of its inputs that uses up.
+struct Sent {
+    query: Vec<Parameter>,
+    fixed_query: Vec<(String, String)>,
+    headers: Vec<Parameter>,
+    fixed_headers: Vec<(String, String)>,
+    body: Option<Body>,
+}
+
 fn compile(
     operation: &Operation,
     declaration: &Declaration,
@@ -157,62 +166,26 @@ fn compile(
     let (server, host, own_path) = split(&operation.path)?;
     let parts = path::parts(own_path)?;
     let schema = schema(&operation.parameters)?;
-    let inputs: Vec<&String> =
-        schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name).collect();
-    let mut used: Vec<String> = parts.names.clone();
-    let path_parameters = parts.names.iter().map(|name| parameter(name, name, Style::Simple)).collect();
-    let (mut query, fixed_query) = templates(&operation.query, Style::Form, &mut used)?;
-    let (headers, mut fixed_headers) = templates(&operation.headers, Style::Simple, &mut used)?;
-    fixed_headers.extend(declaration.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-    let mut body = match (&operation.body, &operation.form) {
-        (Some(_), Some(_)) => return Err("it has both a body and a form".into()),
-        (Some(value), None) => {
-            fields_of(value, &mut used);
-            Some(Body::Template { value: value.clone() })
-        }
-        (None, Some(form)) => {
-            let (fields, fixed) = templates(form, Style::Form, &mut used)?;
-            if let Some((name, _)) = fixed.first() {
-                return Err(format!("`form.{name}` is always the same: make it an input with a default"));
-            }
-            Some(Body::Form { fields })
-        }
-        (None, None) => None,
-    };
-    if let Some(unknown) = used.iter().find(|name| !inputs.contains(name)) {
-        return Err(format!("`{}` is used, but is not among its parameters", line(unknown, 60)));
-    }
-    let rest: Vec<&String> = inputs.into_iter().filter(|name| !used.contains(name)).collect();
-    if matches!(method.as_str(), "GET" | "HEAD" | "DELETE" | "OPTIONS") {
-        query.extend(rest.into_iter().map(|name| parameter(name, name, Style::Form)));
-    } else if body.is_none() {
-        let fields = rest.into_iter().map(|name| (name.clone(), name.clone())).collect::<Vec<_>>();
-        let sends = !fields.is_empty();
-        body = sends.then_some(Body::Fields { fields, required: true, content_type: None });
-    } else if let Some(unused) = rest.first() {
-        return Err(format!("the parameter `{}` is used nowhere", line(unused, 60)));
-    }
+    let sent = sent(operation, declaration, &method, &parts.names, &schema)?;
     let effect = effect(&method, operation.effect.as_deref())?;
     let subject = Subject { method: &method, path: &operation.path, id: Some(&operation.name), tags: &operation.tags };
     let overrides = options.overrides(subject);
     let name = names.of(Subject { path: &operation.name, ..subject }, Some(&operation.name));
     let route = Route { method: method.clone(), host, path: path::route("", &parts), effect: Some(effect) };
+    let path_parameters = parts.names.iter().map(|name| parameter(name, name, Style::Simple)).collect();
     let pieces = path::pieces(&parts, path_parameters);
+    let fixed = sent.fixed_query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
     let binding = Binding {
         // Declared operations are known by their names: two may well have one method and path.
         operation: operation.name.clone(),
         method,
         server,
         path: pieces,
-        fixed_query: parts
-            .query
-            .into_iter()
-            .chain(fixed_query.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))))
-            .collect(),
-        query,
-        fixed_headers,
-        headers,
-        body,
+        fixed_query: parts.query.into_iter().chain(fixed).collect(),
+        query: sent.query,
+        fixed_headers: sent.fixed_headers,
+        headers: sent.headers,
+        body: sent.body,
         errors: operation.errors.clone(),
         reply: operation.response.clone().or_else(|| declaration.response.clone()),
     };
@@ -221,8 +194,6 @@ fn compile(
         return Err(format!("its parameters have {} bytes, at most {SCHEMA_BYTES} are taken", text.len()));
     }
     let short = snake(&operation.name);
-    let mut aliases = vec![format!("{}.{short}", options.name)];
-    aliases.extend(operation.aliases.iter().cloned());
     let title = operation.title.as_deref().map_or_else(|| human(&short), |title| line(title, TITLE_BYTES));
     let asks = overrides.and_then(|overrides| overrides.requires_approval).unwrap_or(operation.requires_approval);
     let tool = Tool {
@@ -235,11 +206,63 @@ fn compile(
         routes: vec![route],
         tags: operation.tags.iter().take(LABELS).cloned().collect(),
         deferred: overrides.and_then(|overrides| overrides.deferred).unwrap_or(operation.deferred),
-        aliases,
+        aliases: std::iter::once(format!("{}.{short}", options.name))
+            .chain(operation.aliases.iter().cloned())
+            .collect(),
         binding: Some(serde_json::to_string(&binding).map_err(|error| error.to_string())?),
         name,
     };
     Ok((tool, asks))
+}
+
+/// Puts each input where the operation says, and those of which it says nothing where its method has them.
+fn sent(
+    operation: &Operation,
+    declaration: &Declaration,
+    method: &str,
+    in_path: &[String],
+    schema: &Value,
+) -> Result<Sent, String> {
+    let inputs: Vec<&String> =
+        schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name).collect();
+    let mut used: Vec<String> = in_path.to_vec();
+    let (mut query, fixed_query) = templates(&operation.query, Style::Form, &mut used)?;
+    let (headers, mut fixed_headers) = templates(&operation.headers, Style::Simple, &mut used)?;
+    fixed_headers.extend(declaration.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let mut body = body(operation, &mut used)?;
+    if let Some(unknown) = used.iter().find(|name| !inputs.contains(name)) {
+        return Err(format!("`{}` is used, but is not among its parameters", line(unknown, 60)));
+    }
+    let rest: Vec<&String> = inputs.into_iter().filter(|name| !used.contains(name)).collect();
+    if matches!(method, "GET" | "HEAD" | "DELETE" | "OPTIONS") {
+        query.extend(rest.into_iter().map(|name| parameter(name, name, Style::Form)));
+    } else if body.is_none() {
+        let fields = rest.into_iter().map(|name| (name.clone(), name.clone())).collect::<Vec<_>>();
+        let sends = !fields.is_empty();
+        body = sends.then_some(Body::Fields { fields, required: true, content_type: None });
+    } else if let Some(unused) = rest.first() {
+        return Err(format!("the parameter `{}` is used nowhere", line(unused, 60)));
+    }
+    Ok(Sent { query, fixed_query, headers, fixed_headers, body })
+}
+
+/// The body or the form that an operation writes down.
+fn body(operation: &Operation, used: &mut Vec<String>) -> Result<Option<Body>, String> {
+    match (&operation.body, &operation.form) {
+        (Some(_), Some(_)) => Err("it has both a body and a form".into()),
+        (Some(value), None) => {
+            fields_of(value, used);
+            Ok(Some(Body::Template { value: value.clone() }))
+        }
+        (None, Some(form)) => {
+            let (fields, fixed) = templates(form, Style::Form, used)?;
+            if let Some((name, _)) = fixed.first() {
+                return Err(format!("`form.{name}` is always the same: make it an input with a default"));
+            }
+            Ok(Some(Body::Form { fields }))
+        }
+        (None, None) => Ok(None),
+    }
 }
 
 fn describe(operation: &Operation, title: &str) -> String {

@@ -36,6 +36,7 @@ impl importer::Guest for Openapi {
             hosts: imported.hosts.into_iter().collect(),
             auth: serde_json::Value::Array(imported.auth).to_string(),
             tools: imported.tools,
+            operations: imported.operations,
             approvals: imported.approvals,
             skipped: imported
                 .skipped

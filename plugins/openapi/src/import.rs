@@ -54,6 +54,8 @@ pub struct Imported {
     pub auth: Vec<Value>,
     /// The tools.
     pub tools: Vec<Tool>,
+    /// What the document calls the operation of each of them.
+    pub operations: Vec<String>,
     /// Names of the tools that somebody has to approve each time.
     pub approvals: Vec<String>,
     /// Operations that are no tools, and why.
@@ -79,7 +81,8 @@ impl Imported {
     }
 
     /// Takes a tool over, with what was said of it.
-    pub(crate) fn push(&mut self, tool: Tool, needs_approval: bool) {
+    pub(crate) fn push(&mut self, operation: String, tool: Tool, needs_approval: bool) {
+        self.operations.push(operation);
         if needs_approval {
             self.approvals.push(tool.name.clone());
         }
@@ -148,7 +151,7 @@ pub(crate) fn import(root: Value, options: &Options) -> Result<Imported, String>
             Ok(tool) => {
                 imported.hosts.extend(tool.routes.iter().filter_map(|route| route.host.clone()));
                 let asks = approval(options, overrides, operation, &tool);
-                imported.push(tool, asks);
+                imported.push(subject.key(), tool, asks);
             }
             Err(reason) => imported.skipped.push((key.clone(), reason)),
         }

@@ -85,6 +85,8 @@ enum Way {
     Native,
     /// `POST /v1/tools/execute-batch`.
     Batch,
+    /// `POST /v1/connectors/{name}/test/{tool}`.
+    Tried,
     /// A connector's call of another tool.
     Inner,
     /// A call that waited, and goes on after everything may have changed.
@@ -99,6 +101,7 @@ fn rows(surface: Surface) -> &'static [Way] {
         Surface::Execute => &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Approved, Way::Continued],
         Surface::Batch => &[Way::Batch],
         Surface::Inner => &[Way::Inner],
+        Surface::ToolTest => &[Way::Tried],
         // No rule is asked about an operator who tries an account before anybody can use it: the tests of that are in
         // `connections` and `credentials`.
         Surface::AccountTest => &[],
@@ -111,6 +114,7 @@ fn entrance(route: &str) -> Option<&'static [Way]> {
     Some(match route {
         "POST /v1/tools/{name}/execute" => &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Inner],
         "POST /v1/tools/execute-batch" => &[Way::Batch],
+        "POST /v1/connectors/{name}/test/{tool}" => &[Way::Tried],
         "POST /v1/approvals/{id}/approve" => &[Way::Approved],
         "POST /v1/executions/{id}/continue" => &[Way::Continued],
         // `Surface::AccountTest`, which has no row.
@@ -127,6 +131,8 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/connections/{name}/accounts/{identifier}/disable",
     "POST /v1/connections/{name}/accounts/{identifier}/enable",
     "POST /v1/connectors",
+    "POST /v1/connectors/parse-openapi",
+    "POST /v1/connectors/{name}/import-openapi",
     "POST /v1/executions/{id}/cancel",
     "POST /v1/keys",
     "POST /v1/modifiers",
@@ -137,6 +143,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/webhooks/{id}/deliveries/{message}/retry",
     "POST /v1/webhooks/{id}/rotate",
     "POST /v1/webhooks/{id}/test",
+    "PUT /v1/connectors/{name}",
     "PUT /v1/modifiers/{name}",
     "PUT /v1/policies/defaults",
     "PUT /v1/policies/{id}",
@@ -237,6 +244,10 @@ impl Table {
         let json_type = ("content-type", "application/json");
         match way {
             Way::Execute => of(&self.agent.post(&path, &body).await.json()),
+            Way::Tried => {
+                let path = format!("/v1/connectors/github/test/{}", case.tool());
+                of(&self.agent.post(&path, &body).await.json())
+            }
             Way::Native => {
                 let call = json!({ "type": "tool_use", "id": "toolu_1", "name": case.tool(), "input": case.input() });
                 let body = json!({ "identifier": case.user(), "tool_call": call });
@@ -339,6 +350,7 @@ fn applies(way: Way, case: Case) -> bool {
             | Way::Batch
             | Way::Background
             | Way::Keyed
+            | Way::Tried
             | Way::Inner
             | Way::Approved
             | Way::Continued,

@@ -90,6 +90,9 @@ async fn the_document_is_complete() {
     POST /v1/connections/{name}/accounts/{identifier}/enable
     POST /v1/connections/{name}/test
     POST /v1/connectors
+    POST /v1/connectors/parse-openapi
+    POST /v1/connectors/{name}/import-openapi
+    POST /v1/connectors/{name}/test/{tool}
     POST /v1/executions/{id}/cancel
     POST /v1/executions/{id}/continue
     POST /v1/keys
@@ -104,6 +107,7 @@ async fn the_document_is_complete() {
     POST /v1/webhooks/{id}/rotate
     POST /v1/webhooks/{id}/test
     PUT /v1/connections/{name}/accounts/{identifier}
+    PUT /v1/connectors/{name}
     PUT /v1/modifiers/{name}
     PUT /v1/policies/defaults
     PUT /v1/policies/{id}

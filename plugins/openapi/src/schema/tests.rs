@@ -1,3 +1,5 @@
+//! Schemas as documents have them, and what a model gets of them.
+
 use serde_json::{Value, json};
 
 use super::*;
