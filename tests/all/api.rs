@@ -8,6 +8,7 @@ mod background;
 mod bad_input;
 mod bed;
 mod calls;
+mod catalogue;
 mod cli;
 mod compiled;
 mod connectors;
