@@ -306,3 +306,52 @@ fn filled(pattern: &Value) -> BTreeSet<&str> {
     let maps = lookups.chain([&pattern["callback_fields"], &pattern["response"]["fields"]]);
     maps.filter_map(Value::as_object).flat_map(|map| map.keys().map(String::as_str)).collect()
 }
+
+/// With the least that it asks for, each tool sends a request in which no gap is left.
+#[test]
+fn every_tool_sends_a_request() {
+    let (mut sent, mut faults) = (0, Vec::new());
+    for (service, text) in files() {
+        let Ok(imported) = import_document(&text, &json!({ "name": service }).to_string()) else { continue };
+        for tool in &imported.tools {
+            let input = sample(&serde_json::from_str(&tool.input_schema).unwrap());
+            let binding: crate::Binding = serde_json::from_str(tool.binding.as_deref().unwrap()).unwrap();
+            match crate::request::request(&binding, input.as_object().unwrap()) {
+                Ok(request) if format!("{request:?}").contains("{{") => {
+                    faults.push(format!("{}: {request:?}", tool.name))
+                }
+                Ok(_) => sent += 1,
+                Err(failure) => faults.push(format!("{}: {failure:?}", tool.name)),
+            }
+        }
+    }
+    println!("{sent} tools");
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+/// The least that satisfies a schema of the catalogue, patterns aside.
+fn sample(schema: &Value) -> Value {
+    if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
+        return first.clone();
+    }
+    match schema["type"].as_str() {
+        Some("string") => match schema["format"].as_str() {
+            Some("date") => json!("2026-01-31"),
+            Some("date-time") => json!("2026-01-31T09:00:00Z"),
+            Some("email") => json!("ann@example.com"),
+            Some("uri") => json!("https://example.com/a"),
+            _ => json!("a b/c"),
+        },
+        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
+        Some("boolean") => json!(true),
+        Some("array") => json!([sample(&schema["items"])]),
+        Some("object") => {
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            required
+                .map(|name| (name.to_owned(), sample(&schema["properties"][name])))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        }
+        _ => json!("a"),
+    }
+}
