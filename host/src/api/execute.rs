@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::continuing::WaitsForBody;
-use super::extract::{Authenticated, Json, Path};
+use super::extract::{Admin, Authenticated, Json, Path};
 use super::results::CutBody;
 use super::tools::raw;
 use super::{ApiState, Problem};
@@ -154,7 +154,7 @@ pub(super) async fn execute(
         (status = 404, body = Problem), (status = 422, body = Problem), (status = "default", body = Problem)))]
 pub(super) async fn try_tool(
     State(state): State<ApiState>,
-    Authenticated(caller): Authenticated,
+    Admin(caller): Admin,
     Path((connector, tool)): Path<(String, String)>,
     Json(body): Json<ExecuteBody>,
 ) -> Result<Response, Problem> {

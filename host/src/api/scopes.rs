@@ -37,7 +37,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("PUT", "/v1/connectors/{name}", ConnectorsWrite),
     ("DELETE", "/v1/connectors/{name}", ConnectorsWrite),
     ("POST", "/v1/connectors/{name}/import-openapi", ConnectorsWrite),
-    ("POST", "/v1/connectors/{name}/test/{tool}", ToolsExecute),
+    ("POST", "/v1/connectors/{name}/test/{tool}", ConnectorsWrite),
     ("GET", "/v1/executions", ExecutionsOwn),
     ("GET", "/v1/executions/{id}", ExecutionsOwn),
     ("GET", "/v1/executions/{id}/result", ExecutionsOwn),

@@ -203,11 +203,10 @@ async fn text(
     document: &Document,
     before: Option<&DeclarationRow>,
 ) -> Result<(String, Option<String>), CatalogError> {
-    let fetched = async |url: &str| Ok((fetch::document(parts.egress, url).await?, Some(url.to_owned())));
     match (document, before.and_then(|before| before.url.as_deref())) {
         (Document::Text(text), _) => Ok((text.clone(), None)),
-        (Document::Url(url), _) => fetched(url).await,
-        (Document::Same, Some(url)) => fetched(url).await,
+        (Document::Url(url), _) => Ok((fetch::document(parts.egress, url).await?, Some(url.clone()))),
+        (Document::Same, Some(url)) => Ok((fetch::document(parts.egress, url).await?, Some(url.to_owned()))),
         (Document::Same, None) => match parts.store.declared_document(project, name).await? {
             Some(text) => Ok((text, None)),
             None => Err(CatalogError::Document(NO_DOCUMENT.into())),

@@ -72,6 +72,7 @@ impl Runtime {
             return Ok(component);
         }
         let component = Component::new(&self.0.engine, wasm).map_err(|error| refusal(wasm, &error))?;
+        check_memory(&component)?;
         // A full disk makes the next start slower, and nothing else.
         if let Some(cache) = &self.0.cache
             && let Err(error) = cache.store(&component, digest)
@@ -121,6 +122,17 @@ fn check_shape(wasm: &[u8]) -> Result<(), RuntimeError> {
     }
     if !wasmparser::Parser::is_component(wasm) {
         return Err(RuntimeError::NotWasm);
+    }
+    Ok(())
+}
+
+/// The pool's slots are as large as imports need: what calls may have is less, and known before the first of them.
+fn check_memory(component: &Component) -> Result<(), RuntimeError> {
+    let needs = component.resources_required().and_then(|needs| needs.max_initial_memory_size).unwrap_or_default();
+    if needs > limits::GUEST_MEMORY_BYTES as u64 {
+        let detail =
+            format!("it begins with {needs} bytes of memory, at most {} are given", limits::GUEST_MEMORY_BYTES);
+        return Err(RuntimeError::TooBig { detail });
     }
     Ok(())
 }

@@ -255,7 +255,9 @@ async fn a_tool_is_tried() {
     imported(&host, &upstream).await;
     let agent = host.caller("agent", "agent").await;
     let body = json!({ "identifier": "ada", "input": { "limit": 1 } });
-    let tried = agent.post("/v1/connectors/pets/test/list_pets", &body).await.expect(200);
+    assert_eq!(agent.post("/v1/connectors/pets/test/list_pets", &body).await.problem(403), "forbidden");
+    let admin = host.client();
+    let tried = admin.post("/v1/connectors/pets/test/list_pets", &body).await.expect(200);
     assert_eq!(tried["data"], json!({ "ok": true }));
     assert_eq!(upstream.only_request().target, "/v2/pets?limit=1");
     let path = format!("/v1/executions/{}", tried["execution_id"].as_str().unwrap());
@@ -264,9 +266,9 @@ async fn a_tool_is_tried() {
     let deny = json!({ "name": "no", "condition": "tool == 'pets_list_pets'",
         "outcome": { "outcome": "deny", "reason": "not now" } });
     host.client().post("/v1/policies", &deny).await.expect(201);
-    assert_eq!(agent.post("/v1/connectors/pets/test/list_pets", &body).await.problem(403), "denied_by_policy");
+    assert_eq!(admin.post("/v1/connectors/pets/test/list_pets", &body).await.problem(403), "denied_by_policy");
     for path in ["pets/test/nothing", "none/test/list_pets", "none/test/pets_list_pets"] {
-        let answer = agent.post(&format!("/v1/connectors/{path}"), &body).await;
+        let answer = admin.post(&format!("/v1/connectors/{path}"), &body).await;
         assert_eq!(answer.problem(404), "not_found", "{path}");
     }
     assert_eq!(upstream.requests().len(), 1);

@@ -246,7 +246,7 @@ impl Table {
             Way::Execute => of(&self.agent.post(&path, &body).await.json()),
             Way::Tried => {
                 let path = format!("/v1/connectors/github/test/{}", case.tool());
-                of(&self.agent.post(&path, &body).await.json())
+                of(&self.host.client().post(&path, &body).await.json())
             }
             Way::Native => {
                 let call = json!({ "type": "tool_use", "id": "toolu_1", "name": case.tool(), "input": case.input() });
