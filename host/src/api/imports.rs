@@ -210,7 +210,7 @@ fn asked(
 ) -> Result<Asked, Problem> {
     let document = match (document, url) {
         (Some(_), Some(_)) => return Err(Problem::bad_request("give `document` or `url`, not both")),
-        (Some(document), None) => Document::Text(text(document)),
+        (Some(document), None) => Document::Text(text(&document)),
         (None, Some(url)) => Document::Url(url),
         (None, None) => Document::Same,
     };
@@ -218,7 +218,7 @@ fn asked(
 }
 
 /// A text is a document in itself; anything else is one in JSON, as it was written.
-fn text(document: Box<RawValue>) -> String {
+fn text(document: &RawValue) -> String {
     serde_json::from_str(document.get()).unwrap_or_else(|_| document.get().to_owned())
 }
 

@@ -117,8 +117,14 @@ fn manifest_of(name: &str, imported: &Imported, auth: Vec<Value>) -> Value {
     })
 }
 
+/// What the document calls an operation, and its tool.
+type Kept = (String, Tool);
+
+/// What the document calls an operation, and why it is no tool.
+type Refused = (String, String);
+
 /// The tools that calls can be made of, and why the others cannot.
-fn usable(connector: &Connector, tools: Vec<ImportedTool>) -> (Vec<(String, Tool)>, Vec<(String, String)>) {
+fn usable(connector: &Connector, tools: Vec<ImportedTool>) -> (Vec<Kept>, Vec<Refused>) {
     let (mut kept, mut refused) = (Vec::with_capacity(tools.len()), Vec::new());
     for ImportedTool { tool, operation } in tools {
         let schema = validation::compile(&tool.input_schema).map(drop);

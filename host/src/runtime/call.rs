@@ -412,7 +412,7 @@ mod tests {
 
     /// A call takes `guest_ticks` of its own time instead of what the constant says, so that the test is short.
     async fn run(runtime: &Runtime, plugin: &Plugin, guest_ticks: u32, timeout: Duration) -> Run<String> {
-        let run = runtime.run(&plugin.pre, None, 0, (guest_ticks, timeout), async |connector, store| {
+        let run = runtime.run(&plugin.pre, None, 0, Bounds::usual(guest_ticks, timeout), async |connector, store| {
             connector.call_call(store, "t", "{}", None).await
         });
         run.await.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()))
@@ -521,9 +521,13 @@ mod tests {
             Outside { account, egress, grant, now, seed, stop, tools: None, depth: 0 },
             Recorder::new(None, Gate::Open),
         );
-        let run = runtime.run(&plugin.pre, Some(outside), 0, (3, Duration::from_secs(60)), async |connector, store| {
-            connector.call_call(store, "t", "{}", None).await
-        });
+        let run = runtime.run(
+            &plugin.pre,
+            Some(outside),
+            0,
+            Bounds::usual(3, Duration::from_secs(60)),
+            async |connector, store| connector.call_call(store, "t", "{}", None).await,
+        );
         let stopped = run.await.outcome.map(drop);
         assert!(matches!(stopped, Err(CallError::Limit { limit: "guest_cpu_ms", .. })), "{stopped:?}");
     }
