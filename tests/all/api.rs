@@ -11,6 +11,7 @@ mod bad_input;
 mod bed;
 mod callers;
 mod calls;
+mod catalogue;
 mod cli;
 mod compiled;
 mod connectors;

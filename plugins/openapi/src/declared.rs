@@ -39,6 +39,22 @@ struct Declaration {
     /// Of all operations that have no rules of their own.
     #[serde(default)]
     response: Option<ReplyRules>,
+    /// What a catalogue files it under.
+    #[serde(default)]
+    categories: Vec<String>,
+    /// What is tried once an account is connected.
+    test: Option<TestCall>,
+    /// Where the vendor's own document is, for who wants all of the API.
+    document_url: Option<String>,
+}
+
+/// A call that shows that an account works.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TestCall {
+    operation: String,
+    #[serde(default)]
+    input: Map<String, Value>,
 }
 
 /// One operation as somebody wrote it down.
@@ -111,7 +127,21 @@ pub(crate) fn import(mut root: Value, options: &Options) -> Result<Imported, Str
         let (tool, asks) = compile(operation, &declaration, options, &mut names).map_err(reject)?;
         imported.push(operation.name.clone(), tool, asks);
     }
+    imported.categories.clone_from(&declaration.categories);
+    imported.document_url.clone_from(&declaration.document_url);
+    imported.test = declaration.test.as_ref().map(|test| test_call(test, &declaration, &imported)).transpose()?;
     Ok(imported)
+}
+
+/// The test call as the manifest has it. It is sent without being asked for, so it must not change anything.
+fn test_call(test: &TestCall, declaration: &Declaration, imported: &Imported) -> Result<Value, String> {
+    let reject = |reason: &str| format!("test: `{}` {reason}", line(&test.operation, 60));
+    let at = declaration.operations.iter().position(|operation| operation.name == test.operation);
+    let tool = at.and_then(|at| imported.tools.get(at)).ok_or_else(|| reject("is none of its operations"))?;
+    if tool.effect != Effect::Read {
+        return Err(reject("does not only read"));
+    }
+    Ok(json!({ "tool": tool.name, "input": test.input }))
 }
 
 /// What an operation sends, and what names of its inputs that uses up.
@@ -350,7 +380,7 @@ fn auth(auth: &Value) -> Result<Vec<Value>, String> {
 
 /// SI-16: keys in camel case are those in snake case. What somebody else named (parameters, bodies) stays.
 fn snake_keys(value: &mut Value) {
-    const OTHERS: [&str; 7] = ["parameters", "body", "form", "query", "headers", "errors", "auth"];
+    const OTHERS: [&str; 8] = ["parameters", "body", "form", "query", "headers", "errors", "auth", "input"];
     match value {
         Value::Array(list) => list.iter_mut().for_each(snake_keys),
         Value::Object(map) => {

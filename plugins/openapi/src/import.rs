@@ -64,6 +64,12 @@ pub struct Imported {
     pub filtered: u32,
     /// What was bent.
     pub warnings: Vec<String>,
+    /// What a catalogue files it under.
+    pub categories: Vec<String>,
+    /// The test call, as the manifest has it.
+    pub test: Option<Value>,
+    /// Where the vendor's own document is, if what was imported is a declaration that names it.
+    pub document_url: Option<String>,
 }
 
 impl Imported {

@@ -1,5 +1,6 @@
 //! Documents in, tools out, and the requests of those tools: natively, on a host that a test plays.
 
+mod catalogue;
 mod corpus;
 mod declarations;
 mod documents;

@@ -75,6 +75,31 @@ fn a_good_status_can_be_an_error() {
     drop(imported);
 }
 
+/// CX-33
+#[test]
+fn a_declaration_may_say_what_a_catalogue_asks() {
+    let mut declaration = slack();
+    declaration["categories"] = json!(["Communication"]);
+    declaration["documentUrl"] = json!("https://slack.example/openapi.json");
+    declaration["test"] = json!({ "operation": "listMessages", "input": { "channelId": "C1" } });
+    let found = imported(&declaration);
+    assert_eq!(found.categories, ["Communication"]);
+    assert_eq!(found.document_url.as_deref(), Some("https://slack.example/openapi.json"));
+    // What somebody else named stays as it is.
+    assert_eq!(found.test, Some(json!({ "tool": "api_list_messages", "input": { "channelId": "C1" } })));
+    assert_eq!(imported(&slack()).test, None);
+    for (test, reason) in [
+        (json!({ "operation": "nothing" }), "`nothing` is none of its operations"),
+        (json!({ "operation": "post" }), "`post` does not only read"),
+        (json!({ "operation": "post", "imput": {} }), "unknown field `imput`"),
+        (json!({ "input": {} }), "missing field `operation`"),
+    ] {
+        declaration["test"] = test;
+        let refused = import_document(&declaration.to_string(), r#"{"name":"api"}"#).err().unwrap_or_default();
+        assert!(refused.contains(reason), "{reason}: {refused}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_declaration_is_told() {
     for (change, reason) in [
