@@ -9,7 +9,7 @@ use super::declare::{Importing, Operation, Preview};
 use super::generic::Loaded;
 use super::install::{blocking, check_place};
 use super::{CatalogError, manifest, tool_text, validation};
-use crate::model::{Connector, Tool};
+use crate::model::{Connector, Effect, Tool};
 use crate::runtime::{CallError, Failure, Imported, ImportedTool};
 
 /// Characters of a document's own version that go into the connector's.
@@ -36,17 +36,17 @@ pub(super) async fn make(
     let (mut warnings, auth) = (imported.warnings.clone(), patterns(&imported.auth));
     let (auth, refused) = auth.map_err(CatalogError::Document)?;
     warnings.extend(refused);
-    let facts = manifest_of(name, &imported, auth);
-    let connector = |version: &str| {
+    let mut facts = manifest_of(name, &imported, auth);
+    let connector = |facts: &Value, version: &str| {
         let mut facts = facts.clone();
         facts["version"] = version.into();
         let text = facts.to_string();
         let connector = manifest::parse(&text).map_err(|error| CatalogError::Document(error.to_string()))?;
         Ok::<_, CatalogError>((connector, text))
     };
-    let Imported { tools, skipped, filtered, version, .. } = imported;
+    let Imported { tools, skipped, filtered, version, test, .. } = imported;
     let mut skipped: Vec<_> = skipped.into_iter().map(|one| (one.operation, one.reason)).collect();
-    let (checked, _) = connector("0")?;
+    let (checked, _) = connector(&facts, "0")?;
     // Compiling the schemas of a thousand tools takes a second of a thread's time.
     let (tools, refused) = blocking(move || Ok(usable(&checked, tools))).await?;
     skipped.extend(refused);
@@ -54,10 +54,15 @@ pub(super) async fn make(
         let first = skipped.first().map(|(operation, reason)| format!(": {operation}: {reason}")).unwrap_or_default();
         return Err(CatalogError::Document(format!("no operation of the document is a tool{first}")));
     }
+    match test.as_deref().map(|test| test_of(test, &tools)).transpose() {
+        Ok(Some(test)) => facts["test"] = test,
+        Ok(None) => {}
+        Err(reason) => warnings.push(format!("the test call: {reason}")),
+    }
     let written = write(&tools)?;
     // The generic connector's digest is that of all declared ones: what tells versions apart is what was made.
     let hash = Sha256::digest(format!("{}\n{facts}\n{written}", loaded.digest));
-    let (connector, manifest) = connector(&format!("{}+{}", plain(&version), hex::encode(&hash[..6])))?;
+    let (connector, manifest) = connector(&facts, &format!("{}+{}", plain(&version), hex::encode(&hash[..6])))?;
     Ok(Made { preview: Preview { connector, tools, skipped, filtered, warnings }, manifest })
 }
 
@@ -112,7 +117,7 @@ fn patterns(text: &str) -> Result<(Vec<Value>, Vec<String>), String> {
 fn manifest_of(name: &str, imported: &Imported, auth: Vec<Value>) -> Value {
     json!({
         "manifest": 1, "name": name, "version": "", "title": imported.title, "description": imported.description,
-        "publisher": "imported", "categories": [], "wit": "0.1.0", "imports": ["http"], "hosts": imported.hosts,
+        "publisher": "imported", "categories": imported.categories, "wit": "0.1.0", "imports": ["http"], "hosts": imported.hosts,
         "base_url": imported.base_url, "auth": auth,
     })
 }
@@ -122,6 +127,21 @@ type Kept = (String, Tool);
 
 /// What the document calls an operation, and why it is no tool.
 type Refused = (String, String);
+
+/// The test call, if it can be sent: there is such a tool, which only reads, and takes this input.
+fn test_of(text: &str, tools: &[Kept]) -> Result<Value, String> {
+    let test: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let name = test["tool"].as_str().unwrap_or_default();
+    let tool = tools.iter().map(|(_, tool)| tool).find(|tool| tool.name == name);
+    let tool = tool.ok_or_else(|| format!("there is no tool `{name}`"))?;
+    if tool.effect != Effect::Read {
+        return Err(format!("`{name}` does not only read"));
+    }
+    match validation::check_against(&tool.input_schema, &test["input"].to_string())? {
+        Ok(()) => Ok(test),
+        Err(errors) => Err(format!("`{name}` does not take its input: {errors:?}")),
+    }
+}
 
 /// The tools that calls can be made of, and why the others cannot.
 fn usable(connector: &Connector, tools: Vec<ImportedTool>) -> (Vec<Kept>, Vec<Refused>) {
@@ -138,7 +158,7 @@ fn usable(connector: &Connector, tools: Vec<ImportedTool>) -> (Vec<Kept>, Vec<Re
 }
 
 /// Tools as they are stored.
-pub(super) fn write(tools: &[(String, Tool)]) -> Result<String, CatalogError> {
+pub(super) fn write(tools: &[Kept]) -> Result<String, CatalogError> {
     let tools: Vec<Tool> = tools.iter().map(|(_, tool)| tool.clone()).collect();
     tool_text::write(&tools).map_err(|error| CatalogError::Document(error.to_string()))
 }

@@ -43,6 +43,10 @@ pub struct Imported {
     pub filtered: u32,
     /// What was bent, so that the document could be used.
     pub warnings: Vec<String>,
+    /// What a catalogue files it under.
+    pub categories: Vec<String>,
+    /// JSON text: the test call, as a manifest has it.
+    pub test: Option<String>,
 }
 
 /// A tool, and where it comes from.
@@ -164,6 +168,8 @@ fn checked(imported: wit::Imported) -> Result<Imported, CallError> {
         skipped,
         filtered: imported.filtered,
         warnings: imported.warnings.into_iter().take(limits::REMARKS).map(text).collect(),
+        categories: imported.categories.into_iter().take(limits::LABELS).map(text).collect(),
+        test: imported.test.filter(|test| test.len() <= limits::SCHEMA_BYTES),
     })
 }
 

@@ -45,6 +45,8 @@ impl importer::Guest for Openapi {
                 .collect(),
             filtered: imported.filtered,
             warnings: imported.warnings,
+            categories: imported.categories,
+            test: imported.test.map(|test| test.to_string()),
         })
     }
 }

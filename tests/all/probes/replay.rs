@@ -94,7 +94,6 @@ impl Bed {
             grant: self.grant(),
             timeout: Duration::from_secs(30),
             stop: Default::default(),
-            progress: None,
         };
         self.runtime.call(&self.plugin, call).await
     }
