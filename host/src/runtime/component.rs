@@ -126,9 +126,13 @@ fn check_shape(wasm: &[u8]) -> Result<(), RuntimeError> {
     Ok(())
 }
 
+/// What a component's memory is counted in.
+const PAGE_BYTES: u64 = 64 << 10;
+
 /// The pool's slots are as large as imports need: what calls may have is less, and known before the first of them.
 fn check_memory(component: &Component) -> Result<(), RuntimeError> {
-    let needs = component.resources_required().and_then(|needs| needs.max_initial_memory_size).unwrap_or_default();
+    let pages = component.resources_required().and_then(|needs| needs.max_initial_memory_size).unwrap_or_default();
+    let needs = pages.saturating_mul(PAGE_BYTES);
     if needs > limits::GUEST_MEMORY_BYTES as u64 {
         let detail =
             format!("it begins with {needs} bytes of memory, at most {} are given", limits::GUEST_MEMORY_BYTES);
