@@ -24,6 +24,7 @@ mod execute;
 mod executions;
 mod extract;
 mod health;
+mod imports;
 mod issuers;
 mod keys;
 mod mcp;
@@ -54,6 +55,9 @@ const MAX_BODY: usize = 5 * 1024 * 1024;
 
 /// Bytes of a component: Python's and JavaScript's, which carry their interpreters, have 12 to 20 MB.
 const MAX_COMPONENT: usize = 64 * 1024 * 1024;
+
+/// Bytes of a document of 16 MiB as a JSON text, in which each quote and line end takes two bytes, and its envelope.
+const MAX_IMPORT: usize = 24 * 1024 * 1024;
 
 /// Bytes of a modifier: a component of 20 MiB as base64, and its envelope.
 const MAX_MODIFIER: usize = 28 * 1024 * 1024;
@@ -95,6 +99,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
         .routes(routes!(execute::execute))
+        .routes(routes!(execute::try_tool))
         .routes(routes!(batch::execute_batch))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
@@ -107,7 +112,13 @@ fn documented() -> OpenApiRouter<ApiState> {
                 .routes(routes!(connectors::install, connectors::list))
                 .layer(DefaultBodyLimit::max(MAX_COMPONENT)),
         )
-        .routes(routes!(connectors::show, connectors::remove))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(connectors::show, connectors::remove, imports::put))
+                .routes(routes!(imports::parse))
+                .routes(routes!(imports::import_again))
+                .layer(DefaultBodyLimit::max(MAX_IMPORT)),
+        )
         .routes(routes!(connections::create, connections::list))
         .routes(routes!(connections::show, connections::change, connections::remove))
         .routes(routes!(connections::trial::test))

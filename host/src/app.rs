@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::ApiState;
 use crate::call::{self, Host};
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::{Catalog, CatalogError, Generic};
 use crate::config::Config;
 use crate::egress::{Egress, EgressConfig, EgressError};
 use crate::identity::Identity;
@@ -138,6 +138,7 @@ impl App {
             egress,
             runtime,
             catalog,
+            generic: Generic::new(generic_places(config.generic)),
             clock,
             random,
             host_id,
@@ -163,6 +164,17 @@ fn private_folder(path: &Path) -> Result<(), AppError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| AppError::Data { path: path.to_owned(), source })
+}
+
+/// Where the generic connector may be: where the operator says, else in `plugins` beside the running program or beside its
+/// folder.
+fn generic_places(given: Option<PathBuf>) -> Vec<PathBuf> {
+    const FILE: &str = "plugins/openapi.wasm";
+    match (given, std::env::current_exe()) {
+        (Some(file), _) => vec![file],
+        (None, Ok(program)) => program.ancestors().skip(1).take(2).map(|folder| folder.join(FILE)).collect(),
+        (None, Err(_)) => Vec::new(),
+    }
 }
 
 fn key_source(data: &Path, from_environment: Option<Secret>) -> KeySource {

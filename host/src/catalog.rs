@@ -1,17 +1,25 @@
 //! Installed connectors and their tools: what is on offer, and how something gets there.
 
+mod declare;
+mod difference;
 mod error;
+mod fetch;
 mod follow;
+mod generic;
 mod install;
 mod installed;
 mod live;
+mod made;
 mod manifest;
 mod narrowed;
 mod section;
 mod tool_text;
 mod validation;
 
+pub use declare::{Asked, Declared, Document, Importing, Operation, Preview, declare, import_again, preview, removed};
+pub use difference::{Change, Difference};
 pub use error::CatalogError;
+pub use generic::Generic;
 pub use install::{Installation, install, remove};
 pub use installed::{Installed, InstalledTool};
 pub use live::Catalog;

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod error;
 mod execution;
+mod import;
 mod issuer;
 mod key;
 mod list;

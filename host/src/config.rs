@@ -53,6 +53,8 @@ pub struct Config {
     pub records: Records,
     /// What is kept of them besides, and for how long.
     pub retention: Retention,
+    /// The generic connector, which runs the tools of imported documents; looked for beside the program otherwise.
+    pub generic: Option<PathBuf>,
     /// The pages on which users connect their accounts.
     pub connect: Connect,
     /// What projects may read of secrets that are kept outside of the database.
@@ -167,6 +169,7 @@ impl Config {
             public_url,
             private_networks: PrivateNetworks(private_networks),
             extra_ca: file.extra_ca,
+            generic: file.generic,
             admin_key: environment.admin_key,
             master_key: environment.master_key,
             records: Records::Durable,

@@ -5,6 +5,7 @@ mod host;
 pub mod imitation;
 mod ledger;
 mod log;
+mod own;
 mod places;
 mod provider;
 pub mod recorded;

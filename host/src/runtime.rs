@@ -7,6 +7,7 @@ mod component;
 mod describe;
 mod engine;
 mod error;
+mod importer;
 mod journal;
 pub mod limits;
 mod modifier;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
+use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
 use crate::model::Random;
@@ -31,6 +33,7 @@ use slots::Slots;
 pub use call::{AccountView, Call, Report};
 pub use component::{Compiled, Plugin};
 pub use error::{CallError, Failure, Phase, RuntimeError};
+pub use importer::{Imported, ImportedTool, ImporterPlugin, Skipped};
 pub use journal::{Demand, Entry, Journal, JournalError, Reply};
 pub use modifier::ModifierPlugin;
 pub use recorder::{Gate, Question, Waiting};
@@ -59,6 +62,8 @@ struct Shared {
     engine: Engine,
     cache: Option<cache::Cache>,
     slots: Slots,
+    /// Imports run one or two at a time, besides their slots.
+    imports: Semaphore,
     pagemap_scan: bool,
     /// Dropped with the runtime, which ends the ticker.
     _ticker: Sender<()>,
@@ -97,7 +102,8 @@ impl Runtime {
         };
         let (ticker, stop) = channel();
         engine::start_ticker(engine.weak(), stop)?;
-        Ok(Self(Arc::new(Shared { engine, cache, slots, pagemap_scan: engine::has_pagemap_scan(), _ticker: ticker })))
+        let (imports, pagemap_scan) = (Semaphore::new(limits::IMPORTS), engine::has_pagemap_scan());
+        Ok(Self(Arc::new(Shared { engine, cache, slots, imports, pagemap_scan, _ticker: ticker })))
     }
 
     /// How full the pool is.

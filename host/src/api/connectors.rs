@@ -13,7 +13,7 @@ use super::extract::{Admin, Path, Query, Wasm};
 use super::page::{List, PageQuery, page};
 use super::{ApiState, Problem, oauth, time, tools};
 use crate::catalog::{self, Installed};
-use crate::model::{Import, ProjectId};
+use crate::model::{Import, ProjectId, Timestamp};
 
 /// A connector as it is on offer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,6 +47,19 @@ pub(super) struct ConnectorBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     versions: Vec<String>,
     installed_at: String,
+    /// Tools that an earlier import made, and the last one did not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    removed_tools: Vec<RemovedBody>,
+}
+
+/// A tool that is gone from the document that its connector is made of.
+#[derive(Debug, Serialize, ToSchema)]
+struct RemovedBody {
+    name: String,
+    /// What the document called it.
+    operation: String,
+    removed_at: String,
 }
 
 /// What an installation may be given.
@@ -122,12 +135,25 @@ pub(super) async fn show(
         },
     };
     shown.versions = versions(&state, &caller.project, &name).await?;
+    shown.removed_tools = removed(&state, &caller.project, &name).await?;
     Ok(axum::Json(shown))
 }
 
 async fn versions(state: &ApiState, project: &ProjectId, name: &str) -> Result<Vec<String>, Problem> {
     let rows = state.host.store.connector_versions(project, name).await?;
     Ok(rows.into_iter().map(|row| row.version).collect())
+}
+
+async fn removed(state: &ApiState, project: &ProjectId, name: &str) -> Result<Vec<RemovedBody>, Problem> {
+    let declaration = state.host.store.find_declaration(project, name).await?;
+    let gone = declaration.as_ref().map(catalog::removed).unwrap_or_default().into_iter();
+    Ok(gone
+        .map(|one| RemovedBody {
+            name: one.tool,
+            operation: one.operation,
+            removed_at: time::text(Timestamp(one.removed_at.unwrap_or_default())),
+        })
+        .collect())
 }
 
 /// Removes a connector and its tools.
@@ -169,6 +195,7 @@ fn body(state: &ApiState, installed: &Installed) -> ConnectorBody {
         tools: installed.tools.iter().map(|tool| tools::body(connector, tool, &[])).collect(),
         versions: Vec::new(),
         installed_at: time::text(installed.installed_at),
+        removed_tools: Vec::new(),
     }
 }
 
@@ -195,5 +222,6 @@ fn broken(state: &ApiState, name: String, reason: String) -> ConnectorBody {
         tools: Vec::new(),
         versions: Vec::new(),
         installed_at: String::new(),
+        removed_tools: Vec::new(),
     }
 }

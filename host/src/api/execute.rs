@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::continuing::WaitsForBody;
-use super::extract::{Authenticated, Json, Path};
+use super::extract::{Admin, Authenticated, Json, Path};
 use super::results::CutBody;
 use super::tools::raw;
 use super::{ApiState, Problem};
@@ -145,6 +145,40 @@ pub(super) async fn execute(
         Outcome::Waiting(waiting) => (StatusCode::ACCEPTED, axum::Json(waiting)).into_response(),
         Outcome::Failed(problem) => problem.into_response(),
     })
+}
+
+/// Tries a tool of a connector: one call like any other, under the same rules, that its record tells from others.
+#[utoipa::path(post, path = "/v1/connectors/{name}/test/{tool}", tag = "connectors",
+    params(("name" = String, Path), ("tool" = String, Path,
+        description = "Its name, with or without the connector's before it, or an alias.")),
+    request_body = ExecuteBody,
+    responses((status = 200, body = ExecuteResult), (status = 202, body = ExecuteWaiting),
+        (status = 404, body = Problem), (status = 422, body = Problem), (status = "default", body = Problem)))]
+pub(super) async fn try_tool(
+    State(state): State<ApiState>,
+    Admin(caller): Admin,
+    Path((connector, tool)): Path<(String, String)>,
+    Json(body): Json<ExecuteBody>,
+) -> Result<Response, Problem> {
+    let tool = tool_of(&state, &caller, &connector, &tool).await?;
+    let (request, native) = requested(&state, &caller, Surface::ToolTest, Some(tool), body).await?;
+    Ok(match outcome(&state, &caller, request, native.as_ref()).await {
+        Outcome::Done(result) => axum::Json(result).into_response(),
+        Outcome::Waiting(waiting) => (StatusCode::ACCEPTED, axum::Json(waiting)).into_response(),
+        Outcome::Failed(problem) => problem.into_response(),
+    })
+}
+
+/// The full name of a connector's tool.
+async fn tool_of(state: &ApiState, caller: &Caller, connector: &str, tool: &str) -> Result<String, Problem> {
+    let host = &state.host;
+    for name in [tool.to_owned(), format!("{connector}_{tool}")] {
+        let found = host.catalog.find_tool(&host.store, &caller.project, &name).await?;
+        if found.is_some_and(|(installed, _)| installed.connector.name == connector) {
+            return Ok(name);
+        }
+    }
+    Err(Problem::not_found("the connector has no such tool: GET /v1/tools lists those that you may call"))
 }
 
 /// Reads a call; with the model's own, where it is one.

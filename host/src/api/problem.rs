@@ -138,6 +138,11 @@ impl From<CatalogError> for Problem {
         match error {
             CatalogError::Store(error) => error.into(),
             CatalogError::Conflict(detail) => Self::conflict(detail),
+            CatalogError::NotFound(detail) => Self::not_found(detail),
+            CatalogError::NoGeneric(detail) => Fault::new(Code::Unavailable, Culprit::Host, detail).into(),
+            error @ (CatalogError::Document(_) | CatalogError::Fetch(_)) => {
+                Fault::new(Code::InvalidInput, Culprit::Caller, error.to_string()).into()
+            }
             error if error.is_hosts_own() => {
                 tracing::error!(%error, "a connector cannot be installed");
                 Fault::new(Code::Internal, Culprit::Host, "the host cannot install connectors; its log says why").into()

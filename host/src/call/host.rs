@@ -10,7 +10,7 @@ use url::Url;
 
 use super::to_end::ToEnd;
 use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable, Used};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Generic};
 use crate::config::{Connect, Records, Retention};
 use crate::egress::Egress;
 use crate::identity::Identity;
@@ -41,6 +41,8 @@ pub struct Shared {
     pub runtime: Runtime,
     /// What is installed.
     pub catalog: Catalog,
+    /// What runs the tools of imported documents.
+    pub generic: Generic,
     /// The time.
     pub clock: Clock,
     /// Randomness for ids and nonces.

@@ -79,9 +79,13 @@ pub(super) fn judge(
         ..facts(caller, request, Some(&context.account.identifier), &payload, at)
     };
     let Judged { verdict, rule, why } = Judged::of(decide(rules, &facts));
-    let verdict = match &resolved.asking_profile {
-        Some(profile) => asked_anyway(verdict, profile, resolved),
-        None => verdict,
+    let verdict = match (&resolved.asking_profile, tool.requires_approval) {
+        (Some(profile), _) => {
+            let why = format!("profile `{profile}` wants calls of this tool to be approved");
+            asked_anyway(verdict, why, resolved)
+        }
+        (None, true) => asked_anyway(verdict, "its connector wants calls of this tool to be approved".into(), resolved),
+        (None, false) => verdict,
     };
     Ok(Judged { verdict: simulated::asked_before(verdict, resolved), rule, why })
 }
@@ -120,8 +124,8 @@ impl Judged {
     }
 }
 
-/// A profile wants a person to look at the call: a policy may forbid it, or say who that is, and no less.
-fn asked_anyway(verdict: Verdict, profile: &str, resolved: &Resolved) -> Verdict {
+/// A profile or an import wants a person to look at the call: a policy may forbid it, or say who that is, and no less.
+fn asked_anyway(verdict: Verdict, why: String, resolved: &Resolved) -> Verdict {
     let reads = resolved.tool().tool.effect == Effect::Read;
     match verdict {
         Verdict::Run => {}
@@ -130,7 +134,6 @@ fn asked_anyway(verdict: Verdict, profile: &str, resolved: &Resolved) -> Verdict
         decided => return decided,
     }
     let at = if reads { At::Before } else { At::AtWrite };
-    let why = format!("profile `{profile}` wants calls of this tool to be approved");
     Verdict::Ask(Asked { ask: Ask { at, ..Ask::standard() }, rule: None, why })
 }
 

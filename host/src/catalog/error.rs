@@ -14,6 +14,18 @@ pub enum CatalogError {
     /// It is there already with other contents, or something depends on it.
     #[error("{0}")]
     Conflict(String),
+    /// A document, or what was said of it, is not what it should be: whoever sent it has to act.
+    #[error("{0}")]
+    Document(String),
+    /// A document cannot be fetched.
+    #[error("the document cannot be fetched: {0}")]
+    Fetch(String),
+    /// There is no connector of this name.
+    #[error("{0}")]
+    NotFound(String),
+    /// The generic connector is not there, or is none: the operator has to act.
+    #[error("{0}")]
+    NoGeneric(String),
     /// The component cannot be compiled, linked or asked what it offers.
     #[error("not a connector: {0}")]
     Runtime(#[from] RuntimeError),
@@ -38,7 +50,12 @@ impl CatalogError {
         match self {
             Self::Store(_) | Self::Missing(_) | Self::Altered(_) | Self::Unfinished(_) => true,
             Self::Runtime(error) => matches!(error, Config { .. } | Engine { .. } | Cache { .. } | Digest { .. }),
-            Self::NotAConnector(_) | Self::Conflict(_) => false,
+            Self::NotAConnector(_)
+            | Self::Conflict(_)
+            | Self::Document(_)
+            | Self::Fetch(_)
+            | Self::NotFound(_)
+            | Self::NoGeneric(_) => false,
         }
     }
 }

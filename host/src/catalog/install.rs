@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::{Catalog, CatalogError, Installed, manifest, section, tool_text};
-use crate::model::{By, Connector, Effect, Import, ProjectId};
+use crate::model::{By, Connector, Effect, Import, ProjectId, Tool};
 use crate::runtime::Runtime;
 use crate::store::{ConnectorRow, Store, StoreError};
 
@@ -98,7 +98,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 fn conflict(error: StoreError, row: &ConnectorRow) -> CatalogError {
     if matches!(error, StoreError::Conflict(_)) {
         return CatalogError::Conflict(format!(
-            "{} {} is installed with other contents: give the new one a new version",
+            "{} {} is installed with other contents, or made of a document: give the new one a new version or name",
             row.name, row.version
         ));
     }
@@ -122,12 +122,11 @@ fn granted_imports(connector: &Connector, granted: Option<BTreeSet<Import>>) -> 
 /// What the component says of itself must agree with its manifest.
 fn check(installed: &Installed) -> Result<(), CatalogError> {
     let connector = &installed.connector;
-    let prefix = format!("{}_", connector.name);
     for tool in &installed.tools {
         let name = &tool.tool.name;
         let reject = |reason: String| Err(CatalogError::NotAConnector(format!("tool `{name}`: {reason}")));
-        if !name.starts_with(&prefix) {
-            return reject(format!("its name must begin with `{prefix}`"));
+        if let Err(reason) = check_place(connector, &tool.tool) {
+            return reject(reason);
         }
         if let Err(reason) = tool.validator() {
             return reject(format!("input schema: {reason}"));
@@ -135,13 +134,21 @@ fn check(installed: &Installed) -> Result<(), CatalogError> {
         if let Some(Err(reason)) = tool.output_validator() {
             return reject(format!("output schema: {reason}"));
         }
-        for host in tool.tool.routes.iter().filter_map(|route| route.host.as_ref()) {
-            if !connector.hosts.contains(&host.to_string()) {
-                return reject(format!("its route goes to `{host}`, which the manifest does not name"));
-            }
-        }
     }
     check_test(installed)
+}
+
+/// A tool has its connector's name before its own, and goes where its manifest says.
+pub(super) fn check_place(connector: &Connector, tool: &Tool) -> Result<(), String> {
+    let prefix = format!("{}_", connector.name);
+    if !tool.name.starts_with(&prefix) {
+        return Err(format!("its name must begin with `{prefix}`"));
+    }
+    let mut hosts = tool.routes.iter().filter_map(|route| route.host.as_ref());
+    match hosts.find(|host| !connector.hosts.contains(&host.to_string())) {
+        Some(host) => Err(format!("its route goes to `{host}`, which the manifest does not name")),
+        None => Ok(()),
+    }
 }
 
 fn check_test(installed: &Installed) -> Result<(), CatalogError> {

@@ -50,7 +50,7 @@ pub(super) fn parse(text: &str) -> Result<Connector, CatalogError> {
     if document.manifest != FORMAT {
         return Err(reject(format!("format {} is not known here; this host reads {FORMAT}", document.manifest)));
     }
-    if !is_name(&document.name) || document.name.len() > MAX_NAME {
+    if !is_connector_name(&document.name) {
         return Err(reject(format!("`{}` is not a valid name", document.name)));
     }
     if document.version.is_empty() || document.title.is_empty() || document.description.is_empty() {
@@ -96,6 +96,16 @@ fn check_hosts(hosts: &[String], base_url: &str) -> Result<(), CatalogError> {
     }
     UrlTemplate::parse(base_url).map_err(|error| reject(format!("base_url: {error}")))?;
     Ok(())
+}
+
+/// Whether connectors may have this name.
+pub(super) fn is_connector_name(text: &str) -> bool {
+    is_name(text) && text.len() <= MAX_NAME
+}
+
+/// Why a pattern cannot be one of a manifest's, if it cannot.
+pub(super) fn check_pattern(pattern: &Value) -> Result<(), String> {
+    auth::read(pattern).map(drop)
 }
 
 fn is_name(text: &str) -> bool {

@@ -18,6 +18,9 @@ struct ToolText {
     deferred: bool,
     aliases: Vec<String>,
     binding: Option<String>,
+    /// Not in what was stored before there was such a thing.
+    #[serde(default)]
+    requires_approval: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,6 +66,7 @@ fn to_text(tool: &Tool) -> ToolText {
         deferred: tool.deferred,
         aliases: tool.aliases.clone(),
         binding: tool.binding.clone(),
+        requires_approval: tool.requires_approval,
     }
 }
 
@@ -80,6 +84,7 @@ fn from_text(text: ToolText) -> Option<Tool> {
         deferred: text.deferred,
         aliases: text.aliases,
         binding: text.binding,
+        requires_approval: text.requires_approval,
     })
 }
 
@@ -119,9 +124,12 @@ mod tests {
             deferred: true,
             aliases: vec!["echo.it".into()],
             binding: Some("{}".into()),
+            requires_approval: true,
         };
         let text = write(std::slice::from_ref(&tool)).unwrap();
-        assert_eq!(read(&text), Some(vec![tool]));
+        assert_eq!(read(&text), Some(vec![tool.clone()]));
+        let older = text.replace(r#","requires_approval":true"#, "");
+        assert_eq!(read(&older), Some(vec![Tool { requires_approval: false, ..tool }]));
         assert_eq!(read(&text.replace("destroy", "explode")), None);
         assert_eq!(read("[{}]"), None);
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::list::{self, MAX_ITEMS};
 use super::remote::Remote;
 use super::table::{Column, array_at, str_at, text_at, write_list, write_rows};
-use super::{CliError, Session, upload};
+use super::{CliError, Session, import, upload};
 
 /// Options of `gloveport connector`.
 #[derive(ClapArgs, Debug)]
@@ -31,6 +31,9 @@ enum Action {
         #[arg(long, value_delimiter = ',', value_name = "IMPORT,…")]
         imports: Option<Vec<String>>,
     },
+    /// Make a connector of an OpenAPI document, or of operations that you wrote down.
+    #[command(after_help = import::HELP)]
+    Import(import::Import),
     /// List installed connectors.
     List,
     /// Show what a connector is, may reach and can do.
@@ -77,6 +80,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let Args { remote, action } = args;
     match action {
         Action::Add { files, imports } => add(&remote, &files, imports, session).await,
+        Action::Import(asked) => import::run(&remote, asked, session).await,
         Action::List => {
             let list = list::fetch(&remote.client(session)?, &["v1", "connectors"], &[], MAX_ITEMS).await?;
             list.show(session, remote.json, COLUMNS, "No connector is installed: `gloveport connector add FILE`.")

@@ -45,6 +45,10 @@ pub struct Args {
     /// PEM file of a certificate authority to trust besides the system's.
     #[arg(long, value_name = "FILE")]
     pub extra_ca: Option<PathBuf>,
+    /// Component that runs the tools of imported documents. [default: plugins/openapi.wasm beside the program, or beside
+    /// its folder]
+    #[arg(long, value_name = "FILE")]
+    pub generic: Option<PathBuf>,
     /// How many connectors may run at the same time. [default: 1000]
     #[arg(long, value_name = "N")]
     pub max_concurrent_calls: Option<u32>,
@@ -66,6 +70,7 @@ impl Args {
             public_url: self.public_url,
             allow_private_network: if networks.is_empty() { None } else { Some(networks) },
             extra_ca: self.extra_ca,
+            generic: self.generic,
             max_concurrent_calls: self.max_concurrent_calls,
             // Too much for a line: only in the file.
             limits: None,

@@ -23,6 +23,8 @@ pub struct ConfigFile {
     pub allow_private_network: Option<Vec<String>>,
     /// PEM file of a certificate authority to trust besides the public ones.
     pub extra_ca: Option<PathBuf>,
+    /// Component that runs the tools of imported documents.
+    pub generic: Option<PathBuf>,
     /// How many guests may run at the same time.
     pub max_concurrent_calls: Option<u32>,
     /// What one caller may take from its neighbours; only in the file.
@@ -54,6 +56,7 @@ impl ConfigFile {
             public_url: over.public_url.or(self.public_url),
             allow_private_network: over.allow_private_network.or(self.allow_private_network),
             extra_ca: over.extra_ca.or(self.extra_ca),
+            generic: over.generic.or(self.generic),
             max_concurrent_calls: over.max_concurrent_calls.or(self.max_concurrent_calls),
             limits: over.limits.or(self.limits),
             records: over.records.or(self.records),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -28,7 +28,7 @@ pub(super) struct DemoHost {
 
 impl DemoHost {
     /// As `gloveport serve` starts it, but that the loopback, where the imitated providers are, may be reached.
-    pub(super) async fn start() -> Result<Self, DemoError> {
+    pub(super) async fn start(generic: PathBuf) -> Result<Self, DemoError> {
         let data = tempfile::Builder::new().prefix("gloveport-demo-").tempdir()?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -36,6 +36,7 @@ impl DemoHost {
             data: Some(data.path().into()),
             listen: Some(address.to_string()),
             allow_private_network: Some(vec!["127.0.0.0/8".into()]),
+            generic: Some(generic),
             ..ConfigFile::default()
         };
         let config = Config::resolve(file, Environment::default())?;

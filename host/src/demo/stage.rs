@@ -13,13 +13,14 @@ use super::host::DemoHost;
 use super::imitation::{GitHub, Reply, Stripe, User};
 use super::ledger;
 use super::log::Log;
+use super::own::GENERIC;
 use super::places::{CONNECTORS, component};
 use super::provider::Provider;
 use super::show::{Party, received, side_by_side, who_saw};
 use crate::cli::client::{Answer, Body, Client};
 
 /// The user for whom the tools run.
-const USER: &str = "ada";
+pub(super) const USER: &str = "ada";
 
 /// The connection in demo mode.
 const TRIAL: &str = "trial";
@@ -57,6 +58,8 @@ pub(super) struct Stage<'a> {
     agent: Option<Client>,
     /// In the order of [`CONNECTORS`].
     providers: [Provider; 2],
+    /// The API that was imported.
+    pub(super) own: Option<Provider>,
     /// The execution that a person approved.
     approved: String,
     /// What the caller got: what it asked for, and all of the answer.
@@ -75,12 +78,13 @@ impl<'a> Stage<'a> {
             Provider::start("GitHub", move |request| github.answer(request)).await?,
             Provider::start("Stripe", move |request| stripe.answer(request)).await?,
         ];
-        let host = DemoHost::start().await?;
+        let host = DemoHost::start(component(&folder, GENERIC)).await?;
         writeln!(out, "the host listens on {}, with its data in {}\n", host.url(), host.data().display())?;
         let url = Url::parse(&host.url()).map_err(|error| DemoError::Unexpected(error.to_string()))?;
         let client = Client::new(url, Some(&host.key))?;
-        let (approved, answers, guest_memory) = (String::new(), Vec::new(), None);
-        Ok(Self { out, folder, log, canary, host, client, agent: None, providers, approved, answers, guest_memory })
+        let (agent, own, guest_memory) = (None, None, None);
+        let (approved, answers) = (String::new(), Vec::new());
+        Ok(Self { out, folder, log, canary, host, client, agent, providers, own, approved, answers, guest_memory })
     }
 
     /// Everything in order, up to the table of who held the credential.
@@ -96,6 +100,9 @@ impl<'a> Stage<'a> {
             self.show(provider, tool, &input).await?;
         }
         self.try_out().await?;
+        if component(&self.folder, GENERIC).is_file() {
+            self.import().await?;
+        }
         if component(&self.folder, PROBE).is_file() {
             self.search_guest_memory().await?;
         }
@@ -255,7 +262,7 @@ impl<'a> Stage<'a> {
             return Err(DemoError::Unexpected(format!("the guest did not look into its memory: {answer}")));
         };
         // Its memory cannot leave it; a find is told as the credential itself, which the search then finds.
-        let held = if count == 0 { vec![0; usize::try_from(scanned).unwrap_or_default()] } else { self.token() };
+        let held = if count == 0 { vec![0; usize::try_from(scanned).unwrap_or_default()] } else { self.token().into() };
         self.guest_memory = Some(held);
         // Whoever goes on by hand finds the two connectors that are shown, and nothing hostile.
         self.remove(&["v1", "connections", PROBE, "accounts", USER]).await?;
@@ -270,7 +277,7 @@ impl<'a> Stage<'a> {
             let held = requests.map(|(n, request)| (format!("request {}", n + 1), request.wire().into_bytes()));
             Party { name: format!("{} (the upstream)", provider.name), held: held.collect(), entitled: true }
         };
-        let mut parties: Vec<_> = self.providers.iter().map(provider).collect();
+        let mut parties: Vec<_> = self.providers.iter().chain(&self.own).map(provider).collect();
         let mut without = |name: &str, held| parties.push(Party { name: name.into(), held, entitled: false });
         without("the caller", self.answers.clone());
         without("the log", vec![("the log".into(), self.log.lines())]);
@@ -283,14 +290,20 @@ impl<'a> Stage<'a> {
         parties
     }
 
-    async fn execute(&mut self, tool: &str, input: &Value) -> Result<Value, DemoError> {
+    /// Writes what a person is to see.
+    pub(super) fn say(&mut self, text: &str) -> Result<(), DemoError> {
+        writeln!(self.out, "{text}")?;
+        Ok(self.out.flush()?)
+    }
+
+    pub(super) async fn execute(&mut self, tool: &str, input: &Value) -> Result<Value, DemoError> {
         let body = json!({ "identifier": USER, "input": input });
         let caller = self.agent.as_ref().unwrap_or(&self.client);
         let answer = caller.send(Method::POST, &["v1", "tools", tool, "execute"], &[], &body).await?;
         Ok(self.keep(&format!("calling {tool}"), answer))
     }
 
-    async fn send(&mut self, method: Method, path: &[&str], body: &Value) -> Result<Value, DemoError> {
+    pub(super) async fn send(&mut self, method: Method, path: &[&str], body: &Value) -> Result<Value, DemoError> {
         let asked = format!("{method} /{}", path.join("/"));
         let answer = self.client.send(method, path, &[], body).await?;
         Ok(self.keep(&asked, answer))
@@ -308,7 +321,8 @@ impl<'a> Stage<'a> {
         answer.value
     }
 
-    fn token(&self) -> Vec<u8> {
-        self.canary.token().into()
+    /// The credential.
+    pub(super) fn token(&self) -> &str {
+        self.canary.token()
     }
 }

@@ -12,7 +12,7 @@ use url::{Host, Url};
 use super::client::meaning;
 use super::decode::{ACCEPTED, Decoder, Progress};
 use super::inject::{Moment, Outgoing, inject};
-use super::limits::{REDIRECTS, RESPONSE_BODY_BYTES};
+use super::limits::REDIRECTS;
 use super::plan::Hop;
 use super::redirect::next_hop;
 use super::resolve::{Refused, Transport, check};
@@ -34,7 +34,7 @@ pub(super) async fn exchange(
         let answer = send_hop(egress, grant, &hop).instrument(span).await?;
         match next_hop(grant, scrubber, &hop, answer.status(), answer.headers())? {
             Some(next) => hop = next,
-            None => return receive(scrubber, &hop, answer).await,
+            None => return receive(grant, scrubber, &hop, answer).await,
         }
     }
     Err(EgressError::Limit(format!("a request follows at most {REDIRECTS} redirects")))
@@ -86,7 +86,13 @@ pub(super) fn check_literal(url: &Url, transport: Transport, allowed: &PrivateNe
         .map_err(|Refused(reason)| EgressError::AddressNotAllowed(reason))
 }
 
-async fn receive(scrubber: &Scrubber, hop: &Hop, mut answer: reqwest::Response) -> Result<Response, EgressError> {
+async fn receive(
+    grant: &Grant,
+    scrubber: &Scrubber,
+    hop: &Hop,
+    mut answer: reqwest::Response,
+) -> Result<Response, EgressError> {
+    let limit = grant.state.response_bytes();
     let status = answer.status();
     let bodiless = hop.method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let mut codings = answer.headers().get_all(CONTENT_ENCODING).iter();
@@ -94,7 +100,7 @@ async fn receive(scrubber: &Scrubber, hop: &Hop, mut answer: reqwest::Response) 
     if coding.is_some() && codings.next().is_some() {
         return Err(EgressError::Broken("the response has several content codings".into()));
     }
-    let mut decoder = Decoder::new(coding.map(HeaderValue::as_bytes), RESPONSE_BODY_BYTES + scrubber.overlap().max(1))?;
+    let mut decoder = Decoder::new(coding.map(HeaderValue::as_bytes), limit + scrubber.overlap().max(1))?;
     let decoded = decoder.decodes();
     let (headers, in_headers) = scrubbed_headers(scrubber, answer.headers(), decoded)?;
     let mut full = false;
@@ -103,8 +109,8 @@ async fn receive(scrubber: &Scrubber, hop: &Hop, mut answer: reqwest::Response) 
     }
     let received_bytes = decoder.received();
     let raw = if full { decoder.cut() } else { decoder.finish()? };
-    let truncated = raw.len() > RESPONSE_BODY_BYTES;
-    let (clean, in_body) = scrubber.bytes(raw, RESPONSE_BODY_BYTES);
+    let truncated = raw.len() > limit;
+    let (clean, in_body) = scrubber.bytes(raw, limit);
     Ok(Response {
         status: status.as_u16(),
         headers,

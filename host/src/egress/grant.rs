@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::limits::{DOCUMENT_BYTES, RESPONSE_BODY_BYTES};
 use super::scrub::Scrubber;
 use super::trace::Trace;
 use super::{Attempt, AwsKeys, HmacKey, OAuth1aKeys};
@@ -52,6 +53,8 @@ pub struct GrantState {
     shown_only: AtomicBool,
     /// Whether all redirects are.
     follows_none: AtomicBool,
+    /// Whether answers are documents, which may be longer.
+    takes_documents: AtomicBool,
     /// What became of each request.
     pub(super) trace: Trace,
     /// What takes the credential out of answers: prepared once for all requests of the call.
@@ -141,6 +144,16 @@ impl GrantState {
         self.follows_none.load(Ordering::Relaxed)
     }
 
+    /// Takes answers as long as the descriptions of whole APIs are: for what the host fetches by itself.
+    pub fn take_documents(&self) {
+        self.takes_documents.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes of a response body, decoded; the rest is cut.
+    pub(super) fn response_bytes(&self) -> usize {
+        if self.takes_documents.load(Ordering::Relaxed) { DOCUMENT_BYTES } else { RESPONSE_BODY_BYTES }
+    }
+
     /// The state of a grant that nothing was sent with yet.
     #[expect(clippy::new_without_default, reason = "a state is begun on purpose, never by accident")]
     pub fn new() -> Self {
@@ -150,6 +163,7 @@ impl GrantState {
             open_writes: AtomicU32::new(0),
             shown_only: AtomicBool::new(false),
             follows_none: AtomicBool::new(false),
+            takes_documents: AtomicBool::new(false),
             trace: Trace::new(),
             scrubber: OnceLock::new(),
             missing_scopes: OnceLock::new(),

@@ -27,6 +27,10 @@ pub(super) const RESPONSE_HEADER_BYTES: usize = 64 * 1024;
 /// parsed form in its own small memory.
 pub(super) const RESPONSE_BODY_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of a document that the host itself fetches: the longest API description known has 13 MB, and nobody reads it but
+/// the sandbox that is made for such.
+pub(super) const DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
 /// Bytes of a response body on the wire. Compression that does not compress stays below twice the decoded size; an
 /// endless stream that decodes to nothing does not.
 pub(super) const RESPONSE_WIRE_BYTES: u64 = 8 * 1024 * 1024;

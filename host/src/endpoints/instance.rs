@@ -4,12 +4,9 @@ use thiserror::Error;
 
 use crate::call::Host;
 use crate::identity::new_instance_token;
-use crate::model::{BoundProfile, Caller, KeyId, McpInstance, McpInstanceId};
+use crate::model::{BoundProfile, Caller, KeyId, McpInstance, McpInstanceId, part};
 use crate::store::{McpConfigRow, StoreError};
 use crate::vault::{Body, VaultError};
-
-/// The name of what is sealed of an instance, authenticated with it.
-const TOKEN: &str = "token";
 
 /// Why a URL cannot be given.
 #[derive(Debug, Error)]
@@ -96,7 +93,7 @@ async fn existing(host: &Host, config: &McpConfigRow, identifier: &str) -> Resul
 }
 
 fn whose(instance: &McpInstance) -> Body<'_> {
-    Body { project: &instance.project, record: instance.id.as_str(), part: TOKEN }
+    Body { project: &instance.project, record: instance.id.as_str(), part: part::INSTANCE_TOKEN }
 }
 
 fn url(host: &Host, token: &str) -> String {

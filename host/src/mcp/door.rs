@@ -1,6 +1,6 @@
 //! Who may come in at all: pages of other sites may not, by whatever name they reach this host.
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -56,7 +56,10 @@ fn may_enter(public_url: &Url, headers: &HeaderMap, authority: Option<&str>) -> 
     let named = headers.get(header::HOST).map(|value| value.to_str().unwrap_or_default());
     let named = named.or(authority).map(name_of).unwrap_or_default();
     let own = public_url.host_str().unwrap_or_default();
-    let is_address = named.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let is_address = match named.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|text| text.parse::<Ipv6Addr>().is_ok()),
+        None => named.parse::<Ipv4Addr>().is_ok(),
+    };
     if is_address || named.eq_ignore_ascii_case("localhost") || named.eq_ignore_ascii_case(own) {
         return Ok(());
     }

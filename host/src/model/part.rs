@@ -18,3 +18,5 @@ pub const INPUT_SEEN: &str = "input_seen";
 pub const OUTPUT_SEEN: &str = "output_seen";
 /// What a project's tokens are signed with.
 pub const SIGNING_KEY: &str = "signing key";
+/// The token in the URL of an MCP instance.
+pub const INSTANCE_TOKEN: &str = "token";

@@ -40,6 +40,8 @@ surfaces! {
     Mcp = "mcp",
     /// A connector calls another tool.
     Inner = "inner",
+    /// Somebody tries one tool of a connector.
+    ToolTest = "tool_test",
     /// An operator tries an account, before anybody can use it.
     AccountTest = "account_test",
 }
@@ -49,7 +51,7 @@ impl Surface {
     /// part in every call that a user's account can be used for (X24).
     pub fn is_modified(self) -> bool {
         match self {
-            Self::Execute | Self::Batch | Self::Mcp | Self::Inner => true,
+            Self::Execute | Self::Batch | Self::Mcp | Self::Inner | Self::ToolTest => true,
             Self::AccountTest => false,
         }
     }

@@ -29,6 +29,8 @@ pub struct Tool {
     pub aliases: Vec<String>,
     /// Handed to the connector with each call.
     pub binding: Option<String>,
+    /// Whether a person has to approve each call of it, whatever policies say.
+    pub requires_approval: bool,
 }
 
 /// What a tool, or a request, does to the outside world.

@@ -11,6 +11,16 @@ wasmtime::component::bindgen!({
     exports: { default: async },
 });
 
+/// The world of importers, with the words of the first one.
+pub(super) mod importer {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "importer",
+        with: { "gloveport:connector/types": super::gloveport::connector::types },
+        exports: { default: async },
+    });
+}
+
 /// The world of modifiers, with the words of the other one.
 pub(super) mod modifier {
     wasmtime::component::bindgen!({

@@ -16,7 +16,7 @@ use super::error::bounded;
 use super::journal::Journal;
 use super::modifier::Instances;
 use super::recorder::{Gate, Recorder, Stop};
-use super::state::{LogLine, OutOfTime, Outside, Progress, State, Tally};
+use super::state::{Bounds, LogLine, OutOfTime, Outside, Progress, State, Tally};
 use super::tools::{NestedFault, Tools};
 use super::wasi::Stopped;
 use super::{CallError, Failure, Phase, Plugin, Runtime, limits};
@@ -152,7 +152,7 @@ impl Runtime {
         let kept = records || plugin.may_pause() || gate != Gate::Open || !journal.entries.is_empty();
         let recorder = Recorder::new(kept.then_some(journal), gate);
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);
-        let (outside, bounds) = (Some((outside, recorder)), (limits::GUEST_TICKS, timeout));
+        let (outside, bounds) = (Some((outside, recorder)), Bounds::usual(limits::GUEST_TICKS, timeout));
         let run = self.run(&plugin.pre, outside, depth, bounds, async |connector, store| {
             connector.call_call(store, tool, input, binding).await
         });
@@ -168,10 +168,11 @@ impl Runtime {
         pre: &P,
         outside: Option<(Outside, Recorder)>,
         depth: usize,
-        (ticks, timeout): (u32, Duration),
+        bounds: Bounds,
         function: impl AsyncFnOnce(&P::World, &mut Store<State>) -> wasmtime::Result<R>,
     ) -> Run<R> {
         let begun = Instant::now();
+        let timeout = bounds.timeout;
         let deadline = begun + timeout;
         let out_of_time = |phase| CallError::Timeout { after_ms: timeout.as_millis() as u64, phase };
         let stop = outside.as_ref().map(|(outside, _)| outside.stop.clone()).unwrap_or_default();
@@ -186,7 +187,7 @@ impl Runtime {
         let started = Instant::now();
         let (outside, recorder) = outside.unzip();
         let recorder = recorder.unwrap_or_else(|| Recorder::new(None, Gate::Open));
-        let mut store = State::store(&self.0, outside, recorder, ticks);
+        let mut store = State::store(&self.0, outside, recorder, bounds);
         let mut instantiated = None;
         let result = timeout_at(deadline, async {
             let world = pre.instance(&mut store).await?;
@@ -230,6 +231,16 @@ impl<R> Run<R> {
         let lines = &self.tally.logs;
         let last = lines.iter().skip(lines.len().saturating_sub(limits::LAST_WORDS_LINES));
         last.map(|line| line.message.as_str()).collect::<Vec<_>>().join(" / ")
+    }
+
+    /// Linear memory that it had at its end: it never shrinks.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.tally.memory_bytes
+    }
+
+    /// How long the component itself ran.
+    pub(super) fn ran(&self) -> Duration {
+        self.run
     }
 
     fn and_then<T>(self, then: impl FnOnce(R) -> Result<T, CallError>) -> Run<T> {
@@ -308,14 +319,18 @@ fn why_it_trapped(state: &State, error: &wasmtime::Error) -> CallError {
         return limit("guest_stack_bytes", limits::GUEST_STACK_BYTES, detail);
     }
     if state.memory_refused() {
-        return limit("guest_memory_bytes", limits::GUEST_MEMORY_BYTES, detail);
+        return limit("guest_memory_bytes", state.bounds().memory_bytes, detail);
     }
     if state.table_refused() {
         return limit("guest_table_elements", limits::TABLE_ELEMENTS, detail);
     }
     // The engine has no type for this one.
     if detail.contains("fuel allocated for hostcalls") {
-        return limit("host_call_bytes", limits::HOST_CALL_BYTES, "more bytes in one host call or result".into());
+        return limit(
+            "host_call_bytes",
+            state.bounds().host_call_bytes,
+            "more bytes in one host call or result".into(),
+        );
     }
     CallError::Trap { message: detail }
 }
@@ -404,7 +419,7 @@ mod tests {
 
     /// A call takes `guest_ticks` of its own time instead of what the constant says, so that the test is short.
     async fn run(runtime: &Runtime, plugin: &Plugin, guest_ticks: u32, timeout: Duration) -> Run<String> {
-        let run = runtime.run(&plugin.pre, None, 0, (guest_ticks, timeout), async |connector, store| {
+        let run = runtime.run(&plugin.pre, None, 0, Bounds::usual(guest_ticks, timeout), async |connector, store| {
             connector.call_call(store, "t", "{}", None).await
         });
         run.await.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()))
@@ -513,9 +528,13 @@ mod tests {
             Outside { account, egress, grant, now, seed, stop, tools: None, depth: 0, progress: None },
             Recorder::new(None, Gate::Open),
         );
-        let run = runtime.run(&plugin.pre, Some(outside), 0, (3, Duration::from_secs(60)), async |connector, store| {
-            connector.call_call(store, "t", "{}", None).await
-        });
+        let run = runtime.run(
+            &plugin.pre,
+            Some(outside),
+            0,
+            Bounds::usual(3, Duration::from_secs(60)),
+            async |connector, store| connector.call_call(store, "t", "{}", None).await,
+        );
         let stopped = run.await.outcome.map(drop);
         assert!(matches!(stopped, Err(CallError::Limit { limit: "guest_cpu_ms", .. })), "{stopped:?}");
     }

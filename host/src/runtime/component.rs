@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use super::bindings::ConnectorPre;
 use super::bindings::gloveport::connector as wit;
@@ -26,8 +26,8 @@ pub(super) const DETAIL_BYTES: usize = 1 << 10;
 /// A compiled component of the right world, not yet granted anything.
 #[derive(Clone)]
 pub struct Compiled {
-    component: Component,
-    imports: BTreeSet<Import>,
+    pub(super) component: Component,
+    pub(super) imports: BTreeSet<Import>,
     /// With every import linked, for `describe`: they trap, because there is nothing outside.
     pub(super) describe: ConnectorPre<State>,
 }
@@ -72,6 +72,7 @@ impl Runtime {
             return Ok(component);
         }
         let component = Component::new(&self.0.engine, wasm).map_err(|error| refusal(wasm, &error))?;
+        check_memory(&component)?;
         // A full disk makes the next start slower, and nothing else.
         if let Some(cache) = &self.0.cache
             && let Err(error) = cache.store(&component, digest)
@@ -121,6 +122,17 @@ fn check_shape(wasm: &[u8]) -> Result<(), RuntimeError> {
     }
     if !wasmparser::Parser::is_component(wasm) {
         return Err(RuntimeError::NotWasm);
+    }
+    Ok(())
+}
+
+/// The pool's slots are as large as imports need: what calls may have is less, and known before the first of them.
+fn check_memory(component: &Component) -> Result<(), RuntimeError> {
+    let needs = component.resources_required().and_then(|needs| needs.max_initial_memory_size).unwrap_or_default();
+    if needs > limits::GUEST_MEMORY_BYTES as u64 {
+        let detail =
+            format!("it begins with {needs} bytes of memory, at most {} are given", limits::GUEST_MEMORY_BYTES);
+        return Err(RuntimeError::TooBig { detail });
     }
     Ok(())
 }
@@ -189,20 +201,30 @@ fn check_exports(engine: &Engine, component: &Component) -> Result<(), RuntimeEr
     Ok(())
 }
 
-/// A linker that offers `granted` and nothing else. Fails where a type differs from the contract's.
 fn link(
     engine: &Engine,
     component: &Component,
     granted: &BTreeSet<Import>,
 ) -> Result<ConnectorPre<State>, RuntimeError> {
-    let wrong =
-        |error: wasmtime::Error| RuntimeError::WrongWorld { detail: bounded(&format!("{error:#}"), DETAIL_BYTES) };
+    ConnectorPre::new(offered(engine, component, granted)?).map_err(wrong)
+}
+
+pub(super) fn wrong(error: wasmtime::Error) -> RuntimeError {
+    RuntimeError::WrongWorld { detail: bounded(&format!("{error:#}"), DETAIL_BYTES) }
+}
+
+/// Offers a component `granted` and nothing else. Fails where a type differs from the contract's.
+pub(super) fn offered(
+    engine: &Engine,
+    component: &Component,
+    granted: &BTreeSet<Import>,
+) -> Result<InstancePre<State>, RuntimeError> {
     let mut linker = Linker::<State>::new(engine);
     wit::types::add_to_linker::<_, Imports>(&mut linker, view).map_err(wrong)?;
     for import in granted {
         offer(&mut linker, component, *import).map_err(wrong)?;
     }
-    ConnectorPre::new(linker.instantiate_pre(component).map_err(wrong)?).map_err(wrong)
+    linker.instantiate_pre(component).map_err(wrong)
 }
 
 fn offer(linker: &mut Linker<State>, component: &Component, import: Import) -> wasmtime::Result<()> {

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::bindings::gloveport::connector::types as wit;
 use super::error::bounded;
+use super::state::Bounds;
 use super::{CallError, Compiled, Runtime, RuntimeError, limits};
 use crate::model::{Effect, HostPattern, PathTemplate, Route, Tool};
 
@@ -15,7 +16,7 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "D
 impl Runtime {
     /// Asks a component for its tools. Done once, when it is installed: no import answers.
     pub async fn describe(&self, compiled: &Compiled) -> Result<Vec<Tool>, RuntimeError> {
-        let bounds = (limits::DESCRIBE_TICKS, limits::DESCRIBE_TIMEOUT);
+        let bounds = Bounds::usual(limits::DESCRIBE_TICKS, limits::DESCRIBE_TIMEOUT);
         let run = self
             .run(&compiled.describe, None, 0, bounds, async |connector, store| connector.call_describe(store).await);
         let run = run.await;
@@ -57,7 +58,8 @@ fn tools(tools: Vec<wit::Tool>) -> Result<Vec<Tool>, RuntimeError> {
     Ok(checked)
 }
 
-fn check_tool(tool: wit::Tool) -> Result<Tool, String> {
+/// Checks one tool by itself.
+pub(super) fn check_tool(tool: wit::Tool) -> Result<Tool, String> {
     check_name(&tool.name)?;
     check_length("title", &tool.title, limits::TITLE_BYTES)?;
     check_length("description", &tool.description, limits::DESCRIPTION_BYTES)?;
@@ -87,6 +89,8 @@ fn check_tool(tool: wit::Tool) -> Result<Tool, String> {
         deferred: tool.deferred,
         aliases: tool.aliases,
         binding: tool.binding,
+        // A component does not say this: who imports a document does, or a profile.
+        requires_approval: false,
     })
 }
 

@@ -79,7 +79,8 @@ fn pool(calls: u32, pagemap_scan: Enabled) -> PoolingAllocationConfig {
         .max_component_instance_size(limits::INSTANCE_METADATA_BYTES)
         .max_core_instance_size(limits::INSTANCE_METADATA_BYTES)
         .table_elements(limits::TABLE_ELEMENTS)
-        .max_memory_size(limits::GUEST_MEMORY_BYTES);
+        // What imports may have; each run's own limiter keeps calls at less.
+        .max_memory_size(limits::IMPORT_MEMORY_BYTES);
     pool.pagemap_scan(pagemap_scan)
         .linear_memory_keep_resident(limits::MEMORY_KEEP_RESIDENT_BYTES)
         .table_keep_resident(limits::TABLE_KEEP_RESIDENT_BYTES)

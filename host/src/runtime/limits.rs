@@ -64,6 +64,33 @@ pub const DECOMMIT_BATCH: usize = 16;
 /// address space.
 pub const CONCURRENT_CALLS_MAX: u32 = 4_096;
 
+// --- Imports of documents -------------------------------------------------------------------------------------------
+
+/// Linear memory of one import. GitHub's description, 13 MB of JSON, takes some twelve times its length as values, and its
+/// 1,200 tools are made beside it.
+pub const IMPORT_MEMORY_BYTES: usize = 512 << 20;
+
+/// Imports that run at the same time: they are rare, and two bound what they hold together at 1 GiB.
+pub const IMPORTS: usize = 2;
+
+/// Ticks of an import's own time: 20 s. GitHub's description takes a tenth of that on a machine with nothing else to do.
+pub const IMPORT_TICKS: u32 = 2_000;
+
+/// Wall-clock time for an import, on a machine that is busy with other things.
+pub const IMPORT_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Bytes of a document. The longest description of an API that is known has 13 MB.
+pub const DOCUMENT_BYTES: usize = 16 << 20;
+
+/// Bytes of an import's result: schemas and bindings of as many tools as a connector may have. GitHub's take 20 MB.
+pub const IMPORTED_BYTES: usize = 64 << 20;
+
+/// Bytes of a reason or a warning that an import tells.
+pub const REMARK_BYTES: usize = 1 << 10;
+
+/// Remarks of an import: skipped operations and warnings, each. One for each operation that there may be.
+pub const REMARKS: usize = TOOLS;
+
 // --- Time ----------------------------------------------------------------------------------------------------------
 
 /// Length of one epoch tick: how long a guest runs before another task gets its thread. Shorter costs more wake-ups

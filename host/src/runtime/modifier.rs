@@ -12,7 +12,7 @@ use super::bindings::{Connector, ConnectorPre};
 use super::call::{check_output, failure_from_guest};
 use super::component::{DETAIL_BYTES, PACKAGE, SERVED};
 use super::error::bounded;
-use super::state::State;
+use super::state::{Bounds, State};
 use super::view::{Imports, view};
 use super::{CallError, Runtime, RuntimeError, limits};
 use crate::model::When;
@@ -75,7 +75,7 @@ impl Runtime {
         depth: usize,
         timeout: Duration,
     ) -> Result<String, CallError> {
-        let bounds = (limits::MODIFIER_TICKS, timeout);
+        let bounds = Bounds::usual(limits::MODIFIER_TICKS, timeout);
         let run = self.run(&modifier.pre, None, depth, bounds, async |modifier, store| match when {
             When::Before => modifier.call_before(store, tool, text).await,
             When::After => modifier.call_after(store, tool, text).await,

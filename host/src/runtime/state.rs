@@ -92,6 +92,8 @@ pub(super) struct Tally {
     pub(super) waits: u32,
     /// Random bytes that the guest was given.
     pub(super) random_blocks: u64,
+    /// Linear memory that it had at its end.
+    pub(super) memory_bytes: usize,
 }
 
 impl Tally {
@@ -112,10 +114,31 @@ pub(super) struct State {
     wasi: Option<Box<Inside>>,
 }
 
+/// What one run may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Of its own time.
+    pub(super) ticks: u32,
+    /// For all of it, waiting for a slot included.
+    pub(super) timeout: Duration,
+    /// Linear memory.
+    pub(super) memory_bytes: usize,
+    /// What it may hand over at once.
+    pub(super) host_call_bytes: usize,
+}
+
+impl Bounds {
+    /// Of everything but imports, which alone may take more memory.
+    pub(super) fn usual(ticks: u32, timeout: Duration) -> Self {
+        let (memory_bytes, host_call_bytes) = (limits::GUEST_MEMORY_BYTES, limits::HOST_CALL_BYTES);
+        Self { ticks, timeout, memory_bytes, host_call_bytes }
+    }
+}
+
 /// What the guest has used of its own limits.
 struct Budget {
+    bounds: Bounds,
     ticks: u32,
-    ticks_allowed: u32,
     waits_seen: u32,
     memory_bytes: usize,
     memory_refused: bool,
@@ -131,24 +154,13 @@ pub(super) struct OutOfTime {
 
 impl State {
     /// A store for one run, with all limits set.
-    pub(super) fn store(
-        shared: &Shared,
-        outside: Option<Outside>,
-        recorder: Recorder,
-        ticks_allowed: u32,
-    ) -> Store<Self> {
-        let budget = Budget {
-            ticks: 0,
-            ticks_allowed,
-            waits_seen: 0,
-            memory_bytes: 0,
-            memory_refused: false,
-            table_refused: false,
-        };
+    pub(super) fn store(shared: &Shared, outside: Option<Outside>, recorder: Recorder, bounds: Bounds) -> Store<Self> {
+        let budget =
+            Budget { bounds, ticks: 0, waits_seen: 0, memory_bytes: 0, memory_refused: false, table_refused: false };
         let mut store =
             Store::new(&shared.engine, Self { outside, tally: Tally::default(), recorder, budget, wasi: None });
         store.limiter(|state| &mut state.budget);
-        store.set_hostcall_fuel(limits::HOST_CALL_BYTES);
+        store.set_hostcall_fuel(bounds.host_call_bytes);
         store.set_max_component_handles(limits::HANDLES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(tick);
@@ -174,7 +186,13 @@ impl State {
         if let Some(wasi) = self.wasi.take() {
             wasi.flush(&mut self.tally);
         }
+        self.tally.memory_bytes = self.budget.memory_bytes;
         (self.tally, self.recorder)
+    }
+
+    /// What this run may use.
+    pub(super) fn bounds(&self) -> Bounds {
+        self.budget.bounds
     }
 
     /// Whether the guest was refused memory; it usually aborts then, which looks like any other trap.
@@ -209,8 +227,8 @@ fn tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadlin
         budget.ticks += 1;
     }
     budget.waits_seen = tally.waits;
-    if budget.ticks > budget.ticks_allowed {
-        let allowed_ms = limits::TICK.as_millis() as u64 * u64::from(budget.ticks_allowed);
+    if budget.ticks > budget.bounds.ticks {
+        let allowed_ms = limits::TICK.as_millis() as u64 * u64::from(budget.bounds.ticks);
         return Err(OutOfTime { allowed_ms }.into());
     }
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
@@ -219,7 +237,7 @@ fn tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadlin
 impl ResourceLimiter for Budget {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        if total > limits::GUEST_MEMORY_BYTES {
+        if total > self.bounds.memory_bytes {
             self.memory_refused = true;
             return Ok(false);
         }

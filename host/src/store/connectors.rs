@@ -46,27 +46,16 @@ impl Store {
     pub async fn install_connector(&self, by: &By, connector: &ConnectorRow, wasm: &[u8]) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         insert_component(&mut transaction, &connector.digest, wasm).await?;
-        sqlx::query(
-            "INSERT INTO connectors (project, name, current_version) VALUES ($1, $2, $3) \
-             ON CONFLICT (project, name) DO UPDATE SET current_version = excluded.current_version",
-        )
-        .bind(connector.project.as_str())
-        .bind(connector.name.as_str())
-        .bind(connector.version.as_str())
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| or_conflict(error, || "the project does not exist".into()))?;
-        let created = insert_version(&mut transaction, connector).await?;
-        if !created {
-            check_same(&mut transaction, connector).await?;
+        let declared = sqlx::query("SELECT 1 AS one FROM declarations WHERE project = $1 AND name = $2")
+            .bind(connector.project.as_str())
+            .bind(connector.name.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if declared.is_some() {
+            return Err(StoreError::Conflict(format!("connector `{}` is made of a document", connector.name)));
         }
-        count_change(&mut transaction).await?;
-        let detail = Detail::default()
-            .with("version", &connector.version)
-            .with("imports", &connector.imports.join(" "))
-            .flag("new", created);
-        let act = Act::new(&connector.project, by, Action::ConnectorInstalled, &connector.name);
-        self.append(&mut transaction, act.component(&connector.digest).detail(detail)).await?;
+        let (created, act) = put_version(&mut transaction, by, connector, Detail::default()).await?;
+        self.append(&mut transaction, act).await?;
         transaction.commit().await?;
         Ok(created)
     }
@@ -129,11 +118,12 @@ impl Store {
     pub async fn delete_connector(&self, by: &By, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
         let in_use = || format!("connections use connector `{name}`");
         let mut transaction = self.begin().await?;
-        sqlx::query("DELETE FROM connector_versions WHERE project = $1 AND name = $2")
-            .bind(project.as_str())
-            .bind(name)
-            .execute(&mut *transaction)
-            .await?;
+        for delete in [
+            "DELETE FROM declarations WHERE project = $1 AND name = $2",
+            "DELETE FROM connector_versions WHERE project = $1 AND name = $2",
+        ] {
+            sqlx::query(delete).bind(project.as_str()).bind(name).execute(&mut *transaction).await?;
+        }
         let done = sqlx::query("DELETE FROM connectors WHERE project = $1 AND name = $2")
             .bind(project.as_str())
             .bind(name)
@@ -166,6 +156,34 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Adds a version and makes it the current one. Whether it is new, and what the audit chain is to tell of it.
+pub(super) async fn put_version(
+    connection: &mut AnyConnection,
+    by: &By,
+    connector: &ConnectorRow,
+    detail: Detail,
+) -> Result<(bool, Act), StoreError> {
+    sqlx::query(
+        "INSERT INTO connectors (project, name, current_version) VALUES ($1, $2, $3) \
+         ON CONFLICT (project, name) DO UPDATE SET current_version = excluded.current_version",
+    )
+    .bind(connector.project.as_str())
+    .bind(connector.name.as_str())
+    .bind(connector.version.as_str())
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| or_conflict(error, || "the project does not exist".into()))?;
+    let created = insert_version(connection, connector).await?;
+    if !created {
+        check_same(connection, connector).await?;
+    }
+    count_change(connection).await?;
+    let detail =
+        detail.with("version", &connector.version).with("imports", &connector.imports.join(" ")).flag("new", created);
+    let act = Act::new(&connector.project, by, Action::ConnectorInstalled, &connector.name);
+    Ok((created, act.component(&connector.digest).detail(detail)))
 }
 
 /// Tells the other hosts, once the transaction is committed.

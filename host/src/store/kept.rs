@@ -100,7 +100,6 @@ impl Store {
              UNION SELECT DISTINCT substr(output_seen, 1, 12) FROM execution_bodies WHERE output_seen <> '' \
              UNION SELECT DISTINCT substr(secret, 1, 12) FROM webhooks \
              UNION SELECT DISTINCT substr(sealed, 1, 12) FROM signing_keys \
-             UNION SELECT DISTINCT substr(kept, 1, 12) FROM auth_requests WHERE kept IS NOT NULL \
              UNION SELECT DISTINCT substr(previous, 1, 12) FROM webhooks WHERE previous IS NOT NULL \
              UNION SELECT DISTINCT substr(sealed, 1, 12) FROM secrets \
              UNION SELECT DISTINCT substr(secret, 1, 12) FROM oauth_clients WHERE secret IS NOT NULL \

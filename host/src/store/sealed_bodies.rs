@@ -22,7 +22,7 @@ pub struct SealedColumn {
 }
 
 /// All such columns. One that is not here would keep an old master key in use for as long as its rows are there.
-pub const SEALED_COLUMNS: [SealedColumn; 9] = [
+pub const SEALED_COLUMNS: [SealedColumn; 10] = [
     of_call("request", part::REQUEST),
     of_call("journal", part::JOURNAL),
     of_call("output", part::OUTPUT),
@@ -32,6 +32,7 @@ pub const SEALED_COLUMNS: [SealedColumn; 9] = [
     SealedColumn { table: "input_requests", record: "execution", column: "shown", part: part::QUESTION },
     SealedColumn { table: "idempotency_keys", record: "execution", column: "answer", part: part::ANSWER },
     SealedColumn { table: "signing_keys", record: "id", column: "sealed", part: part::SIGNING_KEY },
+    SealedColumn { table: "mcp_instances", record: "id", column: "sealed", part: part::INSTANCE_TOKEN },
 ];
 
 /// A sealed text and what it is authenticated with.

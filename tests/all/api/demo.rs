@@ -39,6 +39,7 @@ async fn the_demo_shows_who_held_the_credential() {
     for (who, held) in [
         ("GitHub (the upstream)", "PRESENT"),
         ("Stripe (the upstream)", "PRESENT"),
+        ("the shop (the upstream)", "PRESENT"),
         ("the caller", "absent"),
         ("the log", "absent"),
         ("the database and its log", "absent"),
@@ -49,6 +50,8 @@ async fn the_demo_shows_who_held_the_credential() {
         assert_eq!(row[who.len()..].split_whitespace().next(), Some(held), "{who}:\n{out}");
     }
     assert!(!out.contains("<- wrong"), "{out}");
+    // HA-03: an API of one's own, by its document.
+    assert!(out.contains("shop: imported from http://127.0.0.1:") && out.contains("== shop_list_orders "), "{out}");
     // KO-23: the same call in demo mode reaches nobody.
     assert!(out.contains("in demo mode, as a user without a credential"), "{out}");
     assert!(out.contains("simulated from the output schema (0 requests arrived anywhere)"), "{out}");

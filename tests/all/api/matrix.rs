@@ -86,6 +86,8 @@ enum Way {
     Native,
     /// `POST /v1/tools/execute-batch`.
     Batch,
+    /// `POST /v1/connectors/{name}/test/{tool}`.
+    Tried,
     /// `tools/call` at the URL of an MCP instance, in the current revision.
     Mcp,
     /// The same in one of the earlier ones.
@@ -109,6 +111,7 @@ fn rows(surface: Surface) -> &'static [Way] {
         Surface::Batch => &[Way::Batch],
         Surface::Mcp => MCP,
         Surface::Inner => &[Way::Inner],
+        Surface::ToolTest => &[Way::Tried],
         // No rule is asked about an operator who tries an account before anybody can use it: the tests of that are in
         // `connections` and `credentials`.
         Surface::AccountTest => &[],
@@ -124,6 +127,7 @@ fn entrance(route: &str) -> Option<&'static [Way]> {
     Some(match route {
         "POST /v1/tools/{name}/execute" => &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Inner],
         "POST /v1/tools/execute-batch" => &[Way::Batch],
+        "POST /v1/connectors/{name}/test/{tool}" => &[Way::Tried],
         "POST /v1/approvals/{id}/approve" => &[Way::Approved],
         "POST /v1/executions/{id}/continue" => &[Way::Continued],
         // `Surface::AccountTest`, which has no row.
@@ -147,6 +151,8 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/connections/{name}/accounts/{identifier}/enable",
     "POST /v1/connections/{name}/accounts/{identifier}/refresh",
     "POST /v1/connectors",
+    "POST /v1/connectors/parse-openapi",
+    "POST /v1/connectors/{name}/import-openapi",
     "POST /v1/executions/{id}/cancel",
     "POST /v1/keys",
     "POST /v1/mcp/configs",
@@ -159,6 +165,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/webhooks/{id}/deliveries/{message}/retry",
     "POST /v1/webhooks/{id}/rotate",
     "POST /v1/webhooks/{id}/test",
+    "PUT /v1/connectors/{name}",
     "PUT /v1/issuers/{name}",
     "PUT /v1/mcp/configs/{name}",
     "PUT /v1/mcp/configs/{name}/instances/{identifier}",
@@ -263,6 +270,10 @@ impl Table {
         let json_type = ("content-type", "application/json");
         match way {
             Way::Execute => of(&self.agent.post(&path, &body).await.json()),
+            Way::Tried => {
+                let path = format!("/v1/connectors/github/test/{}", case.tool());
+                of(&self.host.client().post(&path, &body).await.json())
+            }
             Way::Native => {
                 let call = json!({ "type": "tool_use", "id": "toolu_1", "name": case.tool(), "input": case.input() });
                 let body = json!({ "identifier": case.user(), "tool_call": call });
@@ -400,6 +411,7 @@ fn applies(way: Way, case: Case) -> bool {
             | Way::McpSearched
             | Way::Background
             | Way::Keyed
+            | Way::Tried
             | Way::Inner
             | Way::Approved
             | Way::Continued,

@@ -103,6 +103,9 @@ const ROUTES: &str = r"
     POST /v1/connections/{name}/accounts/{identifier}/refresh
     POST /v1/connections/{name}/test
     POST /v1/connectors
+    POST /v1/connectors/parse-openapi
+    POST /v1/connectors/{name}/import-openapi
+    POST /v1/connectors/{name}/test/{tool}
     POST /v1/executions/{id}/cancel
     POST /v1/executions/{id}/continue
     POST /v1/keys
@@ -120,6 +123,7 @@ const ROUTES: &str = r"
     POST /v1/webhooks/{id}/rotate
     POST /v1/webhooks/{id}/test
     PUT /v1/connections/{name}/accounts/{identifier}
+    PUT /v1/connectors/{name}
     PUT /v1/issuers/{name}
     PUT /v1/mcp/configs/{name}
     PUT /v1/mcp/configs/{name}/instances/{identifier}

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::{ADMIN_KEY, Running, TestHost, log};
+use crate::programs;
 
 /// Guests that a test's host may run at the same time. As many as a host allows by itself reserve 24 TiB of address space,
 /// and many hosts live in the tests' one process.
@@ -95,6 +96,7 @@ impl TestHost {
             listen: Some(address.to_string()),
             database: setup.database,
             allow_private_network: Some(setup.private_networks),
+            generic: Some(programs::connector("openapi")),
             max_concurrent_calls: setup.max_concurrent_calls,
             limits: Some(setup.limits),
             records: Some(setup.retention),

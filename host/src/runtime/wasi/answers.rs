@@ -295,7 +295,7 @@ mod tests {
 
     use sha2::{Digest, Sha256};
 
-    use super::super::super::state::{LogLevel, LogLine};
+    use super::super::super::state::{Bounds, LogLevel, LogLine};
     use super::super::super::test_guests::{ECHO, runtime};
     use super::super::super::{CallError, Report};
     use super::super::test_guests::{ANSWER, TEXT, compiled, expect, guest, guest_of, report, report_of};
@@ -565,9 +565,13 @@ mod tests {
         let plugin = linked(&guest(&answer, ""));
         let mut runs = Vec::new();
         for _ in 0..3 {
-            let run = runtime.run(&plugin.pre, None, 0, (100, Duration::from_secs(60)), async |connector, store| {
-                connector.call_call(store, "t", "{}", None).await
-            });
+            let run = runtime.run(
+                &plugin.pre,
+                None,
+                0,
+                Bounds::usual(100, Duration::from_secs(60)),
+                async |connector, store| connector.call_call(store, "t", "{}", None).await,
+            );
             runs.push(run.await.outcome.expect("ran").expect("answered"));
         }
         let stream = Sha256::new().chain_update([0; 32]).chain_update(0_u64.to_le_bytes()).finalize();

@@ -1,0 +1,276 @@
+//! Declared connectors: a document becomes tools, in the sandbox, and those a connector that the generic one runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::difference::difference;
+use super::generic::Loaded;
+use super::made::{Made, make, options, write};
+use super::{Catalog, CatalogError, Difference, Generic, Installed, fetch, manifest, tool_text};
+use crate::egress::Egress;
+use crate::model::{By, Connector, Import, ProjectId, Timestamp, Tool};
+use crate::runtime::Runtime;
+use crate::store::{ConnectorRow, DeclarationRow, Store, StoreError};
+
+/// The prefix of tools in a preview for which nobody gave a name.
+const PREVIEWED: &str = "api";
+
+const NO_DOCUMENT: &str = "give a `document` or its `url`";
+
+/// What an import needs of its host.
+#[derive(Clone, Copy, Debug)]
+pub struct Importing<'a> {
+    /// What is installed.
+    pub catalog: &'a Catalog,
+    /// All rows.
+    pub store: &'a Store,
+    /// Runs the importer.
+    pub runtime: &'a Runtime,
+    /// Fetches documents.
+    pub egress: &'a Egress,
+    /// The importer.
+    pub generic: &'a Generic,
+}
+
+/// What is to be imported.
+#[derive(Debug)]
+pub struct Asked {
+    /// The document.
+    pub document: Document,
+    /// What the operator says of it. The importer refuses what it does not know.
+    pub options: Map<String, Value>,
+    /// Whether nothing is to be stored.
+    pub dry_run: bool,
+}
+
+/// Where a document comes from.
+#[derive(Debug)]
+pub enum Document {
+    /// It was given.
+    Text(String),
+    /// It is fetched.
+    Url(String),
+    /// Where it came from before: fetched again if it was fetched, otherwise as it is stored.
+    Same,
+}
+
+/// What a document becomes, or would.
+#[derive(Debug)]
+pub struct Preview {
+    /// What its manifest says, or would say.
+    pub connector: Connector,
+    /// The tools, with what the document calls their operations.
+    pub tools: Vec<(String, Tool)>,
+    /// Operations that are no tools, and why.
+    pub skipped: Vec<(String, String)>,
+    /// How many operations the options left out.
+    pub filtered: u32,
+    /// What was bent, so that the document could be used.
+    pub warnings: Vec<String>,
+}
+
+/// What became of an import.
+#[derive(Debug)]
+pub struct Declared {
+    /// What is on offer now, or would be.
+    pub preview: Preview,
+    /// Whether there was no connector of this name before.
+    pub created: bool,
+    /// What is different from before.
+    pub difference: Difference,
+}
+
+/// An operation of a declared connector, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// What the document calls it.
+    pub operation: String,
+    /// Its tool. It gets the same name whenever it comes again.
+    pub tool: String,
+    /// When it was gone from the document, if it is. Milliseconds.
+    pub removed_at: Option<i64>,
+}
+
+/// Shows what would come of a document. Nothing is stored.
+///
+/// # Errors
+/// [`CatalogError::Document`] with what is wrong with it, and those of fetching and of the host.
+pub async fn preview(parts: Importing<'_>, name: Option<&str>, asked: Asked) -> Result<Preview, CatalogError> {
+    let name = name.unwrap_or(PREVIEWED);
+    let (text, url) = match asked.document {
+        Document::Text(text) => (text, None),
+        Document::Url(url) => (fetch::document(parts.egress, &url).await?, Some(url)),
+        Document::Same => return Err(CatalogError::Document(NO_DOCUMENT.into())),
+    };
+    let loaded = parts.generic.loaded(parts.runtime).await?;
+    let options = options(name, &asked.options, url.as_deref(), &[])?;
+    let made = make(parts, loaded, name, &text, &options).await?;
+    Ok(made.preview)
+}
+
+/// Puts what a document becomes in the place of the declared connector of this name, or makes it. Its tools are live when
+/// this returns.
+///
+/// # Errors
+/// Those of [`preview`]; [`CatalogError::Conflict`] if the name is a component's, or a tool's name another connector's.
+pub async fn declare(
+    parts: Importing<'_>,
+    by: &By,
+    project: &ProjectId,
+    name: &str,
+    asked: Asked,
+) -> Result<Declared, CatalogError> {
+    if !manifest::is_connector_name(name) {
+        return Err(CatalogError::Document(format!(
+            "`{name}` cannot be a connector's name: it has lower-case letters, digits and `_`, a letter first, at most 32"
+        )));
+    }
+    let before = parts.store.find_declaration(project, name).await?;
+    import(parts, by, project, name, asked, before).await
+}
+
+/// Imports a declared connector again: with another document, or other options than before, or both. What is not said
+/// anew stays.
+///
+/// # Errors
+/// Those of [`declare`]; [`CatalogError::NotFound`] if there is no declared connector of this name.
+pub async fn import_again(
+    parts: Importing<'_>,
+    by: &By,
+    project: &ProjectId,
+    name: &str,
+    asked: Asked,
+) -> Result<Declared, CatalogError> {
+    let Some(before) = parts.store.find_declaration(project, name).await? else {
+        return Err(CatalogError::NotFound(format!("there is no connector `{name}` that was made of a document")));
+    };
+    let mut options: Map<String, Value> = serde_json::from_str(&before.options).unwrap_or_default();
+    options.extend(asked.options);
+    // Null takes back what was said before.
+    options.retain(|_, value| !value.is_null());
+    import(parts, by, project, name, Asked { options, ..asked }, Some(before)).await
+}
+
+/// The operations of a declared connector that are gone from its document.
+pub fn removed(declaration: &DeclarationRow) -> Vec<Operation> {
+    operations(declaration).into_iter().filter(|operation| operation.removed_at.is_some()).collect()
+}
+
+async fn import(
+    parts: Importing<'_>,
+    by: &By,
+    project: &ProjectId,
+    name: &str,
+    asked: Asked,
+    before: Option<DeclarationRow>,
+) -> Result<Declared, CatalogError> {
+    let row = parts.store.find_connector(project, name).await?;
+    if row.is_some() && before.is_none() {
+        let detail = format!("connector `{name}` is a component: choose another name, or remove it first");
+        return Err(CatalogError::Conflict(detail));
+    }
+    let (text, url) = text(parts, project, name, &asked.document, before.as_ref()).await?;
+    let known = before.as_ref().map(operations).unwrap_or_default();
+    let loaded = parts.generic.loaded(parts.runtime).await?;
+    let options = options(name, &asked.options, url.as_deref(), &known)?;
+    let made = make(parts, loaded, name, &text, &options).await?;
+    let old = row.as_ref().and_then(|row| tool_text::read(&row.tools)).unwrap_or_default();
+    let difference = difference(&by_operation(&known, old), &made.preview.tools.iter().cloned().collect());
+    let created = row.is_none();
+    if !asked.dry_run {
+        let declaration = DeclarationRow {
+            project: project.clone(),
+            name: name.to_owned(),
+            url,
+            options: Value::Object(asked.options).to_string(),
+            operations: serde_json::to_string(&remembered(&known, &made.preview.tools, by.at))
+                .map_err(|error| CatalogError::Document(error.to_string()))?,
+            imported_at: by.at,
+        };
+        store(parts, by, loaded, &made, &declaration, &text).await?;
+    }
+    Ok(Declared { preview: made.preview, created, difference })
+}
+
+/// The document, and where it was fetched.
+async fn text(
+    parts: Importing<'_>,
+    project: &ProjectId,
+    name: &str,
+    document: &Document,
+    before: Option<&DeclarationRow>,
+) -> Result<(String, Option<String>), CatalogError> {
+    match (document, before.and_then(|before| before.url.as_deref())) {
+        (Document::Text(text), _) => Ok((text.clone(), None)),
+        (Document::Url(url), _) => Ok((fetch::document(parts.egress, url).await?, Some(url.clone()))),
+        (Document::Same, Some(url)) => Ok((fetch::document(parts.egress, url).await?, Some(url.to_owned()))),
+        (Document::Same, None) => match parts.store.declared_document(project, name).await? {
+            Some(text) => Ok((text, None)),
+            None => Err(CatalogError::Document(NO_DOCUMENT.into())),
+        },
+    }
+}
+
+async fn store(
+    parts: Importing<'_>,
+    by: &By,
+    loaded: &Loaded,
+    made: &Made,
+    declaration: &DeclarationRow,
+    document: &str,
+) -> Result<(), CatalogError> {
+    let Preview { connector, tools, .. } = &made.preview;
+    let granted = BTreeSet::from([Import::Http]);
+    let row = ConnectorRow {
+        project: declaration.project.clone(),
+        name: declaration.name.clone(),
+        version: connector.version.clone(),
+        digest: loaded.digest.clone(),
+        manifest: made.manifest.clone(),
+        tools: write(tools)?,
+        imports: granted.iter().map(|import| import.as_str().to_owned()).collect(),
+        installed_at: by.at,
+    };
+    let plugin = parts.runtime.link(&loaded.compiled, &granted)?;
+    let tools = tools.iter().map(|(_, tool)| tool.clone()).collect();
+    let installed = Arc::new(Installed::new(connector.clone(), row.digest.clone(), granted, tools, by.at));
+    parts.catalog.catch_up(parts.store).await?;
+    if let Some(conflict) = parts.catalog.taken(&row.project, &row.name, &installed.tools) {
+        return Err(CatalogError::Conflict(conflict));
+    }
+    installed.set_plugin(plugin);
+    let stored = parts.store.declare_connector(by, &row, &loaded.wasm, declaration, document).await;
+    stored.map_err(|error| match error {
+        StoreError::Conflict(detail) => CatalogError::Conflict(detail),
+        error => CatalogError::Store(error),
+    })?;
+    parts.catalog.put(&row.project, installed);
+    Ok(())
+}
+
+fn operations(declaration: &DeclarationRow) -> Vec<Operation> {
+    serde_json::from_str(&declaration.operations).unwrap_or_default()
+}
+
+/// The tools that are on offer, by what the document calls them.
+fn by_operation(known: &[Operation], tools: Vec<Tool>) -> BTreeMap<String, Tool> {
+    let mut tools: BTreeMap<String, Tool> = tools.into_iter().map(|tool| (tool.name.clone(), tool)).collect();
+    let present = known.iter().filter(|operation| operation.removed_at.is_none());
+    present.filter_map(|one| Some((one.operation.clone(), tools.remove(&one.tool)?))).collect()
+}
+
+/// What is remembered after an import: its operations, and those of earlier ones that are gone.
+fn remembered(known: &[Operation], tools: &[(String, Tool)], now: Timestamp) -> Vec<Operation> {
+    let there: BTreeSet<&str> = tools.iter().map(|(operation, _)| operation.as_str()).collect();
+    let gone = known.iter().filter(|one| !there.contains(one.operation.as_str()));
+    let gone = gone.map(|one| Operation { removed_at: one.removed_at.or(Some(now.0)), ..one.clone() });
+    let present = tools.iter().map(|(operation, tool)| Operation {
+        operation: operation.clone(),
+        tool: tool.name.clone(),
+        removed_at: None,
+    });
+    present.chain(gone).collect()
+}

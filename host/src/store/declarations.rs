@@ -1,0 +1,110 @@
+//! Declared connectors: the documents that they are made of, beside the versions that came of them.
+
+use super::connectors::{insert_component, put_version};
+use super::row::Columns;
+use super::{ConnectorRow, Detail, Store, StoreError};
+use crate::model::{By, ProjectId, Timestamp};
+
+/// What a declared connector is made of, but for the document itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclarationRow {
+    /// The tenant.
+    pub project: ProjectId,
+    /// The connector's name.
+    pub name: String,
+    /// Where the document was fetched, if it was.
+    pub url: Option<String>,
+    /// JSON text: what the operator said of the import.
+    pub options: String,
+    /// JSON text: a list of operations with their tools, those that were removed among them.
+    pub operations: String,
+    /// When it was imported last.
+    pub imported_at: Timestamp,
+}
+
+impl Store {
+    /// Adds a version of a declared connector, makes it the current one, and keeps what it was made of; all or nothing.
+    /// `true` if the version is new; a conflict if the connector is a component of its own.
+    pub async fn declare_connector(
+        &self,
+        by: &By,
+        connector: &ConnectorRow,
+        wasm: &[u8],
+        declaration: &DeclarationRow,
+        document: &str,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        insert_component(&mut transaction, &connector.digest, wasm).await?;
+        let detail = Detail::default().digest("document", document).digest("options", &declaration.options);
+        let (created, act) = put_version(&mut transaction, by, connector, detail).await?;
+        let others = sqlx::query(
+            "SELECT 1 AS one FROM connector_versions v WHERE v.project = $1 AND v.name = $2 AND v.version <> $3 \
+             AND NOT EXISTS (SELECT 1 FROM declarations d WHERE d.project = v.project AND d.name = v.name)",
+        );
+        let others = others
+            .bind(connector.project.as_str())
+            .bind(connector.name.as_str())
+            .bind(connector.version.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if others.is_some() {
+            return Err(StoreError::Conflict(format!("connector `{}` is a component of its own", connector.name)));
+        }
+        sqlx::query(
+            "INSERT INTO declarations (project, name, document, url, options, operations, imported_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (project, name) DO UPDATE SET \
+             document = excluded.document, url = excluded.url, options = excluded.options, \
+             operations = excluded.operations, imported_at = excluded.imported_at",
+        )
+        .bind(declaration.project.as_str())
+        .bind(declaration.name.as_str())
+        .bind(document)
+        .bind(declaration.url.as_deref())
+        .bind(declaration.options.as_str())
+        .bind(declaration.operations.as_str())
+        .bind(declaration.imported_at.0)
+        .execute(&mut *transaction)
+        .await?;
+        self.append(&mut transaction, act).await?;
+        transaction.commit().await?;
+        Ok(created)
+    }
+
+    /// What a declared connector is made of; `None` if there is none such, or it is a component of its own.
+    pub async fn find_declaration(
+        &self,
+        project: &ProjectId,
+        name: &str,
+    ) -> Result<Option<DeclarationRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT project, name, url, options, operations, imported_at FROM declarations \
+             WHERE project = $1 AND name = $2",
+        )
+        .bind(project.as_str())
+        .bind(name)
+        .fetch_optional(self.read())
+        .await?;
+        row.map(|row| read_declaration(&mut Columns::of(&row))).transpose()
+    }
+
+    /// The document of a declared connector: up to some megabytes.
+    pub async fn declared_document(&self, project: &ProjectId, name: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT document FROM declarations WHERE project = $1 AND name = $2")
+            .bind(project.as_str())
+            .bind(name)
+            .fetch_optional(self.read())
+            .await?;
+        row.map(|row| Columns::of(&row).text()).transpose()
+    }
+}
+
+fn read_declaration(columns: &mut Columns<'_>) -> Result<DeclarationRow, StoreError> {
+    Ok(DeclarationRow {
+        project: columns.parsed(ProjectId::parse)?,
+        name: columns.text()?,
+        url: columns.maybe_text()?,
+        options: columns.text()?,
+        operations: columns.text()?,
+        imported_at: columns.time()?,
+    })
+}
