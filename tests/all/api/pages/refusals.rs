@@ -34,7 +34,7 @@ async fn each_error_of_a_provider_has_a_page() {
         assert!(!page.contains("<script"), "{page}");
         if let Some(description) = description {
             let shown = description.replace('<', "&#60;").replace('>', "&#62;");
-            assert!(page.contains("In the provider&#39;s words") && page.contains(&shown), "{error}: {page}");
+            assert!(page.contains("In the provider's words") && page.contains(&shown), "{error}: {page}");
         }
     }
     assert_eq!(stage.ada().await["status"], "pending");
