@@ -167,9 +167,12 @@ fn grant(url: &Url, method: &str, hosts: Vec<HostPattern>, injection: Injection)
     state.follow_no_redirects();
     let route =
         Route { method: method.to_owned(), host: None, path: PathTemplate::exactly(url.path()), effect: Effect::Write };
+    // A route without a host is matched with what is below the base URL, and this one is the whole path.
+    let mut base_url = url.clone();
+    base_url.set_path("/");
     Ok(Grant {
         account: None,
-        base_url: url.clone(),
+        base_url,
         hosts,
         routes: Arc::new([route]),
         injection,

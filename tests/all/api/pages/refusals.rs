@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gloveport_tests::upstream::Reply;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::stage::{Stage, with_parameters};
 use super::visitor::{Visitor, text};
@@ -34,11 +34,22 @@ async fn each_error_of_a_provider_has_a_page() {
         assert!(!page.contains("<script"), "{page}");
         if let Some(description) = description {
             let shown = description.replace('<', "&#60;").replace('>', "&#62;");
-            assert!(page.contains("In the provider&#39;s words") && page.contains(&shown), "{error}: {page}");
+            assert!(page.contains("In the provider's words") && page.contains(&shown), "{error}: {page}");
         }
     }
     assert_eq!(stage.ada().await["status"], "pending");
     assert_eq!(stage.server.counts().token_requests, 0);
+    let path = format!("/v1/accounts/{}/events?limit=3", stage.ada().await["id"].as_str().unwrap());
+    let events = stage.bed.client().get(&path).await.expect(200);
+    let last: Vec<_> =
+        events["items"].as_array().unwrap().iter().map(|event| (&event["kind"], &event["detail"])).collect();
+    let failed = json!("provider_refused");
+    let told = [
+        (&json!("authorization_failed"), &failed),
+        (&json!("link_used"), &Value::Null),
+        (&json!("link_made"), &Value::Null),
+    ];
+    assert_eq!(last, told);
 }
 
 /// A token endpoint that gives nothing, or what no request can carry.
