@@ -69,9 +69,12 @@ async fn ask(host: &Host, visit: &Visit, kept: &Kept, lookup: &Lookup) -> Result
         Route { method: "GET".into(), host: None, path: PathTemplate::exactly(url.path()), effect: Effect::Read };
     let state = GrantState::new();
     state.follow_no_redirects();
+    // Routes without a host hold what is left of a path below the base.
+    let mut base_url = url.clone();
+    base_url.set_path("/");
     let grant = Grant {
         account: Some(visit.account.id.clone()),
-        base_url: url.clone(),
+        base_url,
         hosts,
         routes: Arc::new([route]),
         injection: injection(host, visit, kept)?,

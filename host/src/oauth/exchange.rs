@@ -167,9 +167,12 @@ fn grant(url: &Url, method: &str, hosts: Vec<HostPattern>, injection: Injection)
     state.follow_no_redirects();
     let route =
         Route { method: method.to_owned(), host: None, path: PathTemplate::exactly(url.path()), effect: Effect::Write };
+    // Routes without a host hold what is left of a path below the base.
+    let mut base_url = url.clone();
+    base_url.set_path("/");
     Ok(Grant {
         account: None,
-        base_url: url.clone(),
+        base_url,
         hosts,
         routes: Arc::new([route]),
         injection,
