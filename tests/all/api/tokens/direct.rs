@@ -1,11 +1,14 @@
 //! Patterns that get a token without a browser: client credentials, assertions, and signing in.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
-use gloveport_tests::authorization::PASSWORD;
+use gloveport_tests::authorization::{PASSWORD, RegisteredClient};
+use gloveport_tests::canary::Canary;
 use gloveport_tests::upstream::Reply;
 use serde_json::{Value, json};
 
-use super::Scene;
+use super::{START, Scene};
 
 fn by_client(scene_url: &str) -> impl FnOnce(&mut Value) + use<> {
     let token_url = format!("{scene_url}/token");
@@ -108,7 +111,7 @@ async fn a_refused_credential_is_not_saved_by_the_old_one() {
     let put = async || scene.bed.host.account("crm", "ada", &credentials).await;
     put().await.expect(201);
     let junk = "cnry_nobody_knows_this_one";
-    scene.bed.host.search_for(gloveport_tests::canary::Canary::of(junk));
+    scene.bed.host.search_for(Canary::of(junk));
     let answer = Reply::json(200, &json!({ "access_token": junk, "expires_in": 3_600 }));
     scene.server.set(|quirks| quirks.answers = [answer].into());
     scene.pass(60);
@@ -140,4 +143,49 @@ async fn sessions_begin_again_and_end() {
     let answer = scene.bed.client().delete("/v1/connections/crm/accounts/ada").await;
     assert_eq!(answer.expect(200), json!({ "revocation": "revoked" }));
     assert_eq!(scene.server.counts().revocations, 1);
+}
+
+fn assertion(base: &str, pattern: &mut Value) {
+    *pattern = json!({
+        "name": "service", "title": "Service account", "type": "jwt_bearer", "token_url": format!("{base}/token"),
+        "scopes": ["base"], "parameters": { "client_id": "service" },
+        "jwt": {
+            "algorithm": "HS256", "key": "key", "lifetime": 600,
+            "claims": { "iss": "{{issuer}}", "aud": format!("{base}/token") },
+        },
+        "fields": [
+            { "name": "issuer", "label": "Issuer", "type": "text" },
+            { "name": "key", "label": "Key", "type": "password" },
+        ],
+    });
+}
+
+/// RFC 7523: a signed assertion of now is shown for a token, which is kept until it ends; the key goes nowhere.
+#[tokio::test]
+async fn assertions_are_signed_anew_for_each_token() {
+    let scene = scene(assertion).await;
+    scene.server.register(RegisteredClient::public("service"));
+    let key = "cnry_a_key_of_a_service_account";
+    scene.bed.host.search_for(Canary::of(key));
+    let credentials = json!({ "issuer": "robot@acme.example", "key": key });
+    let made = scene.bed.host.account("crm", "ada", &credentials).await.expect(201);
+    assert_eq!(made["scopes"], json!(["base"]));
+    scene.works().await;
+    scene.pass(3_600);
+    scene.works().await;
+    assert_eq!(scene.server.counts().direct, 2);
+    let asked = scene.server.requests("/token");
+    let begins: Vec<i64> = asked.iter().map(|request| claims(&request.form())["iat"].as_i64().unwrap()).collect();
+    assert_eq!(begins, [START.0 / 1_000, START.0 / 1_000 + 3_600]);
+    let said = claims(&asked[0].form());
+    assert_eq!((&said["iss"], &said["scope"]), (&json!("robot@acme.example"), &json!("base")));
+    assert_eq!(said["exp"].as_i64(), Some(begins[0] + 600));
+    assert!(asked.iter().all(|request| !request.text().contains(key)));
+}
+
+/// What the assertion of a token request says.
+fn claims(form: &[(String, String)]) -> Value {
+    let assertion = &form.iter().find(|(name, _)| name == "assertion").unwrap().1;
+    let claims = assertion.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
