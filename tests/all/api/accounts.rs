@@ -143,7 +143,8 @@ async fn accounts_are_filtered() {
 async fn pages_of_accounts_go_forth_and_back() {
     let bed = Bed::start().await;
     for number in 0..7 {
-        bed.host.account("probe", &format!("user-{number}"), &json!({})).await;
+        let path = format!("/v1/connections/probe/accounts/user-{number}");
+        bed.client().put(&path, &json!({})).await.expect(201);
     }
     let page = async |cursor: &str| {
         let path = format!("/v1/accounts?connection=probe&limit=3{cursor}");
@@ -206,7 +207,7 @@ async fn the_last_use_of_an_account_is_told() {
     // A refused call does not go out.
     clock.advance(Duration::from_secs(5));
     bed.client().post(&format!("{ADA}/disable"), &json!({})).await.expect(200);
-    bed.host.execute("probe_whoami", "ada", &json!({})).await.problem(403);
+    bed.host.execute("probe_whoami", "ada", &json!({})).await.problem(409);
     assert_eq!(used().await.0, called);
     bed.host.sweep().await;
     assert_eq!(used().await.0, called);
@@ -219,7 +220,8 @@ async fn an_accounts_events_are_told() {
     let client = bed.client();
     let made = client.put(ADA, &json!({})).await.expect(201);
     let path = format!("/v1/accounts/{}/events", made["id"].as_str().unwrap());
-    bed.connect("ada").await;
+    let first = bed.host.plant();
+    bed.host.account("probe", "ada", &json!({ "token": first.token() })).await.expect(200);
     client.patch(ADA, &json!({ "settings": { "v": 1 } })).await.expect(200);
     let other = bed.host.plant();
     client.patch(ADA, &json!({ "credentials": { "token": other.token() } })).await.expect(200);
