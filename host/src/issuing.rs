@@ -120,6 +120,17 @@ impl Issuing {
     ///
     /// A conflict if somebody else does the same at the same time.
     pub async fn rotate(&self, by: &By, project: &ProjectId) -> Result<String, IssuingError> {
+        let before = self.store.current_signing_key(project).await?;
+        self.replace(by, project, before.as_ref()).await
+    }
+
+    /// Puts a new key in place of the one that was seen.
+    async fn replace(
+        &self,
+        by: &By,
+        project: &ProjectId,
+        before: Option<&SigningKeyRow>,
+    ) -> Result<String, IssuingError> {
         let made = identity::new_signing_key()?;
         let sealed = self.vault.seal_body(&body_of(project, &made.id), &made.private)?;
         let key = SigningKeyRow {
@@ -130,7 +141,8 @@ impl Issuing {
             created_at: by.at,
             retired_at: None,
         };
-        self.store.rotate_signing_key(by, &key, by.at.minus(TOKEN_LIFE + LEEWAY)).await?;
+        let before = before.map(|key| key.id.as_str());
+        self.store.rotate_signing_key(by, (before, &key), by.at.minus(TOKEN_LIFE + LEEWAY)).await?;
         Ok(key.id)
     }
 
@@ -138,10 +150,10 @@ impl Issuing {
     async fn current(&self, project: &ProjectId) -> Result<SigningKeyRow, IssuingError> {
         let now = self.clock.now();
         let found = self.store.current_signing_key(project).await?;
-        if let Some(key) = found.filter(|key| now < key.created_at.plus(KEY_AGE)) {
-            return Ok(key);
+        if let Some(key) = found.as_ref().filter(|key| now < key.created_at.plus(KEY_AGE)) {
+            return Ok(key.clone());
         }
-        match self.rotate(&By::host(now), project).await {
+        match self.replace(&By::host(now), project, found.as_ref()).await {
             // Another request, or another host, was faster: its key is as good.
             Ok(_) | Err(IssuingError::Store(StoreError::Conflict(_))) => {}
             Err(error) => return Err(error),

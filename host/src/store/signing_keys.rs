@@ -56,11 +56,18 @@ impl Store {
 
     /// Makes `key` the one that signs; the one before it signs no more, and those that were retired before `gone` are
     /// forgotten. A conflict if somebody else makes one at the same time.
-    pub async fn rotate_signing_key(&self, by: &By, key: &SigningKeyRow, gone: Timestamp) -> Result<(), StoreError> {
+    pub async fn rotate_signing_key(
+        &self,
+        by: &By,
+        (before, key): (Option<&str>, &SigningKeyRow),
+        gone: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE signing_keys SET retired_at = $2 WHERE project = $1 AND retired_at IS NULL")
+        // If another took its place meanwhile, there are two that sign, which the index refuses.
+        sqlx::query("UPDATE signing_keys SET retired_at = $2 WHERE project = $1 AND retired_at IS NULL AND id = $3")
             .bind(key.project.as_str())
             .bind(by.at.0)
+            .bind(before.unwrap_or_default())
             .execute(&mut *transaction)
             .await?;
         sqlx::query("DELETE FROM signing_keys WHERE project = $1 AND retired_at <= $2")

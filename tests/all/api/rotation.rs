@@ -59,7 +59,7 @@ pub(super) async fn busy(host: &TestHost, upstream: &Upstream) -> Left {
         made["client_secret"].as_str().unwrap()
     );
     let headers = [("content-type", "application/x-www-form-urlencoded")];
-    let token = quiet.send("POST", "/oauth/token", &headers, form).await.expect(200);
+    let token = quiet.with_key("").send("POST", "/oauth/token", &headers, form).await.expect(200);
     for _ in 0..20 {
         host.execute("probe_whoami", "ada", &json!({})).await.expect(200);
     }

@@ -44,9 +44,9 @@ pub(super) async fn callers(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
         created_at: f.clock.now(),
         retired_at: None,
     };
-    f.store.rotate_signing_key(by, &key, Timestamp(0)).await.unwrap();
+    f.store.rotate_signing_key(by, (None, &key), Timestamp(0)).await.unwrap();
     seen.one(&rows(f).await, by, Action::SigningKeyRotated, "kid", &json!({}));
-    f.store.rotate_signing_key(by, &key, Timestamp(0)).await.unwrap_err();
+    f.store.rotate_signing_key(by, (None, &key), Timestamp(0)).await.unwrap_err();
     seen.none("a signing key that is there").await;
 
     let issuer = IssuerRow {
