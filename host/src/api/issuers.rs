@@ -129,9 +129,9 @@ pub(super) async fn list(
 ) -> Result<axum::Json<List<IssuerBody>>, Problem> {
     let page = page(query.limit, query.cursor)?;
     let found = state.host.store.list_issuers(&caller.project, &page).await?;
-    let (next_cursor, total_size) = (found.next_cursor, found.total_size);
+    let (next_cursor, prev_cursor, total_size) = (found.next_cursor, found.prev_cursor, found.total_size);
     let items = found.items.into_iter().map(body).collect::<Result<_, _>>()?;
-    Ok(axum::Json(List { items, next_cursor, total_size }))
+    Ok(axum::Json(List { items, next_cursor, prev_cursor, total_size }))
 }
 
 /// One issuer.

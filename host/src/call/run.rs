@@ -17,7 +17,7 @@ use super::{
     pause, record, seen, settings, simulated, timeline, wait,
 };
 use crate::config::{FaultPoint, Records};
-use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Timestamp};
+use crate::model::{Caller, Code, Culprit, Execution, Fault, Latency, Surface, Timestamp};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report, Tools};
 use crate::store::KeptEnd;
 
@@ -251,7 +251,10 @@ async fn guest(
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant =
         tracing::debug_span!("credential").in_scope(|| credential::grant(host, resolved, execution, timeout))?;
-    host.used.note(&resolved.context.account.id, began);
+    // Who tries a credential does not use it.
+    if request.surface != Surface::AccountTest {
+        host.used.note(&resolved.context.account.id, began);
+    }
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
     let above = (execution, deadline, entered);

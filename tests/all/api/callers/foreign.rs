@@ -3,7 +3,7 @@
 use gloveport_tests::issuer::{Issuer, SigningKey};
 use serde_json::{Value, json};
 
-use super::super::projects::other_project;
+use super::super::projects::{file, other_project};
 use super::{changed, claims, pass, timed, tools, trust, with};
 
 /// Which claim is what, and how much of it counts.
@@ -120,7 +120,7 @@ async fn an_issuer_is_trusted_by_one_project_for_one_audience() {
     let key = SigningKey::ec("k1");
     let issuer = Issuer::start(&[&key]).await;
     trust(&bed, &issuer, json!({})).await.expect(201);
-    let other = bed.client().with_key(&other_project(&bed).await);
+    let other = bed.client().with_key(&other_project(&file(&bed)).await);
     let body = json!({ "issuer": issuer.url(), "audience": super::AUDIENCE, "algorithms": ["ES256"] });
     assert_eq!(other.put("/v1/issuers/login", &body).await.problem(409), "conflict");
     assert_eq!(bed.client().put("/v1/issuers/second", &body).await.problem(409), "conflict");

@@ -11,6 +11,11 @@ use super::{Seen, rows};
 /// Clients, signing keys, issuers, and those who come with tokens: no row has a secret or its hash.
 pub(super) async fn callers(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     let scopes: Scopes = [CallerScope::ToolsRead].into_iter().collect();
+    clients(f, by, seen, scopes).await;
+    issuers(f, by, seen, scopes).await;
+}
+
+async fn clients(f: &Fixture, by: &By, seen: &mut Seen<'_>, scopes: Scopes) {
     let client = ClientRow {
         id: ClientId::new(&f.clock, &f.random),
         project: f.project.clone(),
@@ -48,7 +53,9 @@ pub(super) async fn callers(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     seen.one(&rows(f).await, by, Action::SigningKeyRotated, "kid", &json!({}));
     f.store.rotate_signing_key(by, (None, &key), Timestamp(0)).await.unwrap_err();
     seen.none("a signing key that is there").await;
+}
 
+async fn issuers(f: &Fixture, by: &By, seen: &mut Seen<'_>, scopes: Scopes) {
     let issuer = IssuerRow {
         name: "login".into(),
         project: f.project.clone(),
