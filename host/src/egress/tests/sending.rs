@@ -204,7 +204,8 @@ async fn another_origin_gets_the_marker() {
     let other = Upstream::saying("", "other").await;
     let location = format!("{}/there", other.url());
     let first = Upstream::start(move |_| redirect(307, &location)).await;
-    let mut grant = granting(&[&first, &other], &["POST /here", "POST /there"]);
+    let there = format!("POST {} /there", other.host());
+    let mut grant = granting(&[&first, &other], &["POST /here", &there]);
     let hidden = || Text::Secret(Secret::new(TOKEN.into()));
     grant.injection = Injection::All(vec![
         Injection::Insertion { content_type: "text/plain".into(), marker: "{{marker}}".into(), value: hidden() },
