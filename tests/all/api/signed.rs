@@ -247,7 +247,7 @@ async fn an_approval_shows_the_marker() {
 async fn a_redirect_within_the_origin_has_it_again() {
     let bed = Bed::answering(|request| match request.path() {
         "/search" => Reply::status(307).header("location", "/again"),
-        _ => Reply::text(200, "done"),
+        _ => Reply::json(200, &json!({ "ok": true })),
     })
     .await;
     install(&bed, &declared()).await;
