@@ -32,7 +32,7 @@ async fn fill(bed: &Bed) {
     let body = json!({ "value": secret.token(), "hosts": ["api.example.com"] });
     client.put(&format!("/v1/secrets/{}", name("secret")), &body).await.expect(201);
     let condition = "tool == 'probe_say_nothing'";
-    let ask = json!({ "outcome": "ask" });
+    let ask = json!({ "outcome": "ask", "at": "before" });
     create("/v1/policies", json!({ "name": name("rule"), "condition": condition, "outcome": ask })).await;
     create("/v1/profiles", json!({ "name": name("profile"), "connections": [] })).await;
     let steps = json!([{ "default": { "path": "/x", "value": 1 } }]);
