@@ -77,6 +77,11 @@ pub(super) async fn sealed(
     mut tokens: Tokens,
 ) -> Result<Prepared, Fault> {
     let client = host.store.newest_oauth_client(&connection.project, &connection.id).await.map_err(faults::store)?;
+    if matches!(&pattern.kind, AuthKind::OAuth1a(oauth) if oauth.consumer_key.is_none())
+        && let Some(client) = &client
+    {
+        tokens.secrets.extend(host.oauth.consumer(client).map_err(oauth_fault)?);
+    }
     tokens.client = client.map(|client| client.id);
     let misfit = |detail: String| Fault::new(Code::InvalidInput, Culprit::Caller, detail);
     let endpoint_hosts = oauth::endpoint_hosts(&pattern.kind, &account.fields).map_err(misfit)?;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::config::{FaultPoint, Records};
 use crate::egress::Grant;
-use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency, Timestamp};
+use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, Fault, Latency, Surface, Timestamp};
 use crate::runtime::{AccountView, Call, CallError, Gate, Journal, Report, Tools};
 use crate::store::KeptEnd;
 
@@ -252,7 +252,10 @@ async fn guest(
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant =
         opened(host, resolved, caller, (execution, timeout)).instrument(tracing::debug_span!("credential")).await?;
-    host.used.note(&resolved.context.account.id, began);
+    // Who tries a credential does not use it.
+    if request.surface != Surface::AccountTest {
+        host.used.note(&resolved.context.account.id, began);
+    }
     FaultPoint::Granted.pass();
     let tool = &resolved.tool().tool;
     let above = (execution, deadline, entered);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -156,7 +156,14 @@ fn usable(jwk: &Jwk, algorithm: Algorithm) -> Result<DecodingKey, TokenFault> {
     let verifies = common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
     let fits = common.key_algorithm.is_none_or(|named| named == KeyAlgorithm::from(algorithm));
     let symmetric = matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_));
-    if !signs || !verifies || !fits || symmetric {
+    let curve = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(point) => matches!(
+            (algorithm, &point.curve),
+            (Algorithm::ES256, EllipticCurve::P256) | (Algorithm::ES384, EllipticCurve::P384)
+        ),
+        _ => true,
+    };
+    if !signs || !verifies || !fits || symmetric || !curve {
         return Err(TokenFault::Algorithm);
     }
     DecodingKey::from_jwk(jwk).map_err(|_| TokenFault::UnknownKey)

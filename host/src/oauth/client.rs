@@ -59,6 +59,17 @@ impl OAuth {
         })
     }
 
+    /// A client as sealed fields of an account of OAuth 1.0a, which signs with them for as long as it lives (AK-210).
+    ///
+    /// # Errors
+    /// [`OAuthError::Vault`] if its secret cannot be opened.
+    pub fn consumer(&self, client: &OAuthClient) -> Result<[(&'static str, Secret); 2], OAuthError> {
+        let open = |sealed: &String| self.0.vault.open(&Binding::of_oauth_client(client), sealed);
+        let secret = client.secret.as_ref().map(open).transpose()?;
+        let secret = secret.unwrap_or_else(|| Secret::new(String::new()));
+        Ok([("oauth_consumer_key", Secret::new(client.client_id.clone())), ("oauth_consumer_secret", secret)])
+    }
+
     /// A client with its secret open, and the hosts that this may be sent to for one account.
     pub(super) fn opened(
         &self,

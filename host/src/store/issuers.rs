@@ -38,7 +38,7 @@ pub struct IssuerRow {
 macro_rules! columns {
     () => {
         "name, project, issuer, audience, jwks_url, algorithms, claims, scopes, created_at, updated_at, profile, \
-         (SELECT p.name FROM profiles p WHERE p.id = issuers.profile)"
+         (SELECT p.name FROM profiles p WHERE p.id = issuers.profile) AS profile_name"
     };
 }
 

@@ -198,6 +198,7 @@ async fn the_last_use_of_an_account_is_told() {
         assert_eq!(bed.client().get("/v1/connections/probe/accounts/bob").await.expect(200), pending);
         (account["last_used_at"].as_str().unwrap().to_owned(), account["updated_at"].clone())
     };
+    bed.host.execute("probe_whoami", "ada", &json!({})).await.expect(200);
     let (connected, changed) = used().await;
     clock.advance(Duration::from_secs(5));
     bed.host.execute("probe_whoami", "ada", &json!({})).await.expect(200);

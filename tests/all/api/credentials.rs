@@ -89,6 +89,7 @@ async fn an_account_is_shown_without_its_credential() {
       "id": "<id>",
       "identifier": "ada",
       "label": null,
+      "last_used_at": null,
       "organization": "acme",
       "refreshed_at": null,
       "scopes": [],
@@ -166,8 +167,8 @@ async fn a_junk_key_is_never_stored() {
         assert_eq!(get().await.problem(404), "not_found");
     }
     let canary = bed.connect("ada").await;
-    let working = get().await.expect(200);
     for token in [JUNK, "trouble-500-x", "trouble-403-x"] {
+        let working = get().await.expect(200);
         assert!(bed.host.account("probe", "ada", &json!({ "token": token })).await.status >= 400, "{token}");
         assert_eq!(get().await.expect(200), working);
         bed.host.execute("probe_whoami", "ada", &json!({})).await.expect(200);

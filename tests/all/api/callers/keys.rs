@@ -151,7 +151,9 @@ async fn a_key_is_what_it_says_of_itself() {
     ] {
         issuer.publish(vec![changed(&key.jwk(), change.clone())]);
         pass(&clock, 600);
-        assert_eq!(tools(&bed, &token).await.problem(401), "unauthenticated", "{change}");
+        let answer = tools(&bed, &token).await;
+        assert_eq!(answer.status, 401, "{change}: {answer:?}");
+        assert_eq!(answer.problem(401), "unauthenticated", "{change}");
     }
     let odd = [json!({ "kty": "AKP", "kid": "x" }), json!(7), json!({ "kty": "EC" })];
     issuer.publish([odd.to_vec(), vec![rsa.jwk(), key.jwk()]].concat());

@@ -32,7 +32,7 @@ async fn fill(bed: &Bed) {
     let body = json!({ "value": secret.token(), "hosts": ["api.example.com"] });
     client.put(&format!("/v1/secrets/{}", name("secret")), &body).await.expect(201);
     let condition = "tool == 'probe_say_nothing'";
-    let ask = json!({ "outcome": "ask" });
+    let ask = json!({ "outcome": "ask", "at": "before" });
     create("/v1/policies", json!({ "name": name("rule"), "condition": condition, "outcome": ask })).await;
     create("/v1/profiles", json!({ "name": name("profile"), "connections": [] })).await;
     let steps = json!([{ "default": { "path": "/x", "value": 1 } }]);
@@ -74,7 +74,9 @@ async fn targets(bed: &Bed) -> Vec<Target> {
                     None => {
                         assert!(paths.contains(&before), "{}: no list has a {name}: put it in GIVEN", operation.path);
                         if !lists.contains_key(&before) {
-                            lists.insert(before.clone(), bed.client().get(&target).await.expect(200));
+                            let list = bed.client().get(&target).await;
+                            assert_eq!(list.status, 200, "{target}: {list:?}");
+                            lists.insert(before.clone(), list.json());
                         }
                         let first = &lists[&before]["items"][0][name];
                         let value = first.as_str().map(str::to_owned).or_else(|| first.as_u64().map(|n| n.to_string()));
