@@ -100,7 +100,14 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(executions::cancel))
         .routes(routes!(results::result))
         .routes(routes!(continuing::go_on))
-        // Operators.
+        .merge(connected())
+        .merge(governed())
+        .merge(offered())
+}
+
+/// What operators connect: connectors, connections, accounts, secrets.
+fn connected() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(connectors::install, connectors::list))
@@ -120,6 +127,11 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
         .routes(routes!(secrets::put, secrets::show, secrets::remove))
         .routes(routes!(secrets::list))
+}
+
+/// What operators decide, and people who approve.
+fn governed() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(policies::create, policies::list))
         .routes(routes!(policies::defaults, policies::set_defaults))
         .routes(routes!(evaluate::evaluate))
@@ -136,6 +148,11 @@ fn documented() -> OpenApiRouter<ApiState> {
                 .routes(routes!(modifiers::show, modifiers::put, modifiers::remove))
                 .layer(DefaultBodyLimit::max(MAX_MODIFIER)),
         )
+}
+
+/// Whom operators let in, and whom they tell.
+fn offered() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
         .routes(routes!(clients::create, clients::list))

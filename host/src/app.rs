@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::api::ApiState;
 use crate::call::{self, Host};
 use crate::catalog::{Catalog, CatalogError};
-use crate::config::Config;
+use crate::config::{Config, PrivateNetworks};
 use crate::egress::{Egress, EgressConfig, EgressError};
 use crate::identity::Identity;
 use crate::issuing::Issuing;
@@ -93,12 +93,7 @@ impl App {
             random,
             max_concurrent_calls: config.max_concurrent_calls,
         })?;
-        let egress = Arc::new(Egress::new(EgressConfig {
-            ca_certificate: config.extra_ca.as_deref().map(read_ca).transpose()?,
-            clock: clock.clone(),
-            random,
-            ..EgressConfig::new(config.private_networks.clone())
-        })?);
+        let egress = egress(config.extra_ca.as_deref(), &config.private_networks, &clock, random)?;
         let project = store.default_project(&clock, &random).await?;
         let first_key = first_key::ensure(&store, &project, config.admin_key, &clock, &random).await?;
         let catalog = Catalog::load(&store).await?;
@@ -166,6 +161,18 @@ fn key_source(data: &Path, from_environment: Option<Secret>) -> KeySource {
         Some(text) => KeySource::Environment(text),
         None => KeySource::File(data.join("master.key")),
     }
+}
+
+/// The only way out.
+fn egress(
+    ca: Option<&Path>,
+    private: &PrivateNetworks,
+    clock: &Clock,
+    random: Random,
+) -> Result<Arc<Egress>, AppError> {
+    let ca_certificate = ca.map(read_ca).transpose()?;
+    let config = EgressConfig { ca_certificate, clock: clock.clone(), random, ..EgressConfig::new(private.clone()) };
+    Ok(Arc::new(Egress::new(config)?))
 }
 
 fn read_ca(path: &Path) -> Result<String, AppError> {
