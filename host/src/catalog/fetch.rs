@@ -44,9 +44,12 @@ fn grant(url: Url) -> Option<Grant> {
     let state = GrantState::new();
     state.follow_no_redirects();
     state.take_documents();
+    // Routes without a host hold what is left of a path below the base.
+    let mut base_url = url;
+    base_url.set_path("/");
     Some(Grant {
         account: None,
-        base_url: url,
+        base_url,
         hosts: vec![host],
         routes: Arc::new([route]),
         injection: Injection::None,
