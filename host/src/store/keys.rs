@@ -108,12 +108,7 @@ impl Store {
             .bind(key.as_str())
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.append(&mut transaction, Act::new(project, by, Action::KeyDeleted, key.as_str())).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, Act::new(project, by, Action::KeyDeleted, key.as_str())).await
     }
 
     /// How many keys of the project may administer it.
