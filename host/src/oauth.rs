@@ -24,10 +24,10 @@ use crate::store::Store;
 use crate::vault::Vault;
 
 pub use client::ClientChange;
-pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, goes_to_endpoint, has_client};
+pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, goes_to_endpoint};
 pub use error::OAuthError;
 pub use grants::CodeExchange;
-pub use tokens::{ACCESS_TOKEN, Tokens, placed};
+pub use tokens::{ACCESS_TOKEN, CONSUMER, REFRESH_TOKEN, TOKEN_PAIR, Tokens, placed};
 
 /// What getting tokens takes. Cheap to clone.
 #[derive(Clone)]
