@@ -27,6 +27,7 @@ mod text_template;
 mod tool;
 mod url_template;
 mod webhook;
+mod words;
 
 pub use account::{Account, AccountState, AccountToken, TransitionError};
 pub use approval::{Approval, ApprovalState};

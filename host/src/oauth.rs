@@ -33,15 +33,13 @@ use crate::vault::Vault;
 use flights::Flights;
 
 pub use client::ClientChange;
-pub use endpoints::{
-    asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, goes_to_endpoint, has_client, is_consented,
-};
+pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, goes_to_endpoint, is_consented};
 pub use error::OAuthError;
 pub use grants::CodeExchange;
 pub use life::Want;
 pub use renew::{can_renew, gets_tokens};
 pub use revoke::Parting;
-pub use tokens::{ACCESS_TOKEN, Tokens, placed};
+pub use tokens::{ACCESS_TOKEN, CONSUMER, REFRESH_TOKEN, TOKEN_PAIR, Tokens, placed};
 
 /// What getting tokens takes. Cheap to clone.
 #[derive(Clone)]

@@ -103,12 +103,12 @@ pub(super) fn checked<'a>(
 ) -> Result<Option<(&'a AuthPattern, ClientChange)>, Problem> {
     let Some(given) = given else { return Ok(None) };
     let pattern = installed.connector.auth_pattern(&connection.auth_pattern);
-    let asks = pattern.filter(|pattern| oauth::asks_for_scopes(&pattern.kind) || oauth::has_client(&pattern.kind));
+    let asks = pattern.filter(|pattern| oauth::asks_for_scopes(&pattern.kind) || pattern.needs_client());
     let Some(pattern) = asks else {
         return Err(Problem::bad_request(format!("auth pattern `{}` takes no `oauth`", connection.auth_pattern)));
     };
     match given.client {
-        Some(_) if !oauth::has_client(&pattern.kind) => {
+        Some(_) if !pattern.needs_client() => {
             let detail = format!("with auth pattern `{}` the client is the account's own", connection.auth_pattern);
             Err(Problem::bad_request(detail))
         }

@@ -57,7 +57,7 @@ pub(super) struct ChangedWebhook {
 
 /// A notice that was written to try a webhook.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TestBody {
+pub(super) struct TestNoticeBody {
     /// Its identifier among the deliveries, which tell what came of it.
     id: String,
 }
@@ -148,7 +148,7 @@ pub(super) async fn rotate(
 
 /// Sends a `webhook.test` to a webhook, of whatever it hears.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/test", tag = "webhooks", params(("id" = String, Path)),
-    responses((status = 202, body = TestBody), (status = 404, body = Problem), (status = 409, body = Problem),
+    responses((status = 202, body = TestNoticeBody), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn test(
     State(state): State<ApiState>,
@@ -156,7 +156,7 @@ pub(super) async fn test(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = state.notices.test(&caller.project, &parse(&id)?).await?.to_string();
-    Ok((StatusCode::ACCEPTED, axum::Json(TestBody { id })).into_response())
+    Ok((StatusCode::ACCEPTED, axum::Json(TestNoticeBody { id })).into_response())
 }
 
 /// The identifier in a path.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Host, faults, oauth_fault};
 use crate::accounts::Prepared;
 use crate::model::{AuthKind, AuthPattern, Code, Connection, Culprit, Fault, InputError, Secret, Timestamp};
-use crate::oauth::{self, Tokens};
+use crate::oauth::{self, ACCESS_TOKEN, REFRESH_TOKEN, TOKEN_PAIR, Tokens};
 
 /// Scopes that one account may be said to have: providers grant a few dozen.
 const MAX_SCOPES: usize = 256;
@@ -16,8 +16,8 @@ const MAX_TOKEN: usize = 16 * 1024;
 /// Names that a pattern has besides its declared fields: the tokens themselves.
 fn token_names(kind: &AuthKind) -> &'static [&'static str] {
     match kind {
-        AuthKind::OAuth2(_) => &["access_token", "refresh_token"],
-        AuthKind::OAuth1a(_) => &["oauth_token", "oauth_token_secret"],
+        AuthKind::OAuth2(_) => &[ACCESS_TOKEN, REFRESH_TOKEN],
+        AuthKind::OAuth1a(_) => &TOKEN_PAIR,
         _ => &[],
     }
 }
@@ -77,7 +77,8 @@ pub(super) async fn sealed(
     mut tokens: Tokens,
 ) -> Result<Prepared, Fault> {
     let client = host.store.newest_oauth_client(&connection.project, &connection.id).await.map_err(faults::store)?;
-    if matches!(&pattern.kind, AuthKind::OAuth1a(oauth) if oauth.consumer_key.is_none())
+    if matches!(pattern.kind, AuthKind::OAuth1a(_))
+        && pattern.needs_client()
         && let Some(client) = &client
     {
         tokens.secrets.extend(host.oauth.consumer(client).map_err(oauth_fault)?);

@@ -1,7 +1,6 @@
 //! What is asked of the provider once there are tokens: which site, which tenant, who the user is.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -11,8 +10,8 @@ use super::kept::{self, Choice, Kept};
 use super::visit::Visit;
 use crate::accounts;
 use crate::call::Host;
-use crate::egress::{Grant, GrantState, Injection, Request};
-use crate::model::{AuthFailure, AuthKind, Effect, HostPattern, Lookup, PathTemplate, Route, UrlTemplate};
+use crate::egress::{Grant, Injection, Request};
+use crate::model::{AuthFailure, AuthKind, Effect, HostPattern, Lookup, UrlTemplate};
 use crate::oauth;
 
 /// A user waits for it in front of an empty page.
@@ -65,23 +64,9 @@ async fn ask(host: &Host, visit: &Visit, kept: &Kept, lookup: &Lookup) -> Result
     // is none of them yet.
     let allowed = accounts::known_hosts(&visit.installed.connector, &visit.connection, &kept.fields);
     let hosts = allowed.iter().filter_map(|host| HostPattern::parse(host).ok()).collect();
-    let route =
-        Route { method: "GET".into(), host: None, path: PathTemplate::exactly(url.path()), effect: Effect::Read };
-    let state = GrantState::new();
-    state.follow_no_redirects();
-    // The route is matched with what is below the base URL, and it is the whole path.
-    let mut base_url = url.clone();
-    base_url.set_path("/");
-    let grant = Grant {
-        account: Some(visit.account.id.clone()),
-        base_url,
-        hosts,
-        routes: Arc::new([route]),
-        injection: injection(host, visit, kept)?,
-        idempotency: None,
-        timeout: TIMEOUT,
-        state,
-    };
+    let (account, injection) = (Some(visit.account.id.clone()), injection(host, visit, kept)?);
+    let only = Grant::to(url.as_str(), "GET", Effect::Read, TIMEOUT).map_err(|error| failed(&error.to_string()))?;
+    let grant = Grant { account, hosts, injection, ..only };
     let headers = vec![("accept".to_owned(), "application/json".to_owned())];
     let request = Request { method: "GET".into(), target: url.into(), headers, ..Request::default() };
     let answer = host.egress.send(&grant, request).await.map_err(|error| failed(&error.to_string()))?;

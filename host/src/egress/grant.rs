@@ -14,9 +14,10 @@ use url::Url;
 use super::limits::{DOCUMENT_BYTES, RESPONSE_BODY_BYTES};
 use super::scrub::Scrubber;
 use super::trace::Trace;
-use super::{Attempt, AwsKeys, HmacKey, OAuth1aKeys};
+use super::{Attempt, AwsKeys, EgressError, HmacKey, OAuth1aKeys};
 use crate::model::{
-    AccountId, CallerToken, HostPattern, Placement, Route, Secret, TextTemplate, Timestamp, TokenPlacement,
+    AccountId, CallerToken, Effect, HostPattern, PathTemplate, Placement, Route, Secret, TextTemplate, Timestamp,
+    TokenPlacement,
 };
 
 /// The right to send requests for one call.
@@ -38,6 +39,36 @@ pub struct Grant {
     pub timeout: Duration,
     /// What the requests of this grant share. Begins as `GrantState::new()`.
     pub state: GrantState,
+}
+
+impl Grant {
+    /// The right to send one kind of request to this URL and to nothing else, without a credential. Redirects are not
+    /// followed: whom they lead to nobody has chosen to trust.
+    ///
+    /// # Errors
+    /// [`EgressError::Invalid`] if it is no URL, or has no usable host.
+    pub fn to(url: &str, method: &str, effect: Effect, timeout: Duration) -> Result<Self, EgressError> {
+        let invalid = |reason: &str| EgressError::Invalid(reason.to_owned());
+        let url = Url::parse(url).map_err(|_| invalid("it is not a URL"))?;
+        let host = url.host_str().zip(url.port_or_known_default()).map(|(host, port)| format!("{host}:{port}"));
+        let host =
+            host.and_then(|host| HostPattern::parse(&host).ok()).ok_or_else(|| invalid("it has no usable host"))?;
+        let path = PathTemplate::exactly(url.path());
+        // With its host: a route without one holds what is below the base URL, and this is the whole path.
+        let route = Route { method: method.to_owned(), host: Some(host.clone()), path, effect };
+        let state = GrantState::new();
+        state.follow_no_redirects();
+        Ok(Self {
+            account: None,
+            base_url: url,
+            hosts: vec![host],
+            routes: Arc::new([route]),
+            injection: Injection::None,
+            idempotency: None,
+            timeout,
+            state,
+        })
+    }
 }
 
 /// What the requests of one grant share: how many of them left and wrote, and the prepared scrubber.

@@ -7,12 +7,11 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, K
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use url::Url;
 
 use super::TokenFault;
 use super::limits::{DOCUMENT_BYTES, FETCH_FLOOR, FETCH_TIMEOUT, ISSUERS, KEYS, KEYS_FRESH, KEYS_STALE};
-use crate::egress::{Egress, EgressError, Grant, GrantState, Injection, Request};
-use crate::model::{Clock, Effect, HostPattern, PathTemplate, Route, Timestamp};
+use crate::egress::{Egress, EgressError, Grant, Request};
+use crate::model::{Clock, Effect, Timestamp};
 
 /// Where an issuer's keys are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -198,7 +197,7 @@ fn keys(text: &[u8]) -> Result<HashMap<String, Arc<Jwk>>, FetchError> {
 }
 
 async fn get(egress: &Egress, url: &str) -> Result<bytes::Bytes, FetchError> {
-    let grant = grant(url)?;
+    let grant = Grant::to(url, "GET", Effect::Read, FETCH_TIMEOUT)?;
     let request = Request { method: "GET".into(), target: url.to_owned(), ..Request::default() };
     let answer = egress.send(&grant, request).await?;
     if answer.status != 200 {
@@ -208,26 +207,4 @@ async fn get(egress: &Egress, url: &str) -> Result<bytes::Bytes, FetchError> {
         return Err(FetchError::TooLong);
     }
     Ok(answer.body)
-}
-
-/// The right to read this URL and nothing else, without redirects: whom they lead to nobody has chosen to trust.
-fn grant(url: &str) -> Result<Grant, EgressError> {
-    let invalid = |reason: &str| EgressError::Invalid(reason.to_owned());
-    let url = Url::parse(url).map_err(|_| invalid("it is not a URL"))?;
-    let host = url.host_str().zip(url.port_or_known_default()).map(|(host, port)| format!("{host}:{port}"));
-    let host = host.and_then(|host| HostPattern::parse(&host).ok()).ok_or_else(|| invalid("it has no usable host"))?;
-    let (method, path) = ("GET".to_owned(), PathTemplate::exactly(url.path()));
-    let route = Route { method, host: Some(host.clone()), path, effect: Effect::Read };
-    let state = GrantState::new();
-    state.follow_no_redirects();
-    Ok(Grant {
-        account: None,
-        base_url: url,
-        hosts: vec![host],
-        routes: Arc::new([route]),
-        injection: Injection::None,
-        idempotency: None,
-        timeout: FETCH_TIMEOUT,
-        state,
-    })
 }

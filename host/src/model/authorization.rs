@@ -1,5 +1,6 @@
 //! Authorizing an account: one attempt, from a link to its end, and what is told of it.
 
+use super::words::words;
 use super::{AccountId, AuthRequestId, ConnectionId, KeyId, ProjectId, Timestamp};
 
 /// One attempt to authorize an account. The secrets of it are not here: the link's token and `state` are kept as hashes.
@@ -44,78 +45,31 @@ pub struct Verify {
     pub state: Option<String>,
 }
 
-/// How far an attempt is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthStep {
-    /// The link was made, and not used.
-    Linked,
-    /// What was filled in is tried at the provider, or a code exchanged.
-    Trying,
-    /// The browser is at the provider.
-    Consent,
-    /// The user has to choose.
-    Choosing,
-    /// The application has to say who it was.
-    Verifying,
-    /// The account is active.
-    Done,
-    /// It ended without.
-    Failed,
+words! {
+    /// How far an attempt is.
+    AuthStep {
+        /// The link was made, and not used.
+        Linked = "linked",
+        /// What was filled in is tried at the provider, or a code exchanged.
+        Trying = "trying",
+        /// The browser is at the provider.
+        Consent = "consent",
+        /// The user has to choose.
+        Choosing = "choosing",
+        /// The application has to say who it was.
+        Verifying = "verifying",
+        /// The account is active.
+        Done = "done",
+        /// It ended without.
+        Failed = "failed",
+    }
 }
 
 impl AuthStep {
-    const ALL: [Self; 7] =
-        [Self::Linked, Self::Trying, Self::Consent, Self::Choosing, Self::Verifying, Self::Done, Self::Failed];
-
-    /// As it is written in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Linked => "linked",
-            Self::Trying => "trying",
-            Self::Consent => "consent",
-            Self::Choosing => "choosing",
-            Self::Verifying => "verifying",
-            Self::Done => "done",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Reads [`AuthStep::as_str`] back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| step.as_str() == text)
-    }
-
     /// Whether nothing comes after it.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Done | Self::Failed)
     }
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// As it is written in the API and the database.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)*
-                }
-            }
-
-            /// Reads [`Self::as_str`] back.
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|word| word.as_str() == text)
-            }
-        }
-    };
 }
 
 words! {
@@ -202,7 +156,7 @@ mod tests {
     #[test]
     fn words_read_back_and_others_do_not() {
         for step in AuthStep::ALL {
-            assert_eq!(AuthStep::parse(step.as_str()), Some(step));
+            assert_eq!(AuthStep::parse(step.as_str()), Some(*step));
         }
         for failure in AuthFailure::ALL {
             assert_eq!(AuthFailure::parse(failure.as_str()), Some(*failure));

@@ -1,94 +1,71 @@
 //! What callers may do: one scope for each kind of thing, and sets of them.
 
 use super::Role;
+use super::words::words;
 
-macro_rules! scopes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
-        /// The right to do one kind of thing. A new one is one line here, and its routes in `api/scopes.rs`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum CallerScope {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl CallerScope {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// As it is written in the API, in tokens and in the database.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                }
-            }
-        }
-    };
-}
-
-scopes! {
-    /// Lists the tools that it may call.
-    ToolsRead = "tools:read";
-    /// Calls tools, and answers, continues and cancels its own calls.
-    ToolsExecute = "tools:execute";
-    /// Reads the records of its own calls.
-    ExecutionsOwn = "executions:own";
-    /// Reads the records of all calls.
-    ExecutionsRead = "executions:read";
-    /// Continues and cancels the calls of others.
-    ExecutionsManage = "executions:manage";
-    /// Sees what waits for a person.
-    ApprovalsRead = "approvals:read";
-    /// Approves and rejects what others asked for.
-    ApprovalsDecide = "approvals:decide";
-    /// Sees installed connectors.
-    ConnectorsRead = "connectors:read";
-    /// Installs and removes connectors.
-    ConnectorsWrite = "connectors:write";
-    /// Sees connections.
-    ConnectionsRead = "connections:read";
-    /// Makes, changes, tries and removes connections.
-    ConnectionsWrite = "connections:write";
-    /// Sees accounts, without their credentials.
-    AccountsRead = "accounts:read";
-    /// Connects, changes and removes accounts.
-    AccountsWrite = "accounts:write";
-    /// Sees named secrets, without their values.
-    SecretsRead = "secrets:read";
-    /// Stores and removes named secrets.
-    SecretsWrite = "secrets:write";
-    /// Sees policies, and asks what they would decide.
-    PoliciesRead = "policies:read";
-    /// Makes, changes and removes policies.
-    PoliciesWrite = "policies:write";
-    /// Sees profiles.
-    ProfilesRead = "profiles:read";
-    /// Makes, changes and removes profiles.
-    ProfilesWrite = "profiles:write";
-    /// Sees MCP configs and instances, without their URLs.
-    McpRead = "mcp:read";
-    /// Makes, changes and removes MCP configs, and gives users their URLs.
-    McpWrite = "mcp:write";
-    /// Sees modifiers.
-    ModifiersRead = "modifiers:read";
-    /// Makes, changes and removes modifiers.
-    ModifiersWrite = "modifiers:write";
-    /// Sees webhooks and their deliveries.
-    WebhooksRead = "webhooks:read";
-    /// Makes, changes, tries and removes webhooks.
-    WebhooksWrite = "webhooks:write";
-    /// Sees who may call: keys, clients, issuers.
-    CallersRead = "callers:read";
-    /// Lets others call, with no more than it may do itself, and no longer.
-    CallersWrite = "callers:write";
-    /// Reads the audit chain.
-    AuditRead = "audit:read";
+words! {
+    /// The right to do one kind of thing. A new one is one line here, and its routes in `api/scopes.rs`.
+    CallerScope {
+        /// Lists the tools that it may call.
+        ToolsRead = "tools:read",
+        /// Calls tools, and answers, continues and cancels its own calls.
+        ToolsExecute = "tools:execute",
+        /// Reads the records of its own calls.
+        ExecutionsOwn = "executions:own",
+        /// Reads the records of all calls.
+        ExecutionsRead = "executions:read",
+        /// Continues and cancels the calls of others.
+        ExecutionsManage = "executions:manage",
+        /// Sees what waits for a person.
+        ApprovalsRead = "approvals:read",
+        /// Approves and rejects what others asked for.
+        ApprovalsDecide = "approvals:decide",
+        /// Sees installed connectors.
+        ConnectorsRead = "connectors:read",
+        /// Installs and removes connectors.
+        ConnectorsWrite = "connectors:write",
+        /// Sees connections.
+        ConnectionsRead = "connections:read",
+        /// Makes, changes, tries and removes connections.
+        ConnectionsWrite = "connections:write",
+        /// Sees accounts, without their credentials.
+        AccountsRead = "accounts:read",
+        /// Connects, changes and removes accounts.
+        AccountsWrite = "accounts:write",
+        /// Sees named secrets, without their values.
+        SecretsRead = "secrets:read",
+        /// Stores and removes named secrets.
+        SecretsWrite = "secrets:write",
+        /// Sees policies, and asks what they would decide.
+        PoliciesRead = "policies:read",
+        /// Makes, changes and removes policies.
+        PoliciesWrite = "policies:write",
+        /// Sees profiles.
+        ProfilesRead = "profiles:read",
+        /// Makes, changes and removes profiles.
+        ProfilesWrite = "profiles:write",
+        /// Sees MCP configs and instances, without their URLs.
+        McpRead = "mcp:read",
+        /// Makes, changes and removes MCP configs, and gives users their URLs.
+        McpWrite = "mcp:write",
+        /// Sees modifiers.
+        ModifiersRead = "modifiers:read",
+        /// Makes, changes and removes modifiers.
+        ModifiersWrite = "modifiers:write",
+        /// Sees webhooks and their deliveries.
+        WebhooksRead = "webhooks:read",
+        /// Makes, changes, tries and removes webhooks.
+        WebhooksWrite = "webhooks:write",
+        /// Sees who may call: keys, clients, issuers.
+        CallersRead = "callers:read",
+        /// Lets others call, with no more than it may do itself, and no longer.
+        CallersWrite = "callers:write",
+        /// Reads the audit chain.
+        AuditRead = "audit:read",
+    }
 }
 
 impl CallerScope {
-    /// Reads [`CallerScope::as_str`] back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|scope| scope.as_str() == text)
-    }
-
     /// A scope that has this one within it.
     fn within(self) -> Option<Self> {
         match self {

@@ -1,49 +1,23 @@
 //! The ways in which a call can be caused: whoever adds one finds out from the compiler what it has to hold to.
 
-/// Declares the ways and the list of them together, so that neither can lack one.
-macro_rules! surfaces {
-    ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
-        /// How a call was caused. What rules hold for it does not depend on this; the test `matrix` has a row for each.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Surface {
-            $($(#[$doc])+ $variant,)+
-        }
+use super::words::words;
 
-        impl Surface {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// As it is written in the API and the database.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)+
-                }
-            }
-
-            /// Reads [`Surface::as_str`] back.
-            pub fn parse(name: &str) -> Option<Self> {
-                match name {
-                    $($name => Some(Self::$variant),)+
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-surfaces! {
-    /// An application calls a tool by the API.
-    Execute = "execute",
-    /// An application calls several tools at once.
-    Batch = "batch",
-    /// An MCP client calls a tool.
-    Mcp = "mcp",
-    /// A connector calls another tool.
-    Inner = "inner",
-    /// Somebody tries one tool of a connector.
-    ToolTest = "tool_test",
-    /// An operator tries an account, before anybody can use it.
-    AccountTest = "account_test",
+words! {
+    /// How a call was caused. What rules hold for it does not depend on this; the test `matrix` has a row for each.
+    Surface {
+        /// An application calls a tool by the API.
+        Execute = "execute",
+        /// An application calls several tools at once.
+        Batch = "batch",
+        /// An MCP client calls a tool.
+        Mcp = "mcp",
+        /// A connector calls another tool.
+        Inner = "inner",
+        /// Somebody tries one tool of a connector.
+        ToolTest = "tool_test",
+        /// An operator tries an account, before anybody can use it.
+        AccountTest = "account_test",
+    }
 }
 
 impl Surface {

@@ -1,5 +1,6 @@
 //! A webhook: where an operator's program hears of what happens here.
 
+use super::words::words;
 use super::{MessageId, ProjectId, Timestamp, WebhookId};
 
 /// Where notices go.
@@ -23,34 +24,7 @@ pub struct Webhook {
     pub updated_at: Timestamp,
 }
 
-macro_rules! texts {
-    ($(#[$outer:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$outer])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// As it is written in the API and the database.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)*
-                }
-            }
-
-            /// Reads [`Self::as_str`] back.
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == text)
-            }
-        }
-    };
-}
-
-texts! {
+words! {
     /// What a notice tells of.
     Event {
         /// A call waits for a person.
@@ -68,7 +42,7 @@ texts! {
     }
 }
 
-texts! {
+words! {
     /// How a notice stands.
     DeliveryState {
         /// It is to be sent, or to be sent again.

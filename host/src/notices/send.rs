@@ -1,16 +1,14 @@
 //! One attempt: signed, sent through the one way out, and what came of it written down.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use url::Url;
 
 use super::limits::{LEASE, MAX_ATTEMPTS_KEPT, PER_LANE, TIMEOUT};
 use super::{Notices, backoff, figures, payload};
-use crate::egress::{Body, EgressError, Grant, GrantState, Injection, Request};
-use crate::model::{By, Effect, HostPattern, PathTemplate, Route, Secret, Timestamp, WebhookId};
+use crate::egress::{Body, EgressError, Grant, Injection, Request};
+use crate::model::{By, Effect, Secret, Timestamp, WebhookId};
 use crate::store::{Claimed, Settled, Settlement, StoreError, WebhookRow};
 use crate::vault::{Binding, VaultError};
 
@@ -123,24 +121,7 @@ fn tell(webhook: &WebhookId, claimed: &Claimed, made: &Attempt, settled: Settled
 
 /// The right to post to this URL, and to nothing else.
 pub(super) fn grant(url: &str, injection: Injection) -> Result<Grant, EgressError> {
-    let invalid = |reason: &str| EgressError::Invalid(reason.to_owned());
-    let url = Url::parse(url).map_err(|_| invalid("it is not a URL"))?;
-    let host = url.host_str().zip(url.port_or_known_default()).map(|(host, port)| format!("{host}:{port}"));
-    let host = host.and_then(|host| HostPattern::parse(&host).ok()).ok_or_else(|| invalid("it has no usable host"))?;
-    let (method, path) = ("POST".to_owned(), PathTemplate::exactly(url.path()));
-    let route = Route { method, host: Some(host.clone()), path, effect: Effect::Write };
-    let state = GrantState::new();
-    state.follow_no_redirects();
-    Ok(Grant {
-        account: None,
-        base_url: url,
-        hosts: vec![host],
-        routes: Arc::new([route]),
-        injection,
-        idempotency: None,
-        timeout: TIMEOUT,
-        state,
-    })
+    Ok(Grant { injection, ..Grant::to(url, "POST", Effect::Write, TIMEOUT)? })
 }
 
 /// A notice as it is sent, unsigned.

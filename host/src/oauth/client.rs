@@ -2,6 +2,7 @@
 
 use super::endpoints::{self, host_templates};
 use super::exchange::Client;
+use super::tokens::CONSUMER;
 use super::{OAuth, OAuthError};
 use crate::model::{AuthPattern, By, ClientAuth, Connection, OAuthClientId, Secret};
 use crate::store::OAuthClient;
@@ -64,10 +65,9 @@ impl OAuth {
     /// # Errors
     /// [`OAuthError::Vault`] if its secret cannot be opened.
     pub fn consumer(&self, client: &OAuthClient) -> Result<[(&'static str, Secret); 2], OAuthError> {
-        let open = |sealed: &String| self.0.vault.open(&Binding::of_oauth_client(client), sealed);
-        let secret = client.secret.as_ref().map(open).transpose()?;
-        let secret = secret.unwrap_or_else(|| Secret::new(String::new()));
-        Ok([("oauth_consumer_key", Secret::new(client.client_id.clone())), ("oauth_consumer_secret", secret)])
+        let secret = self.secret_of(client)?.unwrap_or_else(|| Secret::new(String::new()));
+        let [key, field] = CONSUMER;
+        Ok([(key, Secret::new(client.client_id.clone())), (field, secret)])
     }
 
     /// A client with its secret open, and the hosts that this may be sent to for one account.
@@ -77,9 +77,13 @@ impl OAuth {
         auth: ClientAuth,
         fields: &std::collections::BTreeMap<String, String>,
     ) -> Result<(Client, Vec<String>), OAuthError> {
-        let open = |sealed: &String| self.0.vault.open(&Binding::of_oauth_client(client), sealed);
-        let secret = client.secret.as_ref().map(open).transpose()?;
+        let secret = self.secret_of(client)?;
         let hosts = endpoints::hosts(&client.hosts, fields).map_err(OAuthError::configuration)?;
         Ok((Client { id: client.client_id.clone(), secret, auth }, hosts))
+    }
+
+    fn secret_of(&self, client: &OAuthClient) -> Result<Option<Secret>, OAuthError> {
+        let open = |sealed: &String| self.0.vault.open(&Binding::of_oauth_client(client), sealed);
+        Ok(client.secret.as_ref().map(open).transpose()?)
     }
 }

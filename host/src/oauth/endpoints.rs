@@ -119,15 +119,6 @@ pub fn is_consented(kind: &AuthKind) -> bool {
     }
 }
 
-/// Whether a pattern's connections have an OAuth client of their own.
-pub fn has_client(kind: &AuthKind) -> bool {
-    match kind {
-        AuthKind::OAuth2(_) => true,
-        AuthKind::OAuth1a(pattern) => pattern.consumer_key.is_none(),
-        _ => false,
-    }
-}
-
 /// The pattern's fields that are sent to its token endpoint.
 fn endpoint_fields(kind: &AuthKind) -> BTreeSet<String> {
     match kind {

@@ -1,16 +1,13 @@
 //! What leaves for a token endpoint: the only file here that sees secrets in clear.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use url::{Url, form_urlencoded};
 
 use super::OAuthError;
 use super::limits::TIMEOUT;
-use crate::egress::{Body, Egress, Grant, GrantState, Injection, Request, Response, Secrets, Text};
-use crate::model::{
-    ClientAuth, Effect, Escaping, HostPattern, PathTemplate, Route, Secret, SessionRequest, TextTemplate, TokenBody,
-};
+use crate::egress::{Body, Egress, Grant, Injection, Request, Response, Secrets, Text};
+use crate::model::{ClientAuth, Effect, Escaping, HostPattern, Secret, SessionRequest, TextTemplate, TokenBody};
 
 /// A parameter's value.
 #[derive(Debug)]
@@ -86,7 +83,8 @@ pub(super) async fn ask<T>(
         TokenBody::Form => Body::Form(written.into_iter().collect()),
         TokenBody::Json => Body::Json(serde_json::Value::from_iter(written).to_string()),
     };
-    let grant = grant(&url, "POST", hosts, injection)?;
+    // Its own hosts in place of the URL's: nothing leaves for one that the secrets were not sealed for.
+    let grant = Grant { hosts, injection, ..Grant::to(url.as_str(), "POST", Effect::Write, TIMEOUT)? };
     let headers = vec![("accept".to_owned(), "application/json".to_owned())];
     let request = Request { method: "POST".into(), target: url.into(), headers, body, ..Request::default() };
     send(egress, &grant, request, read).await.map_err(|error| clean(error, &known))
@@ -126,7 +124,7 @@ pub(super) async fn session<T>(
             Body::Bytes(body.as_bytes().to_vec().into())
         }
     };
-    let grant = grant(&url, &declared.method, hosts, injection)?;
+    let grant = Grant { hosts, injection, ..Grant::to(url.as_str(), &declared.method, Effect::Write, TIMEOUT)? };
     let request = Request { method: declared.method.clone(), target: url.into(), headers, body, ..Request::default() };
     send(egress, &grant, request, read).await.map_err(|error| clean(error, &known))
 }
@@ -157,28 +155,6 @@ fn without(text: &str, known: &[Secret]) -> String {
     known.iter().fold(text.to_owned(), |text, secret| {
         let copy = Injection::Bearer(Secret::new(secret.expose().to_owned()));
         Secrets::of(&copy).without(&text).unwrap_or(text)
-    })
-}
-
-/// The right to send to this URL, and to nothing else, if its host is one that the secrets may be sent to. Redirects are
-/// never followed.
-fn grant(url: &Url, method: &str, hosts: Vec<HostPattern>, injection: Injection) -> Result<Grant, OAuthError> {
-    let state = GrantState::new();
-    state.follow_no_redirects();
-    let route =
-        Route { method: method.to_owned(), host: None, path: PathTemplate::exactly(url.path()), effect: Effect::Write };
-    // A route without a host is matched with what is below the base URL, and this one is the whole path.
-    let mut base_url = url.clone();
-    base_url.set_path("/");
-    Ok(Grant {
-        account: None,
-        base_url,
-        hosts,
-        routes: Arc::new([route]),
-        injection,
-        idempotency: None,
-        timeout: TIMEOUT,
-        state,
     })
 }
 

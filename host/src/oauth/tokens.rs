@@ -11,7 +11,14 @@ use crate::vault::Binding;
 pub const ACCESS_TOKEN: &str = "access_token";
 
 /// The sealed field that holds the refresh token.
-pub(super) const REFRESH_TOKEN: &str = "refresh_token";
+pub const REFRESH_TOKEN: &str = "refresh_token";
+
+/// The sealed fields of an OAuth 1.0a account that was authorized with its connection's client: that client stays its
+/// consumer whatever the connection has later (AK-210).
+pub const CONSUMER: [&str; 2] = ["oauth_consumer_key", "oauth_consumer_secret"];
+
+/// The sealed fields of a token of OAuth 1.0a, and of its secret.
+pub const TOKEN_PAIR: [&str; 2] = ["oauth_token", "oauth_token_secret"];
 
 /// Tokens as a provider gave them, and what it said of them.
 #[derive(Debug)]

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::{Any, AnyConnection, AssertSqlSafe};
+use sqlx::any::AnyQueryResult;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Transaction};
 
 use super::outbox::WANTS_FINISHED;
 use super::row::{Columns, stored};
@@ -217,6 +218,22 @@ impl Store {
     /// Appends to the chain what a transaction changes: to be called last in it.
     pub(super) async fn append(&self, transaction: &mut AnyConnection, act: Act) -> Result<(), StoreError> {
         self.inner.ledger.append(transaction, &[act]).await
+    }
+
+    /// Ends a transaction that was to change one row: tells the chain of it and commits. `false` if there was none to
+    /// change; then nothing is told.
+    pub(super) async fn commit_change(
+        &self,
+        mut transaction: Transaction<'static, Any>,
+        done: &AnyQueryResult,
+        act: Act,
+    ) -> Result<bool, StoreError> {
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.append(&mut transaction, act).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 }
 

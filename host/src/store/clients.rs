@@ -66,12 +66,7 @@ impl Store {
             .bind(scopes_text(client.scopes))
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.append(&mut transaction, told(client, by, Action::ClientChanged)).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, told(client, by, Action::ClientChanged)).await
     }
 
     /// Gives a client another secret: the old one opens nothing from then on. `false` if the project has none such.
@@ -89,12 +84,7 @@ impl Store {
             .bind(hash)
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.append(&mut transaction, Act::new(project, by, Action::ClientRotated, id.as_str())).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, Act::new(project, by, Action::ClientRotated, id.as_str())).await
     }
 
     /// Removes a client: neither its secret nor its tokens open anything from then on.
@@ -105,12 +95,7 @@ impl Store {
             .bind(id.as_str())
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.append(&mut transaction, Act::new(project, by, Action::ClientDeleted, id.as_str())).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, Act::new(project, by, Action::ClientDeleted, id.as_str())).await
     }
 
     /// One client of a project.

@@ -127,13 +127,8 @@ impl Store {
         .bind(stored_scopes(connection))
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
         let act = Act::new(&connection.project, by, Action::ConnectionChanged, connection.id.as_str());
-        self.append(&mut transaction, act.detail(detail(connection))).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, act.detail(detail(connection))).await
     }
 
     /// Removes a connection. `false` if the project has none such; a conflict while accounts use it.

@@ -96,12 +96,7 @@ impl Store {
             .bind(name)
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.append(&mut transaction, Act::new(project, by, Action::IssuerDeleted, name)).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, Act::new(project, by, Action::IssuerDeleted, name)).await
     }
 
     /// The issuer of this name.

@@ -114,12 +114,7 @@ impl Store {
             .execute(&mut *transaction)
             .await
             .map_err(|error| or_conflict(error, || "an MCP instance calls with this key".into()))?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.append(&mut transaction, Act::new(project, by, Action::KeyDeleted, key.as_str())).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, Act::new(project, by, Action::KeyDeleted, key.as_str())).await
     }
 
     /// How many keys of the project may administer it.

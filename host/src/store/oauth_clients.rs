@@ -103,13 +103,8 @@ impl Store {
             .bind(client.secret.as_deref())
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
         let act = Act::new(&client.project, by, Action::OAuthClientResealed, client.id.as_str());
-        self.append(&mut transaction, act.detail(Detail::default().digest("secret", sealed))).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, act.detail(Detail::default().digest("secret", sealed))).await
     }
 }
 

@@ -195,13 +195,8 @@ impl Store {
             .bind(row.sealed.as_str())
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
         let act = Act::new(&row.secret.project, by, Action::SecretResealed, row.secret.id.as_str());
-        self.append(&mut transaction, act.detail(Detail::default().digest("secret", anew))).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, act.detail(Detail::default().digest("secret", anew))).await
     }
 }
 

@@ -120,12 +120,7 @@ impl Store {
         .bind(seen.0)
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.append(&mut transaction, told(by, webhook, Action::WebhookChanged)).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, told(by, webhook, Action::WebhookChanged)).await
     }
 
     /// Switches a webhook off whose receiver is gone for good. `false` if it is off already.
@@ -137,12 +132,7 @@ impl Store {
             .bind(webhook.id.as_str())
             .execute(&mut *transaction)
             .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.append(&mut transaction, told(by, &off, Action::WebhookChanged)).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, told(by, &off, Action::WebhookChanged)).await
     }
 
     /// Puts a secret in the place of the current one, which signs too until a time. `false` if another one did at the
@@ -168,13 +158,8 @@ impl Store {
         .bind(webhook.id.as_str())
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
         let act = Act::new(&webhook.project, by, Action::WebhookRotated, webhook.id.as_str());
-        self.append(&mut transaction, act.detail(Detail::default().digest("secret", secret))).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, act.detail(Detail::default().digest("secret", secret))).await
     }
 
     /// Puts the same secrets, sealed anew, in the place of those that were read. `false` if there are others by now.
@@ -192,13 +177,8 @@ impl Store {
         .bind(secrets.previous.as_deref().unwrap_or_default())
         .execute(&mut *transaction)
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
         let act = Act::new(&webhook.project, by, Action::WebhookResealed, webhook.id.as_str());
-        self.append(&mut transaction, act.detail(Detail::default().digest("secret", &anew.current))).await?;
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_change(transaction, &done, act.detail(Detail::default().digest("secret", &anew.current))).await
     }
 
     /// Removes a webhook with all notices for it. `false` if the project has none such.

@@ -14,7 +14,7 @@ use crate::store::{AccountFilter, PageRequest};
 /// Whose account to try a connection with.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in super::super) struct TestBody {
+pub(in super::super) struct TrialBody {
     /// The user.
     identifier: Option<String>,
     /// The account, where the user has several.
@@ -34,14 +34,14 @@ pub(in super::super) struct TestResult {
 
 /// Tries an account with the connector's test call, which changes nothing (KO-20).
 #[utoipa::path(post, path = "/v1/connections/{name}/test", tag = "connections", params(("name" = String, Path)),
-    request_body = TestBody,
+    request_body = TrialBody,
     responses((status = 200, body = TestResult), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
 pub(in super::super) async fn test(
     State(state): State<ApiState>,
     Admin(caller): Admin,
     Path(name): Path<String>,
-    body: Option<Json<TestBody>>,
+    body: Option<Json<TrialBody>>,
 ) -> Result<axum::Json<TestResult>, Problem> {
     let connection = find(&state, &caller, &name).await?;
     let wanted = body.map(|Json(body)| body).unwrap_or_default();
@@ -74,7 +74,7 @@ async fn the_account(
     state: &ApiState,
     caller: &Caller,
     connection: &Connection,
-    wanted: TestBody,
+    wanted: TrialBody,
 ) -> Result<AccountId, Problem> {
     if let Some(text) = wanted.account {
         return AccountId::parse(&text).ok_or_else(|| Problem::bad_request("`account` is not an account id"));

@@ -3,14 +3,7 @@
 use super::fields::{Fields, stale};
 use crate::egress::{AwsKeys, HmacKey, Injection, OAuth1aKeys, Text, sign_jwt};
 use crate::model::{AwsSigV4, Fault, Hmac, OAuth1a, Secret, SignedJwt, TextSource, TextTemplate};
-use crate::oauth::placed;
-
-/// The sealed fields of an account that was authorized with its connection's client: that client stays its consumer
-/// whatever the connection has later (AK-210).
-const CONSUMER: [&str; 2] = ["oauth_consumer_key", "oauth_consumer_secret"];
-
-/// The sealed fields of a token that the provider gave.
-const TOKEN: [&str; 2] = ["oauth_token", "oauth_token_secret"];
+use crate::oauth::{CONSUMER, TOKEN_PAIR, placed};
 
 pub(super) fn oauth1a(fields: &Fields<'_>, oauth: &OAuth1a) -> Result<Injection, Fault> {
     let open = |declared: &Option<String>, kept: &str| fields.open(declared.as_deref().unwrap_or(kept));
@@ -18,8 +11,8 @@ pub(super) fn oauth1a(fields: &Fields<'_>, oauth: &OAuth1a) -> Result<Injection,
         signature: oauth.signature,
         consumer_key: fields.text(oauth.consumer_key.as_deref().unwrap_or(CONSUMER[0]))?,
         consumer_secret: open(&oauth.consumer_secret, CONSUMER[1])?,
-        token: open(&oauth.token, TOKEN[0])?,
-        token_secret: open(&oauth.token_secret, TOKEN[1])?,
+        token: open(&oauth.token, TOKEN_PAIR[0])?,
+        token_secret: open(&oauth.token_secret, TOKEN_PAIR[1])?,
         realm: oauth.realm.as_deref().map(|realm| fields.rendered(realm)).transpose()?,
         parameters: Vec::new(),
     })))
