@@ -35,6 +35,7 @@ mod page;
 mod policies;
 mod problem;
 mod profiles;
+mod proxy;
 mod query_names;
 mod results;
 mod scopes;
@@ -101,6 +102,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(execute::execute))
         .routes(routes!(execute::try_tool))
         .routes(routes!(batch::execute_batch))
+        .routes(routes!(proxy::send))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
         .routes(routes!(executions::cancel))

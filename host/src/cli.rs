@@ -23,6 +23,7 @@ mod policy;
 mod problem;
 mod profile;
 mod project;
+mod proxy;
 mod remote;
 pub mod rotate;
 mod secret;
@@ -87,6 +88,8 @@ enum Command {
     Secret(secret::Args),
     /// Execute a tool.
     Call(call::Args),
+    /// Send a request of your own through a connection that allows it.
+    Proxy(proxy::Args),
     /// Look at what was executed.
     Execution(execution::Args),
     /// Look at what waits for a person, and decide.
@@ -160,6 +163,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Account(args) => account::run(args, session).await,
         Command::Secret(args) => secret::run(args, session).await,
         Command::Call(args) => call::run(args, session).await,
+        Command::Proxy(args) => proxy::run(args, session).await,
         Command::Execution(args) => execution::run(args, session).await,
         Command::Approval(args) => approval::run(args, session).await,
         Command::Policy(args) => policy::run(args, session).await,

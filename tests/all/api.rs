@@ -48,6 +48,7 @@ mod postgres;
 mod presets;
 mod profiles;
 mod projects;
+mod proxy;
 mod questions;
 mod readiness;
 mod records;

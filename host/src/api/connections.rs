@@ -47,6 +47,9 @@ pub(super) struct ConnectionBody {
     status: &'static str,
     /// Whether nothing leaves for calls: each is answered with what could have been the answer.
     demo: bool,
+    /// Whether callers may send requests of their own: `POST /v1/proxy`, and the tools `…_proxy_read`, `…_proxy_write` and
+    /// `…_proxy_delete` of its connector.
+    proxy_enabled: bool,
     account_count: u64,
     created_at: String,
     updated_at: String,
@@ -77,6 +80,9 @@ pub(super) struct NewConnection {
     /// `simulated`. Its accounts need no credential, and take none.
     #[serde(default)]
     demo: bool,
+    /// Callers may send requests of their own through it, with the account's credential.
+    #[serde(default)]
+    proxy_enabled: bool,
     /// For auth patterns of OAuth.
     #[schema(value_type = Option<oauth::OAuthChange>)]
     oauth: Option<OAuthText>,
@@ -101,6 +107,8 @@ pub(super) struct ConnectionChange {
     disabled: Option<bool>,
     /// Nothing leaves for calls while set.
     demo: Option<bool>,
+    /// Callers may send requests of their own while set.
+    proxy_enabled: Option<bool>,
     /// What is in it replaces what is there: another client is for new authorizations, while accounts stay with theirs.
     #[schema(value_type = Option<oauth::OAuthChange>)]
     oauth: Option<OAuthText>,
@@ -151,6 +159,7 @@ pub(super) async fn create(
         scopes: new.oauth.as_ref().and_then(|oauth| oauth.scopes.clone()).unwrap_or_default(),
         disabled: false,
         demo: new.demo,
+        proxy_enabled: new.proxy_enabled,
         created_at: now,
         updated_at: now,
     };
@@ -239,9 +248,8 @@ pub(super) async fn change(
     if let Some(disabled) = change.disabled {
         connection.disabled = disabled;
     }
-    if let Some(demo) = change.demo {
-        connection.demo = demo;
-    }
+    connection.demo = change.demo.unwrap_or(connection.demo);
+    connection.proxy_enabled = change.proxy_enabled.unwrap_or(connection.proxy_enabled);
     let installed = host.catalog.find_connector(&host.store, &caller.project, &connection.connector).await?;
     let client = match (change.oauth, &installed) {
         (None, _) => None,
@@ -315,6 +323,7 @@ fn body(
         redirect_uri: oauth::redirect_uri(state, &connection.connector),
         status: if connection.disabled { "disabled" } else { "active" },
         demo: connection.demo,
+        proxy_enabled: connection.proxy_enabled,
         account_count,
         created_at: time::text(connection.created_at),
         updated_at: time::text(connection.updated_at),

@@ -51,7 +51,7 @@ pub(super) struct ExecuteBody {
 /// The result of a call.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ExecuteResult {
-    execution_id: String,
+    pub(super) execution_id: String,
     /// `succeeded`.
     status: &'static str,
     /// There, and true, where nothing was sent because the connection is in demo mode: the data is made up.
@@ -60,7 +60,7 @@ pub(super) struct ExecuteResult {
     simulated: bool,
     /// What the tool answered: any JSON; null if it is longer than answers are.
     #[schema(value_type = serde_json::Value)]
-    data: Box<RawValue>,
+    pub(super) data: Box<RawValue>,
     /// There in place of data that is too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<CutBody>,
@@ -295,7 +295,8 @@ fn prefers_async(headers: &HeaderMap) -> bool {
 /// Characters of an idempotency key: what databases and other APIs have settled on.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// The header, if there is one.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut all = headers.get_all("idempotency-key").iter();
     let Some(value) = all.next() else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();

@@ -95,6 +95,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/profiles/{name}", ProfilesRead),
     ("PUT", "/v1/profiles/{name}", ProfilesWrite),
     ("DELETE", "/v1/profiles/{name}", ProfilesWrite),
+    ("POST", "/v1/proxy", ToolsExecute),
     ("GET", "/v1/secrets", SecretsRead),
     ("GET", "/v1/secrets/{name}", SecretsRead),
     ("PUT", "/v1/secrets/{name}", SecretsWrite),

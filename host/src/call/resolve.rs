@@ -120,6 +120,13 @@ pub(super) fn admits(
     account: Option<&Account>,
 ) -> Result<Offer, Fault> {
     let offer = host.profiles.offer(profile, connection, tool)?;
+    if tool.is_proxy && !connection.proxy_enabled {
+        let detail = format!(
+            "proxy not enabled for provider: connection `{}` has no `proxy_enabled`, which an administrator can set",
+            connection.name
+        );
+        return Err(Fault::new(Code::ProxyDisabled, Culprit::Policy, detail));
+    }
     usable(connection, account)?;
     if let Some(account) = account {
         missing_scopes(tool, account)?;

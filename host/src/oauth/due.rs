@@ -84,6 +84,7 @@ mod tests {
             scopes: Vec::new(),
             disabled: false,
             demo: false,
+            proxy_enabled: false,
             created_at: START,
             updated_at: START,
         };

@@ -115,6 +115,7 @@ const ROUTES: &str = r"
     POST /v1/policies
     POST /v1/policies/evaluate
     POST /v1/profiles
+    POST /v1/proxy
     POST /v1/signing-keys/rotate
     POST /v1/tools/execute-batch
     POST /v1/tools/{name}/execute
