@@ -7,6 +7,7 @@ use jsonschema::Validator;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
+use super::search::SearchText;
 use super::{CatalogError, manifest, proxy, tool_text, validation};
 use crate::model::{Connector, Import, InputError, Route, Timestamp, Tool};
 use crate::runtime::{Plugin, Runtime};
@@ -40,12 +41,13 @@ pub struct InstalledTool {
     validator: OnceLock<Result<Validator, String>>,
     /// `None` inside where the tool promises nothing of its output.
     output_validator: OnceLock<Option<Result<Validator, String>>>,
+    search_text: OnceLock<SearchText>,
 }
 
 impl InstalledTool {
     pub(super) fn new(tool: Tool) -> Self {
-        let (validator, output_validator) = (OnceLock::new(), OnceLock::new());
-        Self { routes: tool.routes.as_slice().into(), is_proxy: false, tool, validator, output_validator }
+        let (validator, output_validator, search_text) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { routes: tool.routes.as_slice().into(), is_proxy: false, tool, validator, output_validator, search_text }
     }
 
     pub(super) fn into_proxy(self) -> Self {
@@ -62,6 +64,10 @@ impl InstalledTool {
         let compile = || self.tool.output_schema.as_deref().map(validation::compile_output);
         let compiled = self.output_validator.get_or_init(compile).as_ref()?;
         Some(compiled.as_ref().map_err(String::as_str))
+    }
+
+    pub(super) fn search_text(&self, installed: &Installed) -> &SearchText {
+        self.search_text.get_or_init(|| SearchText::of(installed, self))
     }
 
     /// Checks an input (JSON text) and lists every error.

@@ -10,12 +10,18 @@ const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
 /// A host whose connection `probe` takes such requests below `/base`; with Ada's account.
 async fn proxying(answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> Bed {
-    let bed = Bed::answering(answer).await;
+    let whoami = |request: &Recorded| request.target.ends_with("/whoami").then(|| Reply::json(200, &json!({})));
+    let bed = Bed::answering(move |request| whoami(request).unwrap_or_else(|| answer(request))).await;
     let change = json!({ "proxy_enabled": true, "base_url": bed.upstream.url("/base") }).to_string();
     let changed = bed.client().send("PATCH", "/v1/connections/probe", JSON, change).await.expect(200);
     assert_eq!(changed["proxy_enabled"], true);
     bed.connect("ada").await;
     bed
+}
+
+/// What arrived besides the test call of connecting.
+fn arrived(bed: &Bed) -> Vec<Recorded> {
+    bed.upstream.requests().into_iter().filter(|request| !request.target.ends_with("/whoami")).collect()
 }
 
 async fn send(client: &Client, more: Value) -> Answer {
@@ -32,13 +38,13 @@ async fn each_parameter_is_in_the_request() {
     let done = send(client, json!({})).await.expect(200);
     assert_eq!((&done["status"], &done["body"]), (&json!(200), &json!({ "ok": true })));
     assert!(done["execution_id"].as_str().unwrap().starts_with("exec_"), "{done}");
-    let sent = bed.upstream.only_request();
+    let sent = arrived(&bed).pop().unwrap();
     assert_eq!((sent.method.as_str(), sent.target.as_str()), ("GET", "/base/x"));
     assert!(sent.header("authorization").unwrap().starts_with("Bearer "));
 
     let query = json!({ "q": "a b&c", "n": 1, "on": true, "many": ["x", "y"], "none": null });
     send(client, json!({ "path": "/a%2Fb/c", "query": query, "headers": { "X-One": "1" } })).await.expect(200);
-    let sent = bed.upstream.requests().pop().unwrap();
+    let sent = arrived(&bed).pop().unwrap();
     assert_eq!(sent.target, "/base/a%2Fb/c?many=x&many=y&n=1&on=true&q=a%20b%26c");
     assert_eq!(sent.header("x-one"), Some("1"));
 
@@ -52,14 +58,14 @@ async fn each_parameter_is_in_the_request() {
             let mut more = more.clone();
             more["method"] = method.into();
             send(client, more.clone()).await.expect(200);
-            let sent = bed.upstream.requests().pop().unwrap();
+            let sent = arrived(&bed).pop().unwrap();
             assert_eq!((sent.method.as_str(), sent.header("content-type")), (method, Some(content_type)), "{more}");
             assert_eq!(sent.text(), body, "{more}");
         }
     }
     let file = json!({ "file_name": "a.txt", "content_type": "text/plain", "base64": "aGVsbG8=" });
     send(client, json!({ "method": "POST", "multipart": { "note": "hi", "file": file } })).await.expect(200);
-    let text = bed.upstream.requests().pop().unwrap().text();
+    let text = arrived(&bed).pop().unwrap().text();
     assert!(text.contains("name=\"note\"\r\n\r\nhi\r\n") && text.contains("filename=\"a.txt\""), "{text}");
     assert!(
         text.contains("content-type: text/plain\r\n\r\nhello\r\n")
@@ -127,7 +133,7 @@ async fn callers_choose_neither_host_nor_credential() {
     ] {
         let answer = send(bed.client(), json!({ "headers": { (name): "evil.example" } })).await;
         if answer.status == 200 {
-            let sent = bed.upstream.requests().pop().unwrap();
+            let sent = arrived(&bed).pop().unwrap();
             let text = format!("{sent:?}");
             assert!(!text.contains("evil.example"), "{name}: {text}");
             assert!(sent.header("authorization").unwrap().starts_with("Bearer "), "{name}");
@@ -148,7 +154,7 @@ async fn callers_choose_neither_host_nor_credential() {
         let answer = send(bed.client(), more.clone()).await;
         assert!((400..500).contains(&answer.status), "{more}: {answer:?}");
     }
-    assert!(bed.upstream.requests().iter().all(|request| request.target == "/base/x"), "nothing else left");
+    assert!(arrived(&bed).iter().all(|request| request.target == "/base/x"), "nothing else left");
 }
 
 /// AK-704, AK-707: off unless an administrator turned it on, for accounts that work only, and gone when it is turned off.
@@ -162,7 +168,7 @@ async fn it_is_off_unless_turned_on() {
     let tool = "/v1/tools/probe_proxy_read/execute";
     let call = json!({ "identifier": "ada", "input": { "method": "GET", "path": "/x" } });
     assert_eq!(bed.client().post(tool, &call).await.problem(403), "proxy_disabled");
-    assert_eq!(bed.upstream.requests().len(), 0);
+    assert_eq!(arrived(&bed).len(), 0);
     let listed = async || {
         let tools = bed.client().get("/v1/tools?identifier=ada&limit=200").await.expect(200);
         let names = tools["items"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned());
@@ -191,7 +197,7 @@ async fn it_is_off_unless_turned_on() {
     bed.client().post("/v1/connections/probe/accounts/ada/enable", &json!({})).await.expect(200);
     set(false).await;
     assert_eq!(send(bed.client(), json!({})).await.problem(403), "proxy_disabled");
-    assert_eq!(bed.upstream.requests().len(), 1);
+    assert_eq!(arrived(&bed).len(), 1);
 }
 
 /// Lesson 1: the same rules, approvals and records. What is written waits where a rule says so; what destroys always does.
@@ -200,7 +206,7 @@ async fn the_rules_of_calls_hold() {
     let bed = proxying(|_| Reply::json(201, &json!({ "id": 7 }))).await;
     let admin = bed.client();
     let waits = send(admin, json!({ "method": "DELETE", "path": "/things/7" })).await.expect(202);
-    assert_eq!((&waits["status"], bed.upstream.requests().len()), (&json!("waiting"), 0));
+    assert_eq!((&waits["status"], arrived(&bed).len()), (&json!("waiting"), 0));
     let approval = waits["approval_id"].as_str().unwrap();
     let shown = admin.get(&format!("/v1/approvals/{approval}")).await.expect(200);
     assert_eq!(shown["request"]["method"], "DELETE", "{shown}");
@@ -209,7 +215,7 @@ async fn the_rules_of_calls_hold() {
     let path = format!("/v1/executions/{}?wait_ms=30000", waits["execution_id"].as_str().unwrap());
     let ended = admin.get(&path).await.expect(200);
     assert_eq!((&ended["status"], &ended["tool"]), (&json!("succeeded"), &json!("probe_proxy_delete")));
-    let sent = bed.upstream.only_request();
+    let sent = arrived(&bed).pop().unwrap();
     assert_eq!((sent.method.as_str(), sent.target.as_str()), ("DELETE", "/base/things/7"));
 
     let rule = json!({ "name": "hands off", "condition": "payload.path.startsWith('/admin')",
@@ -218,7 +224,7 @@ async fn the_rules_of_calls_hold() {
     assert_eq!(send(admin, json!({ "path": "/admin/keys" })).await.problem(403), "denied_by_policy");
     let agent = bed.agent(Some("eve")).await;
     assert_eq!(send(&agent, json!({})).await.problem(403), "forbidden");
-    assert_eq!(bed.upstream.requests().len(), 1);
+    assert_eq!(arrived(&bed).len(), 1);
 
     // Once, however often it is sent with a key.
     let body = json!({ "connection": "probe", "identifier": "ada", "method": "POST", "path": "/once", "body": {} });
@@ -227,5 +233,5 @@ async fn the_rules_of_calls_hold() {
         admin.send("POST", "/v1/proxy", &headers, body.to_string()).await.expect(200),
         admin.send("POST", "/v1/proxy", &headers, body.to_string()).await.expect(200),
     );
-    assert_eq!((first["execution_id"].clone(), bed.upstream.requests().len()), (second["execution_id"].clone(), 2));
+    assert_eq!((first["execution_id"].clone(), arrived(&bed).len()), (second["execution_id"].clone(), 2));
 }
