@@ -53,6 +53,7 @@ mod readiness;
 mod records;
 mod refusals;
 mod results;
+mod reveal;
 mod rotation;
 mod scopes;
 mod secrets;

@@ -84,6 +84,7 @@ mod tests {
             scopes: Vec::new(),
             disabled: false,
             demo: false,
+            reveals_tokens: false,
             created_at: START,
             updated_at: START,
         };

@@ -5,6 +5,7 @@ mod direct;
 mod hosts;
 mod leaving;
 mod life;
+mod reveal;
 mod scopes;
 mod setup;
 

@@ -94,6 +94,7 @@ impl Fixture {
             scopes: Vec::new(),
             disabled: false,
             demo: false,
+            reveals_tokens: false,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
