@@ -23,6 +23,7 @@ mod filled;
 pub(super) mod trial;
 
 use filled::Filled;
+pub(super) use filled::FromSecret;
 
 /// A connection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,6 +48,8 @@ pub(super) struct ConnectionBody {
     status: &'static str,
     /// Whether nothing leaves for calls: each is answered with what could have been the answer.
     demo: bool,
+    /// Whether keys with the scope `accounts:tokens` may read the tokens of its accounts.
+    reveals_tokens: bool,
     account_count: u64,
     created_at: String,
     updated_at: String,
@@ -77,6 +80,9 @@ pub(super) struct NewConnection {
     /// `simulated`. Its accounts need no credential, and take none.
     #[serde(default)]
     demo: bool,
+    /// Lets keys with the scope `accounts:tokens`, which no role has, read the tokens of its accounts.
+    #[serde(default)]
+    reveals_tokens: bool,
     /// For auth patterns of OAuth.
     #[schema(value_type = Option<oauth::OAuthChange>)]
     oauth: Option<OAuthText>,
@@ -101,6 +107,8 @@ pub(super) struct ConnectionChange {
     disabled: Option<bool>,
     /// Nothing leaves for calls while set.
     demo: Option<bool>,
+    /// Keys with the scope `accounts:tokens` may read the tokens of its accounts while set.
+    reveals_tokens: Option<bool>,
     /// What is in it replaces what is there: another client is for new authorizations, while accounts stay with theirs.
     #[schema(value_type = Option<oauth::OAuthChange>)]
     oauth: Option<OAuthText>,
@@ -151,6 +159,7 @@ pub(super) async fn create(
         scopes: new.oauth.as_ref().and_then(|oauth| oauth.scopes.clone()).unwrap_or_default(),
         disabled: false,
         demo: new.demo,
+        reveals_tokens: new.reveals_tokens,
         created_at: now,
         updated_at: now,
     };
@@ -242,6 +251,7 @@ pub(super) async fn change(
     if let Some(demo) = change.demo {
         connection.demo = demo;
     }
+    connection.reveals_tokens = change.reveals_tokens.unwrap_or(connection.reveals_tokens);
     let installed = host.catalog.find_connector(&host.store, &caller.project, &connection.connector).await?;
     let client = match (change.oauth, &installed) {
         (None, _) => None,
@@ -315,6 +325,7 @@ fn body(
         redirect_uri: oauth::redirect_uri(state, &connection.connector),
         status: if connection.disabled { "disabled" } else { "active" },
         demo: connection.demo,
+        reveals_tokens: connection.reveals_tokens,
         account_count,
         created_at: time::text(connection.created_at),
         updated_at: time::text(connection.updated_at),
