@@ -163,7 +163,7 @@ pub(super) async fn create(
         created_at: now,
         updated_at: now,
     };
-    let client = oauth::checked(&installed, &connection, new.oauth)?;
+    let client = oauth::checked(host, &installed, &connection, new.oauth).await?;
     host.store.insert_connection(&by, &connection).await.map_err(|error| {
         if matches!(error, StoreError::Conflict(_)) {
             Problem::conflict("there is a connection of this name")
@@ -258,7 +258,7 @@ pub(super) async fn change(
         (Some(_), None) => return Err(Problem::conflict("its connector cannot be used: install it again")),
         (Some(oauth), Some(installed)) => {
             connection.scopes = oauth.scopes.clone().unwrap_or(connection.scopes);
-            oauth::checked(installed, &connection, Some(oauth))?
+            oauth::checked(host, installed, &connection, Some(oauth)).await?
         }
     };
     connection.updated_at = host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));

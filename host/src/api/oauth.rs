@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::connections::{FromSecret, check_name};
 use super::{ApiState, Problem};
+use crate::call::Host;
 use crate::catalog::Installed;
 use crate::connect;
 use crate::model::{AuthKind, AuthPattern, ClientSecretFrom, Connection, Secret};
@@ -125,7 +126,8 @@ fn scope(value: Value) -> Option<String> {
 }
 
 /// The client that was given, if the connection's auth pattern has one.
-pub(super) fn checked<'a>(
+pub(super) async fn checked<'a>(
+    host: &Host,
     installed: &'a Installed,
     connection: &Connection,
     given: Option<OAuthText>,
@@ -148,7 +150,11 @@ pub(super) fn checked<'a>(
             let detail = format!("auth pattern `{}` takes a client as it is, and no name of one", pattern.name);
             Err(Problem::bad_request(detail))
         }
-        client => Ok(client.map(|client| (pattern, client))),
+        Some(client) => {
+            host.oauth.check_client(&connection.project, &client).await.map_err(problem)?;
+            Ok(Some((pattern, client)))
+        }
+        None => Ok(None),
     }
 }
 

@@ -82,6 +82,17 @@ impl OAuth {
         Ok(client)
     }
 
+    /// Whether a client can be given, before anything is stored.
+    ///
+    /// # Errors
+    /// [`OAuthError::Configuration`] if a secret that is to hold the client does not; those of vault and database.
+    pub async fn check_client(&self, project: &ProjectId, change: &ClientChange) -> Result<(), OAuthError> {
+        match change {
+            ClientChange::Credential(name) => self.named_id(project, name).await.map(drop),
+            ClientChange::Given { .. } | ClientChange::Named { .. } => Ok(()),
+        }
+    }
+
     /// The client that new authorizations through a connection use.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod choices;
 mod first_version;
 mod form;
 mod independent;
+mod mending;
 mod oauth;
 mod refusals;
 mod stage;

@@ -8,6 +8,7 @@ mod life;
 mod reveal;
 mod scopes;
 mod setup;
+mod shared_client;
 
 use std::collections::BTreeMap;
 
