@@ -136,7 +136,7 @@ impl Issuing {
     /// A key that an operator made. It has to be one that was stored for this host: no key for something else signs tokens
     /// because somebody names it.
     async fn given(&self, project: &ProjectId, name: &str) -> Result<NewSigningKey, IssuingError> {
-        let refuse = |why: String| IssuingError::Given(why);
+        let refuse = IssuingError::Given;
         let row = self.store.secret_for(project, name, &SecretOwner::default()).await?;
         let row = row.ok_or_else(|| refuse(format!("the project has no secret `{name}`")))?;
         let own = Url::parse(&self.issuer).ok().and_then(|url| {

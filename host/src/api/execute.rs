@@ -239,7 +239,7 @@ pub(super) async fn outcome(
         }
         Err(failed) => {
             let link = connect::mend(&state.host, caller, &about, &failed.fault).await;
-            Outcome::Failed(Problem { connect_link: link.map(|link| link.url.into()), ..failed.into() })
+            Outcome::Failed(Problem::from(failed).with_link(link.map(|link| link.url.into())))
         }
     };
     if let Some(call) = native {

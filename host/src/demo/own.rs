@@ -96,7 +96,7 @@ impl Stage<'_> {
         let page = self.browse(&link, None, None).await?;
         let form = between(&page.text, r#"name="form" value=""#, "\"").unwrap_or_default().to_owned();
         let cookie = page.cookie;
-        let page = self.browse(&link, cookie.as_deref(), Some(&[("form", &form)])).await?;
+        let page = self.browse(&link, cookie.as_deref(), Some(&[("form", form.as_str())])).await?;
         let away = between(&page.text, r#"content="0;url="#, "\"").unwrap_or_default().replace("&#38;", "&");
         self.say(&format!("the page leads to                {}", shortened(&away)))?;
         let page = self.browse(&away.replace("/login/authorize", "/login/allow"), None, None).await?;
