@@ -209,7 +209,7 @@ impl State {
             }
         }
         let expected = signed.signature(method, base, CONSUMER[1], secret.unwrap_or_default());
-        if get("oauth_signature") != Some(&expected) { Err("signature_invalid") } else { Ok(signed) }
+        if get("oauth_signature") != Some(expected.as_str()) { Err("signature_invalid") } else { Ok(signed) }
     }
 
     fn name(&mut self, kind: &str) -> String {

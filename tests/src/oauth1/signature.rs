@@ -52,11 +52,9 @@ impl Signed {
             _ => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
         };
         let own = self.protocol.iter().filter(|(name, _)| !matches!(name.as_str(), "oauth_signature" | "realm"));
-        let mut pairs: Vec<String> = own
-            .map(|(name, value)| (name, value))
-            .chain(self.others.iter().map(|(name, value)| (name, value)))
-            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
-            .collect();
+        let others = self.others.iter().map(|(name, value)| (name, value));
+        let all = own.chain(others).map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+        let mut pairs: Vec<String> = all.collect();
         pairs.sort_unstable();
         let place = format!("{base}{}", self.path);
         let text = [self.method.as_str(), &place, &pairs.join("&")].map(encoded).join("&");
