@@ -140,6 +140,7 @@ fn connected() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::ready::readiness))
         .routes(routes!(accounts::events::events))
         .routes(routes!(authorize::verify))
+        .routes(routes!(accounts::reveal::reveal))
         .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
         .routes(routes!(secrets::put, secrets::show, secrets::remove))
         .routes(routes!(secrets::list))

@@ -26,7 +26,7 @@ pub use foreign::{Claimed, ClaimsError, algorithms};
 pub use instance::{by_instance_token, new_instance_token};
 pub use key::{hash_client_secret, hash_key, new_client_secret, new_key};
 pub use limits::{FETCH_FLOOR, LEEWAY, TOKEN_LIFE};
-pub use own::{Issued, NewSigningKey, new_signing_key, public_jwk, sign};
+pub use own::{Issued, NewSigningKey, given_signing_key, is_given, new_signing_key, public_jwk, sign};
 
 use jwks::Jwks;
 use token::Unchecked;

@@ -8,6 +8,7 @@ pub mod host;
 pub mod imitation;
 pub mod independent;
 pub mod issuer;
+pub mod oauth1;
 pub mod postgres;
 pub mod programs;
 pub mod upstream;

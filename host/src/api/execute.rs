@@ -12,7 +12,8 @@ use super::extract::{Admin, Authenticated, Json, Path};
 use super::results::CutBody;
 use super::tools::raw;
 use super::{ApiState, Problem};
-use crate::call::{self, Answer, CallRequest, Reply};
+use crate::call::{self, About, Answer, CallRequest, Reply};
+use crate::connect;
 use crate::formats::{self, NativeCall, NativeResult};
 use crate::model::{AccountId, Caller, ExecutionId, Surface};
 
@@ -225,6 +226,7 @@ pub(super) async fn outcome(
     request: CallRequest,
     native: Option<&NativeCall>,
 ) -> Outcome {
+    let about = About::of(&request);
     let mut outcome = match call::call(&state.host, caller, request).await {
         Ok(Reply::Done(answer)) => Outcome::Done(done(state, answer)),
         Ok(Reply::Waiting(held)) => {
@@ -235,7 +237,10 @@ pub(super) async fn outcome(
             let execution_id = execution.to_string();
             Outcome::Waiting(ExecuteWaiting { execution_id, status: "started", on: None, tool_result: None })
         }
-        Err(failed) => Outcome::Failed(failed.into()),
+        Err(failed) => {
+            let link = connect::mend(&state.host, caller, &about, &failed.fault).await;
+            Outcome::Failed(Problem::from(failed).with_link(link.map(|link| link.url.into())))
+        }
     };
     if let Some(call) = native {
         let text = match &outcome {

@@ -17,6 +17,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/accounts/readiness", AccountsRead),
     ("GET", "/v1/accounts/{id}", AccountsRead),
     ("GET", "/v1/accounts/{id}/events", AccountsRead),
+    ("POST", "/v1/accounts/{id}/token", AccountsTokens),
     ("PATCH", "/v1/accounts/{id}", AccountsWrite),
     ("DELETE", "/v1/accounts/{id}", AccountsWrite),
     ("POST", "/v1/accounts/verify", AccountsWrite),

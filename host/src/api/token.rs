@@ -162,7 +162,7 @@ impl From<IssuingError> for TokenError {
             IssuingError::Client => refused(),
             IssuingError::Scope => Self { error: "invalid_scope", error_description: error.to_string(), status: 400 },
             IssuingError::Identifier => invalid(&error.to_string()),
-            IssuingError::Store(_) | IssuingError::Vault(_) | IssuingError::Key(_) => {
+            IssuingError::Given(_) | IssuingError::Store(_) | IssuingError::Vault(_) | IssuingError::Key(_) => {
                 tracing::error!(%error, "a token cannot be given");
                 let said = "the host cannot give tokens now: its log says why";
                 Self { error: "temporarily_unavailable", error_description: said.into(), status: 503 }

@@ -41,6 +41,18 @@ pub(crate) struct Client {
     key: Option<HeaderValue>,
 }
 
+/// A page, as a browser gets it.
+pub(crate) struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// Where it sends the browser on to.
+    pub location: Option<String>,
+    /// The cookie that it sets, without its attributes.
+    pub cookie: Option<String>,
+    /// All of it, with its headers.
+    pub text: String,
+}
+
 /// What the host answered to a request that it did.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -66,6 +78,41 @@ impl Client {
     /// Reads something.
     pub(crate) async fn get(&self, path: &[&str], query: Query<'_>) -> Result<Answer, CliError> {
         self.answer(self.request(Method::GET, path, query)?).await
+    }
+
+    /// Opens a page like a browser without a key; with a form, sends that.
+    pub(crate) async fn open(
+        &self,
+        url: &str,
+        cookie: Option<&str>,
+        form: Option<&[(&str, &str)]>,
+    ) -> Result<Page, CliError> {
+        let url = Url::parse(url).map_err(|_| CliError::Usage(format!("{url:?} is no URL")))?;
+        let mut request = match form {
+            None => self.http.get(url),
+            Some(pairs) => {
+                let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+                let request = self.http.post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+                request.body(body)
+            }
+        };
+        if let Some(cookie) = cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let mut response = request.send().await.map_err(|error| unreachable(&self.server, &error))?;
+        let (status, head) = (response.status(), head(response.headers()));
+        let named = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (location, cookie) = (named(header::LOCATION), named(header::SET_COOKIE));
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next().map(str::to_owned));
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&self.server, &error))? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                return Err(self.strange(status, &format!("it is longer than {MAX_ANSWER} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let text = head + &String::from_utf8_lossy(&bytes);
+        Ok(Page { status: status.as_u16(), location, cookie, text })
     }
 
     /// The status and the `Date` header of whatever the host answers, for looking at its health.

@@ -33,6 +33,8 @@ pub struct Connection {
     pub demo: bool,
     /// Whether callers may send requests of their own through it, with the account's credential.
     pub proxy_enabled: bool,
+    /// Whether keys that were made for it may read the tokens of its accounts in clear (X6).
+    pub reveals_tokens: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.

@@ -85,6 +85,7 @@ mod tests {
             disabled: false,
             demo: false,
             proxy_enabled: false,
+            reveals_tokens: false,
             created_at: START,
             updated_at: START,
         };

@@ -92,6 +92,7 @@ const ROUTES: &str = r"
     PATCH /v1/webhooks/{id}
     POST /oauth/token
     POST /v1/accounts/verify
+    POST /v1/accounts/{id}/token
     POST /v1/approvals/{id}/approve
     POST /v1/approvals/{id}/reject
     POST /v1/clients

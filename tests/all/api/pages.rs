@@ -3,8 +3,10 @@
 mod attacks;
 mod browser;
 mod choices;
+mod first_version;
 mod form;
 mod independent;
+mod mending;
 mod oauth;
 mod refusals;
 mod stage;

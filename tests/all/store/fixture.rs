@@ -95,6 +95,7 @@ impl Fixture {
             disabled: false,
             demo: false,
             proxy_enabled: false,
+            reveals_tokens: false,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }
