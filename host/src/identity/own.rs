@@ -34,8 +34,10 @@ pub struct NewSigningKey {
 /// What a token is to say.
 #[derive(Clone, Copy, Debug)]
 pub struct Issued<'a> {
-    /// Issuer and audience.
+    /// Who gives it.
     pub issuer: &'a str,
+    /// Where it is good.
+    pub audience: &'a str,
     /// Whose it is.
     pub client: &'a ClientId,
     /// What it may do.
@@ -68,7 +70,7 @@ pub fn sign(key_id: &str, private: &[u8], issued: &Issued<'_>) -> Result<String,
     let end = issued.at.plus(TOKEN_LIFE).0 / 1000;
     let names = issued.scopes.names();
     let mut claims = json!({
-        "iss": issued.issuer, "aud": issued.issuer, "sub": issued.client.as_str(), "client_id": issued.client.as_str(),
+        "iss": issued.issuer, "aud": issued.audience, "sub": issued.client.as_str(), "client_id": issued.client.as_str(),
         "jti": issued.id, "iat": at, "nbf": at, "exp": end, "scope": names.join(" "), "scopes": names,
     });
     if let Some(identifier) = issued.identifier {
@@ -89,15 +91,18 @@ pub fn public_jwk(key: &SigningKeyRow) -> Option<Value> {
 }
 
 /// Who comes with a token of this host.
-pub(super) async fn caller(identity: &Identity, token: Unchecked<'_>) -> Result<(Caller, PrincipalRow), IdentityError> {
+pub(super) async fn caller(
+    identity: &Identity,
+    token: Unchecked<'_>,
+    audiences: &[&str],
+) -> Result<(Caller, PrincipalRow), IdentityError> {
     let (store, now) = (&identity.store, identity.clock.now());
     let key = store.signing_key(token.key_id()?).await?.ok_or(TokenFault::UnknownKey)?;
     if key.retired_at.is_some_and(|at| now >= at.plus(TOKEN_LIFE + LEEWAY)) {
         return Err(TokenFault::UnknownKey.into());
     }
     let public = URL_SAFE_NO_PAD.decode(&key.public).map_err(|_| TokenFault::UnknownKey)?;
-    let expected =
-        Expected { issuer: &identity.issuer, audience: &identity.issuer, algorithms: &[ALGORITHM], kind: Some(KIND) };
+    let expected = Expected { issuer: &identity.issuer, audiences, algorithms: &[ALGORITHM], kind: Some(KIND) };
     let claims = token.check(&DecodingKey::from_ec_der(&public), &expected, now)?;
     let id = ClientId::parse(claims.subject()?).ok_or(TokenFault::Claim)?;
     let client = store.client(&key.project, &id).await?.ok_or(TokenFault::Client)?;
