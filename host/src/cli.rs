@@ -126,7 +126,7 @@ enum Command {
 #[expect(clippy::disallowed_methods, reason = "the API key of a client, which has no configuration of its own")]
 pub fn main() -> ExitCode {
     let key = std::env::var("GLOVEPORT_KEY").ok().map(Zeroizing::new);
-    let (stdin, mut stdout, mut stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let (mut stdin, mut stdout, mut stderr) = (io::stdin(), io::stdout(), io::stderr());
     let interactive = stdin.is_terminal();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -136,8 +136,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error::FAILED);
         }
     };
-    let mut input = stdin.lock();
-    let mut session = Session { out: &mut stdout, err: &mut stderr, input: &mut input, interactive, key };
+    let mut session = Session { out: &mut stdout, err: &mut stderr, input: &mut stdin, interactive, key };
     ExitCode::from(runtime.block_on(start(std::env::args_os(), &mut session)))
 }
 
@@ -224,6 +223,11 @@ mod tests {
             "profile",
             "profile put",
             "mcp",
+            "mcp --url nowhere",
+            "mcp --url http://ada:secret@example.com/mcp/x",
+            "mcp --url http://localhost/mcp/x --config support",
+            "mcp --identifier ada",
+            "mcp --snippets",
             "mcp url support",
             "mcp url support ada --client odd",
             "mcp config",

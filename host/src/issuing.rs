@@ -42,6 +42,8 @@ pub struct Asked<'a> {
     pub scope: Option<&'a str>,
     /// The only user that the token is to be for, if it is to be for one.
     pub identifier: Option<&'a str>,
+    /// Where the token is to be good (RFC 8707): everywhere at this host, or at its MCP endpoint alone.
+    pub resource: Option<&'a str>,
 }
 
 /// A token for a client.
@@ -68,6 +70,9 @@ pub enum IssuingError {
     /// What was given is no key to sign with.
     #[error("{0}")]
     Given(String),
+    /// Something that is not of this host.
+    #[error("tokens of this host are for itself, or for its MCP endpoint")]
+    Resource,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,11 +101,13 @@ impl Issuing {
         let client = self.store.client_with_secret(&id, &hash).await?.ok_or(IssuingError::Client)?;
         let scopes = narrowed(&client, asked.scope)?;
         let identifier = bound(&client, asked.identifier)?;
+        let audience = self.audience(asked.resource)?;
         let key = self.current(&client.project).await?;
         let private = Zeroizing::new(self.vault.open_body(&body_of(&key.project, &key.id), &key.sealed)?);
         let id = RequestId::new(&self.clock, &self.random);
         let issued = Issued {
             issuer: &self.issuer,
+            audience: &audience,
             client: &client.id,
             scopes,
             identifier: identifier.as_deref(),
@@ -108,6 +115,18 @@ impl Issuing {
             at: self.clock.now(),
         };
         Ok(Given { token: identity::sign(&key, &private, &issued)?, scopes })
+    }
+
+    /// What a token is for.
+    fn audience(&self, resource: Option<&str>) -> Result<String, IssuingError> {
+        let mcp = identity::mcp_resource(&self.issuer);
+        match resource {
+            None => Ok(self.issuer.clone()),
+            // The root of a URL has two spellings.
+            Some(asked) if asked.strip_suffix('/').unwrap_or(asked) == self.issuer => Ok(self.issuer.clone()),
+            Some(asked) if asked == mcp => Ok(mcp),
+            Some(_) => Err(IssuingError::Resource),
+        }
     }
 
     /// The keys that tokens may be signed with which have not run out; no private part is in them.

@@ -4,6 +4,7 @@
 pub mod authorization;
 pub mod browser;
 pub mod canary;
+pub mod conformance;
 pub mod host;
 pub mod imitation;
 pub mod independent;

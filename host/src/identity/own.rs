@@ -37,8 +37,10 @@ pub struct NewSigningKey {
 /// What a token is to say.
 #[derive(Clone, Copy, Debug)]
 pub struct Issued<'a> {
-    /// Issuer and audience.
+    /// Who gives it.
     pub issuer: &'a str,
+    /// Where it is good.
+    pub audience: &'a str,
     /// Whose it is.
     pub client: &'a ClientId,
     /// What it may do.
@@ -97,7 +99,7 @@ pub fn sign(signing: &SigningKeyRow, private: &[u8], issued: &Issued<'_>) -> Res
     let end = issued.at.plus(TOKEN_LIFE).0 / 1000;
     let names = issued.scopes.names();
     let mut claims = json!({
-        "iss": issued.issuer, "aud": issued.issuer, "sub": issued.client.as_str(), "client_id": issued.client.as_str(),
+        "iss": issued.issuer, "aud": issued.audience, "sub": issued.client.as_str(), "client_id": issued.client.as_str(),
         "jti": issued.id, "iat": at, "nbf": at, "exp": end, "scope": names.join(" "), "scopes": names,
     });
     if let Some(identifier) = issued.identifier {
@@ -121,7 +123,11 @@ pub fn public_jwk(key: &SigningKeyRow) -> Option<Value> {
 }
 
 /// Who comes with a token of this host.
-pub(super) async fn caller(identity: &Identity, token: Unchecked<'_>) -> Result<(Caller, PrincipalRow), IdentityError> {
+pub(super) async fn caller(
+    identity: &Identity,
+    token: Unchecked<'_>,
+    audiences: &[&str],
+) -> Result<(Caller, PrincipalRow), IdentityError> {
     let (store, now) = (&identity.store, identity.clock.now());
     let key = store.signing_key(token.key_id()?).await?.ok_or(TokenFault::UnknownKey)?;
     if key.retired_at.is_some_and(|at| now >= at.plus(TOKEN_LIFE + LEEWAY)) {
@@ -134,7 +140,7 @@ pub(super) async fn caller(identity: &Identity, token: Unchecked<'_>) -> Result<
     };
     // The way of signing is the key's own, and never what the token says.
     let algorithms = &[algorithm(&key)];
-    let expected = Expected { issuer: &identity.issuer, audience: &identity.issuer, algorithms, kind: Some(KIND) };
+    let expected = Expected { issuer: &identity.issuer, audiences, algorithms, kind: Some(KIND) };
     let claims = token.check(&public, &expected, now)?;
     let id = ClientId::parse(claims.subject()?).ok_or(TokenFault::Claim)?;
     let client = store.client(&key.project, &id).await?.ok_or(TokenFault::Client)?;
