@@ -212,7 +212,7 @@ impl Client {
     }
 
     /// Sends a text to the server's URL itself, for an answer that is read as it comes. `long` is of a stream that stays open.
-    pub(crate) async fn open(
+    pub(crate) async fn stream(
         &self,
         method: Method,
         headers: HeaderMap,

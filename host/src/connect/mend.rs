@@ -12,7 +12,8 @@ use crate::model::{Caller, CallerScope, Fault};
 pub async fn mend(host: &Host, caller: &Caller, about: &About, fault: &Fault) -> Option<Link> {
     let lack = call::lacking(host, caller, about, fault).await.ok()??;
     let bound = caller.identifier.as_deref() == Some(lack.identifier.as_str());
-    if !bound && !(caller.may(CallerScope::AccountsWrite) && lack.account.is_some()) {
+    let may_link = caller.may(CallerScope::AccountsWrite) && lack.account.is_some();
+    if !bound && !may_link {
         return None;
     }
     let Lack { connection, account, identifier, organization } = lack;

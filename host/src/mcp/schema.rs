@@ -44,7 +44,9 @@ pub(super) fn for_era(mut tool: Value, era: &Era) -> Value {
         }
     }
     if !era.is_modern() {
-        ["inputSchema", "outputSchema"].iter().filter_map(|schema| tool.get_mut(*schema)).for_each(spelled_out);
+        for schema in ["inputSchema", "outputSchema"] {
+            tool.get_mut(schema).into_iter().for_each(spelled_out);
+        }
     }
     tool
 }

@@ -195,7 +195,7 @@ impl Lines {
 /// Sends a message and writes what comes of it. Gives what a later one has to say if it is the first one.
 async fn carry(client: Client, message: Message, begun: Begun, answers: Sender<Said>) -> Option<Begun> {
     let headers = asking(message.headers(&begun), "application/json, text/event-stream");
-    let failure = match client.open(Method::POST, headers, message.text.clone(), message.listens()).await {
+    let failure = match client.stream(Method::POST, headers, message.text.clone(), message.listens()).await {
         Ok(incoming) => {
             let session = incoming.header(&SESSION);
             match answered(incoming, &message, &answers).await {
@@ -276,7 +276,7 @@ async fn listen(client: Client, begun: Begun, answers: Sender<Said>) {
         let mut headers = asking(HeaderMap::new(), "text/event-stream");
         headers.extend(begun.version.clone().map(|version| (VERSION, version)));
         headers.extend(begun.session.clone().map(|session| (SESSION, session)));
-        if let Ok(mut incoming) = client.open(Method::GET, headers, String::new(), true).await {
+        if let Ok(mut incoming) = client.stream(Method::GET, headers, String::new(), true).await {
             if !incoming.status().is_success() {
                 return;
             }
