@@ -44,7 +44,11 @@ pub(super) fn for_era(mut tool: Value, era: &Era) -> Value {
         }
     }
     if !era.is_modern() {
-        ["inputSchema", "outputSchema"].iter().filter_map(|schema| tool.get_mut(*schema)).for_each(spelled_out);
+        for name in ["inputSchema", "outputSchema"] {
+            if let Some(schema) = tool.get_mut(name) {
+                spelled_out(schema);
+            }
+        }
     }
     tool
 }
