@@ -44,8 +44,10 @@ pub(super) fn for_era(mut tool: Value, era: &Era) -> Value {
         }
     }
     if !era.is_modern() {
-        for schema in ["inputSchema", "outputSchema"] {
-            tool.get_mut(schema).into_iter().for_each(spelled_out);
+        for name in ["inputSchema", "outputSchema"] {
+            if let Some(schema) = tool.get_mut(name) {
+                spelled_out(schema);
+            }
         }
     }
     tool
