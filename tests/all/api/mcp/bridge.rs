@@ -40,7 +40,7 @@ impl Bridge {
     }
 
     async fn next(&mut self) -> Value {
-        let line = self.lines.next_line().await.unwrap().expect("another line");
+        let line = self.lines.next_line().await.unwrap().unwrap();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
