@@ -26,6 +26,5 @@ pub use install::{Installation, install, remove};
 pub use installed::{Installed, InstalledTool};
 pub use live::Catalog;
 pub use narrowed::{NarrowedSchemas, PresetNames};
-pub use proxy::proxy_tool;
 pub use search::{Fit, Words};
 pub use validation::check_against;

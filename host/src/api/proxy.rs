@@ -14,48 +14,61 @@ use super::execute::{ExecuteBody, ExecuteWaiting, Outcome, idempotency_key, outc
 use super::extract::{Authenticated, Json};
 use super::{ApiState, Problem};
 use crate::call::CallRequest;
-use crate::catalog::proxy_tool;
 use crate::model::Surface;
 
-/// A request of the caller's own.
-#[derive(Debug, Deserialize, ToSchema)]
+/// A request of the caller's own. What it is written as is what the tool takes; for whom and through what is not.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProxyBody {
     /// Name of the connection to go through: one with `proxy_enabled`.
+    #[serde(skip_serializing)]
     connection: String,
     /// The user to act for.
+    #[serde(skip_serializing)]
     identifier: Option<String>,
     /// The user's organization.
+    #[serde(skip_serializing)]
     organization: Option<String>,
     /// The account to use, where the user has several.
+    #[serde(skip_serializing)]
     account: Option<String>,
     /// GET, HEAD, OPTIONS, POST, PUT, PATCH or DELETE; GET if absent.
     method: Option<String>,
     /// Below the connection's base URL, percent-encoded where it has to be, without a query.
     path: String,
     /// Query parameters; a list repeats its parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     query: Option<Map<String, Value>>,
     /// Headers besides those that the host sets. It alone sets the credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<BTreeMap<String, String>>,
     /// Any JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     body: Option<Box<RawValue>>,
     /// Fields, sent as `application/x-www-form-urlencoded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     form: Option<Map<String, Value>>,
     /// Fields, sent as `multipart/form-data`; a file is `{"file_name", "content_type", "base64"}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     multipart: Option<Map<String, Value>>,
     /// Text, sent as it is; the header `content-type` says what it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     raw_body: Option<String>,
     /// How long it may take: 1 to 120000, 30000 if absent.
+    #[serde(skip_serializing)]
     timeout_ms: Option<u64>,
     /// The execution that this request is made for.
+    #[serde(skip_serializing)]
     parent: Option<String>,
     /// The conversation it belongs to.
+    #[serde(skip_serializing)]
     chat_id: Option<String>,
     /// What set it off.
+    #[serde(skip_serializing)]
     trigger_type: Option<String>,
 }
 
@@ -83,25 +96,6 @@ pub(super) struct ProxyResult {
     reply: ProxyReply,
 }
 
-/// What the tool takes: this body but for whom and through what.
-#[derive(Serialize)]
-struct Written<'a> {
-    method: &'a str,
-    path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    query: Option<&'a Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<&'a BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    form: Option<&'a Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    multipart: Option<&'a Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    raw_body: Option<&'a str>,
-}
-
 /// Sends a request that the caller wrote, with the account's credential, under the rules of a call.
 #[utoipa::path(post, path = "/v1/proxy", tag = "tools", request_body = ProxyBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "As for the call of a tool.")),
@@ -111,27 +105,20 @@ pub(super) async fn send(
     State(state): State<ApiState>,
     Authenticated(caller): Authenticated,
     headers: HeaderMap,
-    Json(body): Json<ProxyBody>,
+    Json(mut body): Json<ProxyBody>,
 ) -> Result<Response, Problem> {
     let idempotency_key = idempotency_key(&headers)?;
     let host = &state.host;
     let connection = host.store.find_connection(&caller.project, &body.connection).await?;
     let connection = connection.ok_or_else(|| Problem::not_found("there is no such connection"))?;
-    let method = body.method.as_deref().unwrap_or("GET");
-    let tool = proxy_tool(&connection.connector, method).ok_or_else(|| {
+    let installed = host.catalog.find_connector(&host.store, &caller.project, &connection.connector).await?;
+    let installed = installed.ok_or_else(|| Problem::conflict("its connector cannot be used: install it again"))?;
+    let method = body.method.get_or_insert_with(|| "GET".into());
+    let tool = installed.proxy(method).ok_or_else(|| {
         Problem::bad_request("`method` is one of GET, HEAD, OPTIONS, POST, PUT, PATCH and DELETE, in capitals")
     })?;
-    let written = Written {
-        method,
-        path: &body.path,
-        query: body.query.as_ref(),
-        headers: body.headers.as_ref(),
-        body: body.body.as_deref(),
-        form: body.form.as_ref(),
-        multipart: body.multipart.as_ref(),
-        raw_body: body.raw_body.as_deref(),
-    };
-    let input = serde_json::value::to_raw_value(&written).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let tool = tool.tool.name.clone();
+    let input = serde_json::value::to_raw_value(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
     let call = ExecuteBody {
         identifier: body.identifier,
         organization: body.organization,

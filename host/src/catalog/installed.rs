@@ -118,6 +118,12 @@ impl Installed {
         self.tools.iter().filter(|tool| !tool.is_proxy)
     }
 
+    /// The proxy that sends requests with this method, in capitals. A tool of its own that only has a proxy's name is none.
+    pub fn proxy(&self, method: &str) -> Option<&InstalledTool> {
+        let sends = |tool: &InstalledTool| tool.routes.iter().any(|route| route.method == method);
+        self.tools.iter().find(|tool| tool.is_proxy && sends(tool))
+    }
+
     pub(super) fn set_plugin(&self, plugin: Plugin) {
         // Losing a race to another initialiser is fine: both linked the same bytes.
         let _ = self.plugin.set(plugin);

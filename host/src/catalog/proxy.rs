@@ -16,12 +16,6 @@ const KINDS: [(&str, Effect, &[&str]); 3] = [
     ("proxy_delete", Effect::Destroy, &["DELETE"]),
 ];
 
-/// The tool of a connector that sends requests with this method, in capitals; `None` if there is none.
-pub fn proxy_tool(connector: &str, method: &str) -> Option<String> {
-    let (kind, ..) = KINDS.iter().find(|(.., methods)| methods.contains(&method))?;
-    Some(format!("{connector}_{kind}"))
-}
-
 /// A connector's proxies, but those whose names its own tools have.
 pub(super) fn tools(connector: &Connector, own: &[InstalledTool]) -> Vec<InstalledTool> {
     let taken =
@@ -62,16 +56,39 @@ fn routes(method: &str, effect: Effect) -> impl Iterator<Item = Route> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::{Installed, manifest};
     use super::*;
+    use crate::model::Timestamp;
+
+    fn installed(own: impl FnOnce(&Connector) -> Vec<Tool>) -> Installed {
+        let manifest = r#"{"manifest": 1, "name": "x", "version": "1.0.0", "title": "X", "description": "X.",
+            "publisher": "X", "categories": [], "wit": "0.1.0", "imports": ["http"], "hosts": ["api.example.com"],
+            "base_url": "https://api.example.com", "auth": [{"name": "none", "title": "No account", "type": "none"}]}"#;
+        let connector = manifest::parse(manifest).unwrap();
+        let own = own(&connector);
+        Installed::new(connector, String::new(), BTreeSet::new(), own, Timestamp(0))
+    }
 
     #[test]
     fn each_method_has_one_tool_or_none() {
+        let installed = installed(|_| Vec::new());
+        let proxy = |method: &str| installed.proxy(method).map(|tool| tool.tool.name.as_str());
         for (method, tool) in [("GET", "x_proxy_read"), ("PATCH", "x_proxy_write"), ("DELETE", "x_proxy_delete")] {
-            assert_eq!(proxy_tool("x", method).as_deref(), Some(tool));
+            assert_eq!(proxy(method), Some(tool));
         }
         for method in ["get", "TRACE", "CONNECT", "", "GET POST"] {
-            assert_eq!(proxy_tool("x", method), None, "{method}");
+            assert_eq!(proxy(method), None, "{method}");
         }
+    }
+
+    /// A connector cannot have what callers write sent to a tool of its own, under an effect of its choice.
+    #[test]
+    fn a_tool_of_its_own_with_such_a_name_is_no_proxy() {
+        let installed = installed(|connector| vec![Tool { effect: Effect::Read, ..tool(connector, &KINDS[1]).tool }]);
+        assert_eq!(installed.own_tools().count(), 1);
+        assert!(installed.proxy("POST").is_none() && installed.proxy("GET").is_some());
     }
 
     #[test]
