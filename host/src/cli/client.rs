@@ -92,14 +92,10 @@ impl Incoming {
 
     /// All of its body.
     pub(crate) async fn text(&mut self) -> Result<String, CliError> {
-        let mut bytes = Vec::new();
-        while let Some(piece) = self.piece().await? {
-            if bytes.len() + piece.len() > MAX_ANSWER {
-                let reason = format!("it is longer than {MAX_ANSWER} bytes");
-                return Err(CliError::Answer { server: self.origin.to_string(), reason });
-            }
-            bytes.extend_from_slice(&piece);
-        }
+        let bytes = whole(&mut self.response, &self.origin).await?.ok_or_else(|| CliError::Answer {
+            server: self.origin.to_string(),
+            reason: format!("it is longer than {MAX_ANSWER} bytes"),
+        })?;
         String::from_utf8(bytes).map_err(|_| {
             let reason = "it is not text".to_owned();
             CliError::Answer { server: self.origin.to_string(), reason }
@@ -147,13 +143,7 @@ impl Client {
         let named = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (location, cookie) = (named(header::LOCATION), named(header::SET_COOKIE));
         let cookie = cookie.and_then(|cookie| cookie.split(';').next().map(str::to_owned));
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&self.server, &error))? {
-            if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(self.strange(status, &format!("it is longer than {MAX_ANSWER} bytes")));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let bytes = self.whole(&mut response).await?;
         let text = head + &String::from_utf8_lossy(&bytes);
         Ok(Page { status: status.as_u16(), location, cookie, text })
     }
@@ -268,13 +258,7 @@ impl Client {
     async fn answer(&self, request: RequestBuilder) -> Result<Answer, CliError> {
         let mut response = request.send().await.map_err(|error| unreachable(&self.server, &error))?;
         let (status, head) = (response.status(), head(response.headers()));
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&self.server, &error))? {
-            if bytes.len() + chunk.len() > MAX_ANSWER {
-                return Err(self.strange(status, &format!("it is longer than {MAX_ANSWER} bytes")));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
+        let bytes = self.whole(&mut response).await?;
         let text = String::from_utf8(bytes).map_err(|_| self.strange(status, "it is not text"))?;
         if !status.is_success() {
             return Err(self.refusal(status, &text));
@@ -284,6 +268,11 @@ impl Client {
             text => serde_json::from_str(text).map_err(|_| self.strange(status, "it is not JSON"))?,
         };
         Ok(Answer { head, text, value })
+    }
+
+    async fn whole(&self, response: &mut reqwest::Response) -> Result<Vec<u8>, CliError> {
+        let bytes = whole(response, &self.server).await?;
+        bytes.ok_or_else(|| self.strange(response.status(), &format!("it is longer than {MAX_ANSWER} bytes")))
     }
 
     fn refusal(&self, status: StatusCode, text: &str) -> CliError {
@@ -298,6 +287,18 @@ impl Client {
     fn strange(&self, status: StatusCode, reason: &str) -> CliError {
         CliError::Answer { server: self.server.to_string(), reason: format!("HTTP {}, {reason}", status.as_u16()) }
     }
+}
+
+/// A whole body; `None` if it has more than [`MAX_ANSWER`] bytes, which are not read to the end.
+async fn whole(response: &mut reqwest::Response, origin: &Url) -> Result<Option<Vec<u8>>, CliError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| unreachable(origin, &error))? {
+        if bytes.len() + piece.len() > MAX_ANSWER {
+            return Ok(None);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Some(bytes))
 }
 
 fn head(headers: &HeaderMap) -> String {
