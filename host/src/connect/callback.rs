@@ -4,7 +4,6 @@
 //! provider and to no other, and `iss` (RFC 9207, section 4.4). An answer that fails one of them uses the attempt up.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use super::advance::{Came, advance, fail, printable, settled};
 use super::browser::{hash, is_unguessable};
@@ -113,12 +112,7 @@ fn check(connector: &str, visit: &Visit, kept: &Kept, answer: &Answer) -> Result
 
 /// A text with public fields in its gaps.
 fn filled(text: &str, fields: &BTreeMap<String, String>) -> String {
-    let Ok(template) = TextTemplate::parse(text) else { return text.to_owned() };
-    let rendered = template.render(|name, into| {
-        into.push_str(fields.get(name).map_or("", String::as_str));
-        Ok::<_, Infallible>(())
-    });
-    rendered.map(|text| text.to_string()).unwrap_or_default()
+    TextTemplate::parse(text).map_or_else(|_| text.to_owned(), |template| template.with_fields(fields))
 }
 
 /// RFC 6749 section 4.1.2.1.

@@ -1,5 +1,7 @@
 //! Texts with `{{name}}` in them: header values, claims, bodies of signing in, and what is signed.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -75,6 +77,15 @@ impl TextTemplate {
             Piece::Literal(text) => TextPiece::Literal(text),
             Piece::Name(name) => TextPiece::Name(name),
         })
+    }
+
+    /// Fills it in with public fields. Nothing stands where there is no such field.
+    pub fn with_fields(&self, fields: &BTreeMap<String, String>) -> String {
+        let text = |piece| match piece {
+            TextPiece::Literal(text) => text,
+            TextPiece::Name(name) => fields.get(name).map_or("", String::as_str),
+        };
+        self.pieces().map(text).collect()
     }
 
     /// The names in its gaps, in the order of the text; one may be there twice.

@@ -2,7 +2,6 @@
 //! account's own once it has come back.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use super::answer::{self, Leg};
 use super::endpoints;
@@ -181,9 +180,5 @@ fn pair(pairs: &mut BTreeMap<String, Secret>) -> Result<[Secret; 2], OAuthError>
 
 fn rendered(text: &str, fields: &BTreeMap<String, String>) -> Result<String, OAuthError> {
     let template = TextTemplate::parse(text).map_err(|error| OAuthError::configuration(error.to_string()))?;
-    let rendered = template.render(|name, into| {
-        into.push_str(fields.get(name).map_or("", String::as_str));
-        Ok::<_, Infallible>(())
-    });
-    Ok(rendered.map(|text| text.to_string()).unwrap_or_default())
+    Ok(template.with_fields(fields))
 }
