@@ -38,7 +38,8 @@ impl Secret {
         pattern.fits(&self.0)
     }
 
-    /// Gives up the secrecy of a value that turned out to be a public field, such as a domain.
+    /// Gives up the secrecy of a value: one that turned out to be a public field, such as a domain, or one that only this
+    /// process goes on with. The files that may are a fence of `ARCHITECTURE.md`.
     pub fn into_public(mut self) -> String {
         std::mem::take(&mut *self.0)
     }
