@@ -93,7 +93,12 @@ pub(super) async fn install(
 }
 
 fn imports(text: &str) -> Result<BTreeSet<Import>, Problem> {
-    text.split(',')
+    parsed_imports(text.split(','))
+}
+
+/// The imports of these names.
+pub(super) fn parsed_imports<'a>(names: impl Iterator<Item = &'a str>) -> Result<BTreeSet<Import>, Problem> {
+    names
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .map(|name| Import::parse(name).ok_or_else(|| Problem::bad_request(format!("there is no import `{name}`"))))

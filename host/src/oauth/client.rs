@@ -48,6 +48,18 @@ impl OAuth {
         Ok(client)
     }
 
+    /// Whether what is given is the client that a connection has: the same identifier, and the same secret if one is given.
+    ///
+    /// # Errors
+    /// [`OAuthError::Vault`] if the stored secret cannot be opened.
+    pub fn is_client(&self, stored: &OAuthClient, given: &ClientChange) -> Result<bool, OAuthError> {
+        if stored.client_id != given.client_id {
+            return Ok(false);
+        }
+        let Some(secret) = &given.secret else { return Ok(true) };
+        Ok(self.secret_of(stored)?.is_some_and(|stored| stored.is_same(secret)))
+    }
+
     /// The client that new authorizations through a connection use.
     ///
     /// # Errors

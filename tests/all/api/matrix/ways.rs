@@ -69,6 +69,7 @@ pub(super) fn entrance(route: &str) -> Option<&'static [Way]> {
 /// Routes that change something and run no tool.
 const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/accounts/verify",
+    "POST /v1/apply",
     "POST /v1/approvals/{id}/reject",
     "POST /oauth/token",
     "POST /v1/clients",
