@@ -143,7 +143,14 @@ async fn prepare_all(
 ) -> Result<HashMap<String, Prepared>, Problem> {
     let (mut prepared, mut errors) = (HashMap::new(), Vec::new());
     for Placed { key, place, resource } in placed {
-        let Resource::Connector(wanted) = resource else { continue };
+        let wanted = match resource {
+            Resource::Connector(wanted) => wanted,
+            Resource::Modifier(wanted) => {
+                prepare::modifier(state, wanted).await;
+                continue;
+            }
+            _ => continue,
+        };
         match prepare::connector(state, caller, wanted).await {
             Ok(ready) => drop(prepared.insert(place.clone(), ready)),
             Err(problem) if problem.is_hosts_own() => return Err(problem),

@@ -187,7 +187,10 @@ mod tests {
                 "x.yaml:3:3: unknown key `conector`: did you mean `connector`?",
             ),
             ("a: [", "x.yaml:"),
-            ("policy_defaults: {}\n---\npolicy_defaults: {}\n", "x.yaml:3:1: `policy_defaults` is in 1 already"),
+            (
+                "policy_defaults: {}\n---\npolicy_defaults: {}\n",
+                "x.yaml:3:1: `policy_defaults` is there already, in line 1",
+            ),
             ("connectors: [{name: a, file: nothing.wasm}]", "nothing.wasm: "),
             ("connections: [{name: a, connector: b, oauth: {client_id: x, client_secret: canary}}]", "x.yaml:1:61: "),
             (

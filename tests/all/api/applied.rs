@@ -3,19 +3,21 @@
 mod generated;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use gloveport::config::WrittenSources;
 use gloveport_tests::host::{Setup, TestHost};
 use gloveport_tests::programs;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::cli::{Ran, run, run_as};
 
 /// One of everything.
-const ALL: &str = r#"
+const ALL_BUT_FOLDER: &str = r#"
 secrets:
   - name: key
-    source: file:/run/secrets-of-a-test/key
+    source: file:FOLDER/key
     hosts: [api.example.com]
 connectors:
   - name: notes
@@ -49,9 +51,24 @@ webhooks:
   - {url: "https://hooks.example.com/gloveport", events: [approval.waiting]}
 "#;
 
+/// Where the projects of these tests may read secrets.
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), "a-key-that-is-elsewhere").unwrap();
+    folder
+});
+
+fn all() -> String {
+    placed(ALL_BUT_FOLDER)
+}
+
+fn placed(text: &str) -> String {
+    text.replace("FOLDER", FOLDER.path().to_str().unwrap())
+}
+
 /// A host whose project may read secrets in files, with a folder of files to apply.
 async fn host() -> TestHost {
-    let folder = "/run/secrets-of-a-test".into();
+    let folder = FOLDER.path().into();
     let secrets = BTreeMap::from([("default".to_owned(), WrittenSources { env: Vec::new(), files: vec![folder] })]);
     let host = TestHost::with(Setup { secrets, ..Setup::usual() }).await;
     let files = host.data().join("files");
@@ -89,15 +106,15 @@ const PLAN: &str = "\
 async fn a_plan_is_done_once_and_then_there_is_nothing_to_do() {
     let host = host().await;
     let before = acts(&host).await;
-    assert_eq!(apply(&host, ALL, &["--dry-run"]).await.done(), PLAN);
+    assert_eq!(apply(&host, &all(), &["--dry-run"]).await.done(), PLAN);
     assert_eq!(acts(&host).await, before, "a dry run changes nothing");
     assert_eq!(host.client().get("/v1/connectors").await.expect(200)["total_size"], 0);
-    let done = apply(&host, ALL, &[]).await.done();
+    let done = apply(&host, &all(), &[]).await.done();
     assert!(done.contains("secret, shown once: whsec_"), "{done}");
     assert!(done.ends_with("10 created, 0 changed, 0 removed, 0 unchanged.\n"), "{done}");
     let applied = acts(&host).await;
     for options in [&[][..], &["--dry-run"], &["--prune"]] {
-        assert_eq!(apply(&host, ALL, options).await.done(), "Nothing to do: 10 as the files say.\n", "{options:?}");
+        assert_eq!(apply(&host, &all(), options).await.done(), "Nothing to do: 10 as the files say.\n", "{options:?}");
     }
     assert_eq!(acts(&host).await, applied, "what is as it should be is not written again");
     // What was applied is what the routes would have made: a tool is found, and its preset is out of its schema.
@@ -114,8 +131,8 @@ const CHANGES: &str = "\
 #[tokio::test]
 async fn changes_are_told_field_by_field() {
     let host = host().await;
-    apply(&host, ALL, &[]).await.done();
-    let changed = ALL
+    apply(&host, &all(), &[]).await.done();
+    let changed = all()
         .replace("region: eu", "region: us, tier: 1")
         .replace("position: 10", "position: 20")
         .replace("      - {name: add_note, method: POST, path: /notes, parameters: {properties: {text: {type: string}}, required: [text]}}\n", "")
@@ -151,13 +168,13 @@ async fn pruning_removes_what_was_applied_and_nothing_else() {
     let host = host().await;
     let by_hand = json!({ "name": "by-hand", "condition": "true", "outcome": { "outcome": "allow" } });
     host.client().post("/v1/policies", &by_hand).await.expect(201);
-    let with = format!("{ALL}---\npolicies:\n  - {{name: by-hand, condition: 'false', outcome: {{outcome: allow}}}}\n");
+    let with =
+        format!("{}---\npolicies:\n  - {{name: by-hand, condition: 'false', outcome: {{outcome: allow}}}}\n", all());
     apply(&host, &with, &[]).await.done();
     let other = "webhooks: [{url: 'https://other.example.com/'}]\n";
     std::fs::write(host.data().join("other.yaml"), other).unwrap();
     run(&host, &["apply", "other.yaml", "--set", "other"], "").await.done();
-    let few =
-        "policies: []\nsecrets:\n  - {name: key, source: file:/run/secrets-of-a-test/key, hosts: [api.example.com]}\n";
+    let few = &placed("policies: []\nsecrets:\n  - {name: key, source: file:FOLDER/key, hosts: [api.example.com]}\n");
     assert_eq!(apply(&host, few, &[]).await.done(), "Nothing to do: 1 as the files say.\n");
     let plan = apply(&host, few, &["--prune", "--dry-run"]).await.done();
     let expected = "\
@@ -217,8 +234,8 @@ async fn one_bad_thing_leaves_everything_as_it_was() {
         ("mcpConfigs:\n  - {name: desk", "mcpConfigs:\n  - {name: reader", "all.yaml:35:35: ", "on its own"),
         ("  - name: probe\n", "  - name: sonde\n", "all.yaml:13:5: ", "calls itself `probe`"),
     ] {
-        assert!(ALL.contains(from), "{from}");
-        let text = ALL.replacen(from, to, 1);
+        assert!(all().contains(from), "{from}");
+        let text = all().replacen(from, to, 1);
         for options in [&["--dry-run"][..], &[]] {
             let ran = apply(&host, &text, options).await;
             assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{to}");
@@ -236,7 +253,7 @@ async fn one_bad_thing_leaves_everything_as_it_was() {
 #[tokio::test]
 async fn what_is_exported_is_what_is_applied() {
     let host = host().await;
-    apply(&host, ALL, &[]).await.done();
+    apply(&host, &all(), &[]).await.done();
     let canary = host.plant();
     let sealed = json!({ "value": canary.token(), "hosts": ["api.example.com"] });
     host.client().put("/v1/secrets/sealed", &sealed).await.expect(201);

@@ -3,6 +3,7 @@
 mod attacks;
 mod browser;
 mod choices;
+mod custom;
 mod form;
 mod independent;
 mod oauth;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
-use super::resources::AppliedConnector;
+use super::resources::{AppliedConnector, AppliedModifier};
 use crate::api::connectors::parsed_imports;
 use crate::api::imports::{importing, text};
 use crate::api::{ApiState, Problem};
@@ -60,6 +60,13 @@ pub(super) async fn connector(
             "a connector has one of `document`, `url`, `component` and `digest`; `options` are for the first two and \
              `imports` for the last two",
         )),
+    }
+}
+
+/// Compiles a modifier's component, if it has one. What is wrong with it is told when it is checked.
+pub(super) async fn modifier(state: &ApiState, wanted: &AppliedModifier) {
+    if let Some(wasm) = wanted.component.as_ref().and_then(|text| STANDARD.decode(text).ok()) {
+        let _ = catalog::compile_ahead(&state.host.runtime, wasm.into()).await;
     }
 }
 

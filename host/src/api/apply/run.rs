@@ -130,7 +130,9 @@ impl<'a> Run<'a> {
         let known = self.made.get(&(key.kind.as_str().to_owned(), key.called()));
         let is_ours = known.is_some_and(|row| before.is_some_and(|before| before.id == row.made));
         let is_in_this_set = known.is_some_and(|row| row.file_set == self.set);
-        if before.is_some() && (!is_ours || is_in_this_set) {
+        // What there is one of is always there: nobody makes it, and nothing removes it.
+        let is_made = key.kind != Kind::PolicyDefaults;
+        if !is_made || before.is_some() && (!is_ours || is_in_this_set) {
             return Ok(());
         }
         let row = AppliedRow {

@@ -18,6 +18,9 @@ pub(super) struct Files {
     pub(super) root: Node,
 }
 
+/// Puts what an entry names in its place; the names of files begin at this folder.
+type Fill = fn(&mut Value, &Path) -> Result<(), String>;
+
 impl Files {
     /// Reads files, and all YAML files that are directly in folders. `-` is standard input.
     pub(super) fn read(given: &[PathBuf], schema: &Schema, session: &mut Session<'_>) -> Result<Self, CliError> {
@@ -32,7 +35,7 @@ impl Files {
             let text = read_text_from(path, session)?;
             match read(&text, index) {
                 Ok(documents) => {
-                    for mut document in documents {
+                    for mut document in documents.into_iter().filter(|document| !document.is_null()) {
                         declared(&mut document);
                         mistakes.extend(schema.check(&mut document));
                         files.merge(document, &mut mistakes);
@@ -50,9 +53,9 @@ impl Files {
         let mut value = self.root.value();
         let mut mistakes = Vec::new();
         for (member, pointer, fill) in [
-            ("connectors", "/file", connector as fn(&mut Value, &Path) -> Result<(), String>),
-            ("modifiers", "/file", modifier),
-            ("connections", "/oauth/client_secret", client_secret),
+            ("connectors", "/file", connector as Fill),
+            ("modifiers", "/file", modifier as Fill),
+            ("connections", "/oauth/client_secret", client_secret as Fill),
         ] {
             let entries = value.get_mut(member).and_then(Value::as_array_mut).into_iter().flatten();
             for (index, entry) in entries.enumerate() {
@@ -85,17 +88,18 @@ impl Files {
     }
 
     fn merge(&mut self, document: Node, mistakes: &mut Vec<Mistake>) {
-        let Content::Map(members) = document.content else {
-            // An empty document is none, and the schema refuses all others.
-            return;
-        };
-        let Content::Map(all) = &mut self.root.content else { return };
+        // The schema refused whatever is no map.
+        let (Content::Map(members), Content::Map(all)) = (document.content, &mut self.root.content) else { return };
         for (key, node) in members {
-            match (all.iter_mut().find(|(known, _)| known.name == key.name), node.content) {
-                (None, content) => all.push((key, Node { at: node.at, content })),
-                (Some((_, Node { content: Content::List(known), .. })), Content::List(more)) => known.extend(more),
-                (Some((known, _)), _) => {
-                    let message = format!("`{}` is in {} already", key.name, known.at.line);
+            let Some(known) = all.iter().position(|(known, _)| known.name == key.name) else {
+                all.push((key, node));
+                continue;
+            };
+            let (first, known) = &mut all[known];
+            match (&mut known.content, node.content) {
+                (Content::List(known), Content::List(more)) => known.extend(more),
+                _ => {
+                    let message = format!("`{}` is there already, in line {}", key.name, first.at.line);
                     mistakes.push(Mistake { at: key.at, message });
                 }
             }

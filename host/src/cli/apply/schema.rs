@@ -93,21 +93,26 @@ impl Schema {
                 let none = Map::new();
                 let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
                 let others = schema.get("additionalProperties");
-                for (key, value) in members {
+                for (key, _) in members.iter_mut() {
                     if !properties.contains_key(&key.name) && properties.contains_key(&snake(&key.name)) {
                         key.name = snake(&key.name);
                     }
-                    match (properties.get(&key.name), others) {
-                        (Some(of), _) | (None, Some(of @ Value::Object(_))) => self.keys(value, of, mistakes),
-                        (None, Some(Value::Bool(false))) => mistakes.push(unknown(key, properties)),
-                        (None, _) => {}
+                }
+                // Null is as good as nothing.
+                members.retain(|(key, value)| !value.is_null() || !properties.contains_key(&key.name));
+                for (key, value) in members {
+                    let of = properties.get(&key.name).or(others.filter(|others| others.is_object()));
+                    match of {
+                        Some(of) => self.keys(value, of, mistakes),
+                        None if others == Some(&Value::Bool(false)) => mistakes.push(unknown(key, properties)),
+                        None => {}
                     }
                 }
             }
         }
     }
 
-    /// Without references and null.
+    /// Without references.
     fn meant<'a>(&'a self, schema: &'a Value) -> &'a Value {
         let mut schema = schema;
         loop {
@@ -117,11 +122,8 @@ impl Schema {
                 schema = &self.0["$defs"][name];
                 continue;
             }
-            let of = ["oneOf", "anyOf", "allOf"].iter().find_map(|name| schema.get(*name)).and_then(Value::as_array);
-            let is_null = |one: &&Value| one.get("type").and_then(Value::as_str) == Some("null");
-            let mut real = of.into_iter().flatten().filter(|one| !is_null(one));
-            match (real.next(), real.next()) {
-                (Some(only), None) => schema = only,
+            match schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+                Some([only]) => schema = only,
                 _ => return schema,
             }
         }
@@ -140,6 +142,9 @@ fn collect(name: &str, all: &Map<String, Value>, found: &mut Map<String, Value>)
 }
 
 fn rename(schema: &mut Value, named: &mut Vec<String>) {
+    if let Some(only) = not_null(schema) {
+        *schema = only;
+    }
     match schema {
         Value::Object(members) => {
             for (name, value) in members {
@@ -155,6 +160,15 @@ fn rename(schema: &mut Value, named: &mut Vec<String>) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| rename(item, named)),
         _ => {}
+    }
+}
+
+/// Of something or null, the something: a mistake in it is told where it is, and not as one in the choice.
+fn not_null(schema: &Value) -> Option<Value> {
+    let is_null = |one: &Value| one.get("type").and_then(Value::as_str) == Some("null");
+    match schema.get("oneOf")?.as_array()?.as_slice() {
+        [null, only] | [only, null] if is_null(null) => Some(only.clone()),
+        _ => None,
     }
 }
 

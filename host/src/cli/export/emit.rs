@@ -89,6 +89,8 @@ fn after(value: &Value, indent: usize, text: &mut String) {
 fn is_block(text: &str) -> bool {
     let mut lines = text.split('\n');
     text.contains('\n')
+        && !text.ends_with(' ')
+        && !text.contains(" \n")
         && text.chars().all(|c| c == '\n' || is_plain(c))
         && lines.next().is_some_and(|first| !first.is_empty() && !first.starts_with(' '))
 }
