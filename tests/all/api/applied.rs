@@ -118,7 +118,7 @@ async fn a_plan_is_done_once_and_then_there_is_nothing_to_do() {
     }
     assert_eq!(acts(&host).await, applied, "what is as it should be is not written again");
     // What was applied is what the routes would have made: a tool is found, and its preset is out of its schema.
-    let tool = host.client().get("/v1/tools/notes_list_notes?connection=ours").await.expect(200);
+    let tool = host.client().get("/v1/tools/notes_list_notes").await.expect(200);
     assert_eq!(tool["name"], "notes_list_notes", "{tool}");
     let config = host.client().get("/v1/mcp/configs/desk").await.expect(200);
     assert_eq!((&config["tools"], &config["missing"]), (&json!("search"), &json!([])));
@@ -218,20 +218,15 @@ async fn one_bad_thing_leaves_everything_as_it_was() {
     let host = host().await;
     let before = acts(&host).await;
     for (from, to, place, said) in [
-        ("connector: notes\n", "conector: notes\n", "all.yaml:20:5: ", "did you mean `connector`?"),
-        ("connector: notes\n", "connector: nothing\n", "all.yaml:19:5: ", "no such connector"),
-        ("tools: [notes.list_notes]", "tools: [notes.nothing]", "all.yaml:28:29: ", "nothing"),
-        ("tool == 'notes_add_note'", "tool = 'x'", "all.yaml:30:22: condition: ", ""),
-        ("when: after", "when: later", "all.yaml:33:", "when"),
-        (
-            "path: /notes, parameters: {properties: {page",
-            "path: 'notes, parameters: {properties: {page",
-            "all.yaml:",
-            "",
-        ),
-        ("api.example.com]\n", "'*']\n", "all.yaml:3:5: ", ""),
-        ("approval.waiting", "approval.nothing", "all.yaml:37:50: ", "approval.decided"),
-        ("mcpConfigs:\n  - {name: desk", "mcpConfigs:\n  - {name: reader", "all.yaml:35:35: ", "on its own"),
+        ("connector: notes\n", "conector: notes\n", "all.yaml:18:5: ", "did you mean `connector`?"),
+        ("connector: notes\n", "connector: nothing\n", "all.yaml:17:5: ", "no such connector"),
+        ("tools: [notes.list_notes]", "tools: [notes.nothing]", "all.yaml:26:36: ", "nothing"),
+        ("tool == 'notes_add_note'", "tool = 'x'", "all.yaml:28:22: condition: ", ""),
+        ("when: after", "when: later", "all.yaml:31:", "`before` or `after`"),
+        ("method: GET, path: /notes", "method: FETCH, path: /notes", "all.yaml:7:5: ", "list_notes"),
+        ("hosts: [api.example.com]\n", "hosts: []\n", "all.yaml:5:5: ", "hosts"),
+        ("approval.waiting", "approval.nothing", "all.yaml:35:50: ", "approval.decided"),
+        ("mcpConfigs:\n  - {name: desk", "mcpConfigs:\n  - {name: reader", "all.yaml:33:35: ", "on its own"),
         ("  - name: probe\n", "  - name: sonde\n", "all.yaml:13:5: ", "calls itself `probe`"),
     ] {
         assert!(all().contains(from), "{from}");
@@ -301,17 +296,21 @@ async fn a_key_without_the_scope_of_one_thing_applies_nothing() {
 #[tokio::test]
 async fn a_clients_secret_is_a_reference() {
     let host = host().await;
-    let file = |secret: &str| std::fs::write(host.data().join("files/client"), secret).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("client");
+    let file = |secret: &str| std::fs::write(&path, secret).unwrap();
     let text = "\
 connectors:
   - name: crm
     document:
       base_url: https://api.example.com
-      auth: [{name: oauth, title: Sign in, type: oauth2, authorize_url: 'https://login.example.com/a', token_url: 'https://login.example.com/t'}]
+      auth:
+        - {name: oauth, title: Sign in, type: oauth2, authorize_url: 'https://login.example.com/a', token_url: 'https://login.example.com/t'}
       operations: [{name: me, method: GET, path: /me}]
 connections:
-  - {name: crm, connector: crm, oauth: {clientId: us, clientSecret: 'file:client', scopes: [read]}}
+  - {name: crm, connector: crm, oauth: {clientId: us, clientSecret: 'file:PATH', scopes: [read]}}
 ";
+    let text = &text.replace("PATH", path.to_str().unwrap());
     let (first, second) = (host.plant(), host.plant());
     file(first.token());
     apply(&host, text, &[]).await.done();
@@ -322,6 +321,6 @@ connections:
     let exported = run(&host, &["export"], "").await.done();
     assert!(exported.contains("crm: the secret of its OAuth client is sealed here"), "{exported}");
     assert_eq!(run(&host, &["apply", "-"], &exported).await.done(), "Nothing to do: 2 as the files say.\n");
-    let plain = text.replace("file:client", "canary");
+    let plain = text.replace("file:", "canary:");
     assert_eq!(apply(&host, &plain, &[]).await.code, Some(1));
 }
