@@ -220,7 +220,7 @@ impl Resources {
 
 impl Resource {
     fn key(&self, kind: Kind) -> Key {
-        let name = match self {
+        let name: &str = match self {
             Self::Secret(one) => return Key { owner: Some(one.owner()), ..Key::named(kind, &one.name) },
             Self::Connector(one) => &one.name,
             Self::Connection(one) => &one.name,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::node::{At, Content, Key, Mistake, Node};
+use super::node::{Content, Key, Mistake, Node};
 use crate::catalog::check_against;
 use crate::cli::CliError;
 
@@ -184,7 +184,7 @@ fn unknown(key: &Key, properties: &Map<String, Value>) -> Mistake {
             format!("unknown key `{name}`: known are {}", known.join(", "))
         }
     };
-    Mistake { at: At { ..*at }, message }
+    Mistake { at: *at, message }
 }
 
 /// How many characters have to be added, taken away or replaced to make one text of another.
