@@ -99,10 +99,7 @@ impl App {
         let first_key = first_key::ensure(&store, &project, config.admin_key, &clock, &random).await?;
         let catalog = Catalog::load(&store).await?;
         let host_id = host_id::read_or_make(data, &random)?;
-        let lost = store.recover_started(&host_id, clock.now()).await?;
-        if lost > 0 {
-            tracing::warn!(lost, "calls were running when this host last ended: their outcome is unknown");
-        }
+        recover(&store, &host_id, &clock).await?;
         let pace = call::Pace::new(&config.limits, &clock);
         let notices = Notices::new(notices::Parts {
             store: store.clone(),
@@ -152,6 +149,15 @@ impl App {
         });
         Ok(Self { state: ApiState { host, notices, issuing, metrics }, first_key, stop_grace: config.stop_grace })
     }
+}
+
+/// Ends what this host had begun when it last ended.
+async fn recover(store: &Store, host_id: &str, clock: &Clock) -> Result<(), StoreError> {
+    let lost = store.recover_started(host_id, clock.now()).await?;
+    if lost > 0 {
+        tracing::warn!(lost, "calls were running when this host last ended: their outcome is unknown");
+    }
+    Ok(())
 }
 
 /// Makes a folder that only its owner can read.

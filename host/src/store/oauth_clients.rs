@@ -35,8 +35,10 @@ impl Store {
     /// Adds a client to a connection. From now on new authorizations use it; accounts stay with theirs.
     pub async fn insert_oauth_client(&self, by: &By, client: &OAuthClient) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        insert(&mut transaction, client).await?;
-        self.append(&mut transaction, act(by, client)).await?;
+        let mut client = client.clone();
+        client.created_at = after_others(&mut transaction, &client).await?;
+        insert(&mut transaction, &client).await?;
+        self.append(&mut transaction, act(by, &client)).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -46,19 +48,21 @@ impl Store {
         project: &ProjectId,
         connection: &ConnectionId,
     ) -> Result<Option<OAuthClient>, StoreError> {
-        let row = sqlx::query(select!("WHERE project = $1 AND connection = $2 ORDER BY id DESC LIMIT 1"))
-            .bind(project.as_str())
-            .bind(connection.as_str())
-            .fetch_optional(self.read())
-            .await?;
+        let row =
+            sqlx::query(select!("WHERE project = $1 AND connection = $2 ORDER BY created_at DESC, id DESC LIMIT 1"))
+                .bind(project.as_str())
+                .bind(connection.as_str())
+                .fetch_optional(self.read())
+                .await?;
         row.map(|row| read_client(&mut Columns::of(&row))).transpose()
     }
 
     /// The newest client of each of a project's connections, as far as it has one.
     pub async fn oauth_clients(&self, project: &ProjectId) -> Result<Vec<OAuthClient>, StoreError> {
         let rows = sqlx::query(select!(
-            "WHERE project = $1 AND id IN (SELECT MAX(n.id) FROM oauth_clients n WHERE n.project = $1 \
-             GROUP BY n.connection)"
+            "WHERE project = $1 AND NOT EXISTS (SELECT 1 FROM oauth_clients n WHERE n.project = $1 \
+             AND n.connection = oauth_clients.connection AND (n.created_at > oauth_clients.created_at \
+             OR (n.created_at = oauth_clients.created_at AND n.id > oauth_clients.id)))"
         ))
         .bind(project.as_str())
         .fetch_all(self.read())
@@ -106,6 +110,18 @@ impl Store {
         let act = Act::new(&client.project, by, Action::OAuthClientResealed, client.id.as_str());
         self.commit_change(transaction, &done, act.detail(Detail::default().digest("secret", sealed))).await
     }
+}
+
+/// When a client was made, as it is stored: after all others of its connection, whatever the clocks of hosts say, since the
+/// newest is the one that is used.
+async fn after_others(connection: &mut AnyConnection, client: &OAuthClient) -> Result<Timestamp, StoreError> {
+    let latest: Option<i64> =
+        sqlx::query_scalar("SELECT MAX(created_at) FROM oauth_clients WHERE project = $1 AND connection = $2")
+            .bind(client.project.as_str())
+            .bind(client.connection.as_str())
+            .fetch_one(connection)
+            .await?;
+    Ok(latest.map_or(client.created_at, |latest| client.created_at.max(Timestamp(latest.saturating_add(1)))))
 }
 
 async fn insert(connection: &mut AnyConnection, client: &OAuthClient) -> Result<(), StoreError> {

@@ -143,12 +143,15 @@ async fn bodies_that_do_not_fit_are_refused_everywhere() {
             let answer = send(wrong, b"{}".to_vec()).await;
             assert_eq!((check(&what, &answer).as_str(), answer.status), ("invalid_request", 415), "{what}");
         }
-        let limit = match (media.as_str(), operation.path.starts_with("/v1/modifiers")) {
+        let limit = match (media.as_str(), operation.path.split('/').nth(2)) {
             ("application/wasm", _) => 65 << 20,
             // It has a component in it.
-            (_, true) => 29 << 20,
-            (_, false) if operation.path == "/v1/apply" => 49 << 20,
-            (_, false) => 6 << 20,
+            (_, Some("modifiers")) => 29 << 20,
+            // It has a document in it.
+            (_, Some("connectors")) => 25 << 20,
+            // All of them.
+            (_, Some("apply")) => 49 << 20,
+            _ => 6 << 20,
         };
         let what = format!("{} {target}: {limit} bytes", operation.method);
         let answer = send(&media, vec![b' '; limit]).await;

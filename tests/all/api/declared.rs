@@ -91,7 +91,7 @@ async fn each_operation_is_a_tool() {
         ] {
             assert_eq!(host.execute(tool, "ada", &input).await.problem(422), "invalid_input", "{input}");
         }
-        assert_eq!(upstream.requests().len(), 3, "what was refused or waits did not leave");
+        assert_eq!(upstream.requests().len(), 2, "what was refused or waits did not leave");
         // Removed, it leaves nothing: the name is free for a component.
         for path in ["connections/pets/accounts/ada", "connections/pets", "connectors/pets"] {
             assert_eq!(host.client().delete(&format!("/v1/{path}")).await.status, 204, "{path}");

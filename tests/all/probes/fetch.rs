@@ -106,6 +106,12 @@ pub(super) async fn fetch_read_only(case: &Case) {
     assert!(case.arrived().is_empty());
 }
 
+/// Scopes are OAuth's: where nobody can say what a credential allows, the provider decides.
+pub(super) async fn fetch_guarded(case: &Case) {
+    case.answer(|_| Reply::text(200, "allowed"));
+    assert_eq!(case.call(&json!({ "target": "/items/1" })).await.requests(1).data()["body"], "allowed");
+}
+
 /// Each write of a call has its own idempotency key, and a read has none.
 pub(super) async fn read_then_write(case: &Case) {
     case.answer(|request| Reply::text(200, if request.method == "GET" { "copied" } else { "stored" }));

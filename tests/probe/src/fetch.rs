@@ -162,6 +162,12 @@ pub fn fetch_read_only() -> Result<Answer, Failure> {
     Ok(answer(Ok(Request::post("/items/7").json(&"written").send()?)))
 }
 
+/// Reads what an authorization has to allow.
+#[tool(effect = read, routes = ["GET /{path+}"], scopes = ["read", "write", "admin"])]
+pub fn fetch_guarded(input: Target) -> Result<Answer, Failure> {
+    Ok(answer(Ok(Request::get(Path::encoded(input.target)).send()?)))
+}
+
 /// Reads, then writes what it read.
 #[tool(effect = write, routes = ["GET /{path+}", "POST /{path+}"])]
 pub fn read_then_write(input: Target) -> Result<Answer, Failure> {

@@ -103,6 +103,7 @@ probes! {
     FetchAll = fetch::fetch_all,
     FetchRead = fetch::fetch_read,
     FetchReadOnly = fetch::fetch_read_only,
+    FetchGuarded = fetch::fetch_guarded,
     ReadThenWrite = fetch::read_then_write,
     SizedResponse = fetch::sized_response,
     SendTenThousand = fetch::send_ten_thousand,

@@ -144,7 +144,7 @@ impl State {
             if self.quirks.detects_reuse {
                 self.records.end_family(found.family);
             }
-            return Err(Refused("invalid_grant", "the refresh token was used before, or revoked"));
+            return Err(Refused("invalid_grant", "the refresh token was used before"));
         }
         if found.client != asked.client {
             return Err(Refused("invalid_grant", "the refresh token is of another client"));

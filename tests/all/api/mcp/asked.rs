@@ -35,7 +35,9 @@ impl Asking {
 
     async fn ask_about(&self, tool: &str) {
         let condition = format!("tool == '{tool}'");
-        let body = json!({ "name": "ask", "condition": condition, "outcome": { "outcome": "ask" } });
+        // A tool that only reads comes to no write: nobody is asked unless before it.
+        let outcome = json!({ "outcome": "ask", "at": "before" });
+        let body = json!({ "name": "ask", "condition": condition, "outcome": outcome });
         self.host.client().post("/v1/policies", &body).await.expect(201);
     }
 }

@@ -37,7 +37,9 @@ async fn a_client_that_opens_links_comes_back() {
     assert_eq!(bed.upstream.requests().len(), sent);
     let forged = mcp.modern("tools/call", back(&json!("v1.00000000.AAAA"))).await;
     assert_eq!(Mcp::code(&forged), -32602);
-    bed.connect("ada").await;
+    // The link has made the account, which waits for its credential.
+    let canary = bed.host.plant();
+    bed.host.account("probe", "ada", &json!({ "token": canary.token() })).await.expect(200);
     let done = mcp.result("tools/call", back(&again["requestState"])).await;
     assert_eq!((&done["resultType"], &done["isError"]), (&json!("complete"), &json!(false)), "{done}");
 }

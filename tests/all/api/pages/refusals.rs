@@ -65,7 +65,8 @@ async fn each_refused_exchange_has_a_page() {
         (refusal(503, "invalid_grant"), "could not answer just now"),
         (Reply::text(200, "access_token=abc"), "could not answer just now"),
         (Reply::bytes(200, "application/json", "x".repeat(200_000)), "could not answer just now"),
-        (Reply::redirect(307, "https://example.com/"), "setup is not right"),
+        (Reply::redirect(307, "https://example.com/"), "could not answer just now"),
+        (Reply::redirect(308, "https://example.com/"), "setup is not right"),
     ] {
         stage.server.set(|quirks| quirks.answers = [reply].into());
         let page = stage.through(&ada).await;

@@ -24,7 +24,7 @@ async fn tokens_end_with_their_account() {
     assert_eq!(hints, ["refresh_token", "access_token"]);
     assert!(asked.iter().all(|request| request.header("authorization").unwrap().starts_with("Basic ")));
     let audit = scene.bed.client().get("/v1/audit?limit=200").await.expect(200).to_string();
-    assert!(audit.contains("tokens.revoked") && audit.contains("account.deleted"), "{audit}");
+    assert!(audit.contains("account.tokens_revoked") && audit.contains("account.deleted"), "{audit}");
     let gone = scene.bed.client().delete("/v1/connections/crm/accounts/ada").await;
     assert_eq!(gone.problem(404), "not_found");
 }
@@ -96,7 +96,7 @@ async fn where_there_is_nothing_to_revoke_nothing_is_said() {
 async fn a_refused_client_is_not_told_again() {
     let scene = Scene::start().await;
     scene.authorize("ada").await;
-    scene.server.change_client(|client| client.secret = Some("another".into()));
+    scene.server.change_client(|client| client.secret = Some("cnry_another-client-secret".into()));
     let answer = scene.bed.client().delete("/v1/connections/crm/accounts/ada").await;
     assert_eq!(answer.expect(200), json!({ "revocation": "failed" }));
     scene.pass(1_000_000);

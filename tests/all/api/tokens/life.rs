@@ -16,7 +16,7 @@ async fn tokens_are_replaced_ahead_of_their_end() {
     let scene = Scene::start().await;
     scene.authorize("ada").await;
     let first = scene.shown().await;
-    assert_eq!(first["expires_at"], "2023-11-14T23:13:20Z");
+    assert_eq!(first["expires_at"], "2023-11-14T23:13:20.000Z");
     // At most five minutes ahead, and at least half of that.
     scene.pass(3_600 - 301);
     scene.works().await;
@@ -27,7 +27,7 @@ async fn tokens_are_replaced_ahead_of_their_end() {
     let second = scene.shown().await;
     assert_eq!((&second["id"], &second["status"], &second["error"]), (&first["id"], &json!("active"), &Value::Null));
     assert_ne!(second["expires_at"], first["expires_at"]);
-    assert_eq!(second["refreshed_at"], "2023-11-14T23:10:50Z");
+    assert_eq!(second["refreshed_at"], "2023-11-14T23:10:50.000Z");
     // One that nobody used in time is replaced when somebody does.
     scene.pass(100_000);
     scene.works().await;

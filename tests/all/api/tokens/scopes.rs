@@ -1,21 +1,14 @@
 //! AK-403 to AK-406: what was granted is known, and what is missing is named before anything is sent.
 
+use gloveport_tests::host::Answer;
 use serde_json::json;
 
 use super::Scene;
 
-/// Lets `probe_fetch_read` need these scopes.
-async fn needing(scene: &Scene, scopes: &[&str]) {
-    let (pattern, component) = (scene.oauth2(), scopes);
-    let component = super::with_manifest(|manifest| {
-        manifest["version"] = "7.2.0".into();
-        manifest["auth"].as_array_mut().unwrap().push(pattern);
-        let tools = manifest["tools"].as_array_mut().unwrap();
-        let tool = tools.iter_mut().find(|tool| tool["name"] == "probe_fetch_read").unwrap();
-        tool["scopes"] = json!(component);
-    });
-    let headers = [("content-type", "application/wasm")];
-    scene.bed.client().send("POST", "/v1/connectors", &headers, component).await.expect(201);
+/// A call that needs the scopes `read`, `write` and `admin`.
+async fn guarded(scene: &Scene) -> Answer {
+    let body = json!({ "identifier": "ada", "connection": "crm", "input": { "target": "/who" } });
+    scene.bed.client().post("/v1/tools/probe_fetch_guarded/execute", &body).await
 }
 
 /// AK-404, AK-405: an account that was authorized for less says what it lacks, until its user consents again.
@@ -25,23 +18,22 @@ async fn missing_scopes_are_named_before_anything_is_sent() {
     scene.authorize("ada").await;
     scene.works().await;
     let sent = scene.server.requests("/api/who").len();
-    needing(&scene, &["read", "write", "admin"]).await;
-    let answer = scene.call("ada").await;
+    let answer = guarded(&scene).await;
     assert_eq!(answer.json()["missing_scopes"], json!(["write", "admin"]));
     assert_eq!(answer.problem(403), "missing_scopes");
     let oauth = json!({ "oauth": { "scopes": ["read", "write", "admin"] } }).to_string();
     let headers = [("content-type", "application/json")];
     scene.bed.client().send("PATCH", "/v1/connections/crm", &headers, oauth).await.expect(200);
     // Changing the connection changes no account.
-    assert_eq!(scene.call("ada").await.problem(403), "missing_scopes");
+    assert_eq!(guarded(&scene).await.problem(403), "missing_scopes");
     assert_eq!(scene.server.requests("/api/who").len(), sent);
     // The user may consent to a part.
     scene.server.set(|quirks| quirks.grants = Some(vec!["base".into(), "read".into(), "write".into()]));
     let id = scene.authorize("ada").await.id;
-    assert_eq!(scene.call("ada").await.json()["missing_scopes"], json!(["admin"]));
+    assert_eq!(guarded(&scene).await.json()["missing_scopes"], json!(["admin"]));
     scene.server.set(|quirks| quirks.grants = None);
     assert_eq!(scene.authorize("ada").await.id, id);
-    scene.works().await;
+    guarded(&scene).await.expect(200);
 }
 
 /// A refresh that gives less than before is seen (RFC 6749 section 6).
@@ -51,8 +43,7 @@ async fn a_refresh_that_grants_less_is_recorded() {
     scene.authorize("ada").await;
     scene.server.set(|quirks| quirks.grants = Some(vec!["base".into()]));
     assert_eq!(scene.refresh().await.expect(200)["scopes"], json!(["base"]));
-    needing(&scene, &["read"]).await;
-    assert_eq!(scene.call("ada").await.problem(403), "missing_scopes");
+    assert_eq!(guarded(&scene).await.json()["missing_scopes"], json!(["read", "write", "admin"]));
 }
 
 /// AK-406: an authorization with too few scopes that nobody declared is found at the provider, whose words name them.

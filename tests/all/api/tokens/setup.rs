@@ -79,8 +79,12 @@ async fn clients_authenticate_as_the_pattern_says() {
             pattern["body"] = body.into();
         })
         .await;
+        let secret = scene.server.client().secret;
         for registered in all {
-            scene.server.change_client(|client| client.method = registered);
+            scene.server.change_client(|client| {
+                client.method = registered;
+                client.secret = secret.clone().filter(|_| registered != AuthMethod::None);
+            });
             let exchanged = scene.exchanged(|_| {}).await;
             match declared == registered {
                 true => drop(exchanged.unwrap()),
