@@ -8,9 +8,25 @@ use crate::api::{ApiState, Problem};
 use crate::call::check_fallback;
 use crate::model::{Connection, NamedSecret, ProjectId, SecretSource, Webhook};
 use crate::store::{
-    ConnectionFilter, MAX_LIMIT, McpConfigFilter, McpConfigRow, ModifierRow, OAuthClient, Page, PageRequest, PolicyRow,
-    ProfileRow, SecretFilter, StoreError,
+    ConnectionFilter, MAX_LIMIT, McpConfigFilter, McpConfigRow, ModifierRow, OAuthClient, PageRequest, PolicyRow,
+    ProfileRow, SecretFilter,
 };
+
+/// All items of a list that comes in pages.
+macro_rules! pages {
+    (|$page:ident| $read:expr) => {{
+        let (mut items, mut cursor) = (Vec::new(), None);
+        loop {
+            let $page = PageRequest { limit: MAX_LIMIT, cursor };
+            let found = $read.await?;
+            items.extend(found.items);
+            cursor = found.next_cursor;
+            if cursor.is_none() {
+                break items;
+            }
+        }
+    }};
+}
 
 /// A thing as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +80,7 @@ pub(in crate::api) async fn all(state: &ApiState, project: &ProjectId, kind: Kin
     Ok(match kind {
         Kind::Secret => {
             let filter = SecretFilter::default();
-            let rows = pages(async |page| store.list_secrets(project, &filter, &page).await).await?;
+            let rows = pages!(|page| store.list_secrets(project, &filter, &page));
             rows.iter().map(|row| secret(&row.secret)).collect()
         }
         Kind::Connector => {
@@ -76,14 +92,14 @@ pub(in crate::api) async fn all(state: &ApiState, project: &ProjectId, kind: Kin
         }
         Kind::Connection => {
             let filter = ConnectionFilter::default();
-            let rows = pages(async |page| store.list_connections(project, &filter, &page).await).await?;
+            let rows = pages!(|page| store.list_connections(project, &filter, &page));
             let clients = store.oauth_clients(project).await?;
             let of = |one: &Connection| clients.iter().find(|client| client.connection == one.id);
             rows.iter().map(|(one, _)| connection(one, of(one))).collect()
         }
         Kind::Profile => {
             let mut found = Vec::new();
-            for row in pages(async |page| store.list_profiles(project, &page).await).await? {
+            for row in pages!(|page| store.list_profiles(project, &page)) {
                 if store.tools_shown(project, &row.id).await?.is_none() {
                     found.push(profile(&row));
                 }
@@ -95,7 +111,7 @@ pub(in crate::api) async fn all(state: &ApiState, project: &ProjectId, kind: Kin
         Kind::Modifier => store.modifiers(project).await?.modifiers.iter().map(modifier).collect(),
         Kind::McpConfig => {
             let filter = McpConfigFilter::default();
-            let rows = pages(async |page| store.list_mcp_configs(project, &filter, &page).await).await?;
+            let rows = pages!(|page| store.list_mcp_configs(project, &filter, &page));
             rows.iter().map(mcp_config).collect()
         }
         Kind::Webhook => webhooks(state, project).await?.iter().map(webhook).collect(),
@@ -105,20 +121,8 @@ pub(in crate::api) async fn all(state: &ApiState, project: &ProjectId, kind: Kin
 /// All webhooks of a project: there are a few.
 pub(super) async fn webhooks(state: &ApiState, project: &ProjectId) -> Result<Vec<Webhook>, Problem> {
     let store = &state.host.store;
-    let rows = pages(async |page| store.list_webhooks(project, &page).await).await?;
+    let rows = pages!(|page| store.list_webhooks(project, &page));
     Ok(rows.into_iter().map(|row| row.webhook).collect())
-}
-
-async fn pages<T>(read: impl AsyncFn(PageRequest) -> Result<Page<T>, StoreError>) -> Result<Vec<T>, Problem> {
-    let (mut items, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = read(PageRequest { limit: MAX_LIMIT, cursor }).await?;
-        items.extend(page.items);
-        match page.next_cursor {
-            Some(next) => cursor = Some(next),
-            None => return Ok(items),
-        }
-    }
 }
 
 fn secret(secret: &NamedSecret) -> Current {
