@@ -26,7 +26,7 @@ pub(super) use kinds::Kind;
 use prepare::Prepared;
 pub(in crate::api) use resources::Resources;
 use resources::{Placed, Resource, refused};
-use run::Run;
+use run::{Done, Run};
 
 /// Things that one request may hold: more than a project has by hand, and few enough that they are written in a second.
 const MAX_RESOURCES: usize = 2_000;
@@ -121,7 +121,7 @@ pub(super) async fn apply(
     let prepared = prepare_all(&state, &caller, &placed).await?;
     // It goes on if the caller goes away: what is committed has to be on offer.
     let running = state.host.running.clone();
-    let work = async move { transact(&state, &caller, placed, prepared, Wish { dry_run, prune, set }).await };
+    let work = transact(state, caller, placed, prepared, Wish { dry_run, prune, set });
     running.spawn(work).await.map_err(|error| {
         tracing::error!(%error, "an application of files ended abnormally");
         Problem::from(Fault::new(Code::Internal, Culprit::Host, "it ended abnormally; the log says more"))
@@ -161,8 +161,8 @@ async fn prepare_all(
 }
 
 async fn transact(
-    state: &ApiState,
-    caller: &Caller,
+    state: ApiState,
+    caller: Caller,
     placed: Vec<Placed>,
     prepared: HashMap<String, Prepared>,
     wish: Wish,
@@ -176,18 +176,14 @@ async fn transact(
         notices: state.notices.over(joint.store().clone()),
         ..state.clone()
     };
-    let mut run = Run::new(&within, caller, &joint, &wish.set).await?;
-    let work = async {
-        run.put_all(placed, prepared).await?;
-        if wish.prune { run.prune().await } else { Ok(()) }
-    };
-    let in_time = tokio::time::timeout(MAX_TRANSACTION, work).await;
-    let ended = in_time.unwrap_or_else(|_| {
+    let project = caller.project.clone();
+    let mut run = Run::new(within.clone(), caller, joint, wish.set).await?;
+    let in_time = tokio::time::timeout(MAX_TRANSACTION, run.go(placed, prepared, wish.prune)).await;
+    in_time.unwrap_or_else(|_| {
         let detail = "it takes longer than calls can wait: nothing was applied, try again or apply less at once";
         Err(Fault::new(Code::Unavailable, Culprit::Host, detail).into())
-    });
-    let (changes, connectors, is_different) = run.into_parts();
-    ended?;
+    })?;
+    let Done { joint, changes, connectors, is_different } = run.done();
     let count = |action| changes.iter().filter(|change| change.action == action).count();
     let mut body = AppliedBody {
         created: count(Action::Create),
@@ -203,7 +199,7 @@ async fn transact(
         body.changes.iter_mut().for_each(|change| change.secret = None);
     } else {
         joint.commit().await?;
-        host.catalog.take_over(&within.host.catalog, &caller.project, &connectors);
+        host.catalog.take_over(&within.host.catalog, &project, &connectors);
     }
     Ok(axum::Json(body))
 }

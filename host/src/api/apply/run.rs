@@ -15,11 +15,11 @@ use crate::model::Caller;
 use crate::store::{AppliedRow, Joint};
 
 /// What is under way.
-pub(super) struct Run<'a> {
-    state: &'a ApiState,
-    caller: &'a Caller,
-    joint: &'a Joint,
-    set: &'a str,
+pub(super) struct Run {
+    state: ApiState,
+    caller: Caller,
+    joint: Joint,
+    set: String,
     /// What was made of files before, by kind and what it is called.
     made: HashMap<(String, String), AppliedRow>,
     named: BTreeSet<(Kind, String)>,
@@ -30,27 +30,41 @@ pub(super) struct Run<'a> {
     is_different: bool,
 }
 
-impl<'a> Run<'a> {
-    /// Begins.
-    pub(super) async fn new(
-        state: &'a ApiState,
-        caller: &'a Caller,
-        joint: &'a Joint,
-        set: &'a str,
-    ) -> Result<Self, Problem> {
+/// What came of it.
+pub(super) struct Done {
+    /// To be committed, or not.
+    pub(super) joint: Joint,
+    /// What was done.
+    pub(super) changes: Vec<ChangeBody>,
+    /// Names of connectors that are not what they were.
+    pub(super) connectors: Vec<String>,
+    /// Whether there is anything to keep.
+    pub(super) is_different: bool,
+}
+
+impl Run {
+    /// Begins, with the state within the transaction.
+    pub(super) async fn new(state: ApiState, caller: Caller, joint: Joint, set: String) -> Result<Self, Problem> {
         let made = state.host.store.applied(&caller.project).await?;
         let made = made.into_iter().map(|row| ((row.kind.clone(), row.name.clone()), row)).collect();
         let (named, changes, connectors) = Default::default();
         Ok(Self { state, caller, joint, set, made, named, changes, connectors, is_different: false })
     }
 
-    /// Makes all things as they are written. All mistakes in things of one kind are told at once; those of the next ones
-    /// could come of them.
-    pub(super) async fn put_all(
+    /// Does all of it.
+    pub(super) async fn go(
         &mut self,
         placed: Vec<Placed>,
-        mut prepared: HashMap<String, Prepared>,
+        prepared: HashMap<String, Prepared>,
+        prune: bool,
     ) -> Result<(), Problem> {
+        self.put_all(placed, prepared).await?;
+        if prune { self.prune().await } else { Ok(()) }
+    }
+
+    /// Makes all things as they are written. All mistakes in things of one kind are told at once; those of the next ones
+    /// could come of them.
+    async fn put_all(&mut self, placed: Vec<Placed>, mut prepared: HashMap<String, Prepared>) -> Result<(), Problem> {
         let mut errors: Vec<InputError> = Vec::new();
         let mut kind = None;
         for one in placed {
@@ -70,7 +84,7 @@ impl<'a> Run<'a> {
     }
 
     /// Removes what this set of files made before and no longer names, the last kind first.
-    pub(super) async fn prune(&mut self) -> Result<(), Problem> {
+    async fn prune(&mut self) -> Result<(), Problem> {
         let mut rows: Vec<(Kind, AppliedRow)> = self
             .made
             .values()
@@ -94,9 +108,10 @@ impl<'a> Run<'a> {
         if errors.is_empty() { Ok(()) } else { Err(refused(errors)) }
     }
 
-    /// What was done, the connectors that are not what they were, and whether there is anything to keep.
-    pub(super) fn into_parts(self) -> (Vec<ChangeBody>, Vec<String>, bool) {
-        (self.changes, self.connectors, self.is_different)
+    /// What came of it.
+    pub(super) fn done(self) -> Done {
+        let Self { joint, changes, connectors, is_different, .. } = self;
+        Done { joint, changes, connectors, is_different }
     }
 
     async fn put(&mut self, one: Placed, prepared: Option<Prepared>) -> Result<(), Problem> {
@@ -104,7 +119,7 @@ impl<'a> Run<'a> {
         self.named.insert((key.kind, key.called()));
         let before = self.find(&key).await?;
         self.joint.mark().await?;
-        let told = match put::put(self.state, self.caller, resource, prepared).await {
+        let told = match put::put(&self.state, &self.caller, resource, prepared).await {
             Ok(told) => told,
             Err(problem) => {
                 self.joint.undo().await?;
@@ -137,7 +152,7 @@ impl<'a> Run<'a> {
         }
         let row = AppliedRow {
             project: self.caller.project.clone(),
-            file_set: self.set.to_owned(),
+            file_set: self.set.clone(),
             kind: key.kind.as_str().to_owned(),
             name: key.called(),
             made: after.id.clone(),
@@ -172,10 +187,10 @@ impl<'a> Run<'a> {
             self.is_different = true;
             return Ok(self.state.host.store.delete_applied(row).await?);
         };
-        identity::require(self.caller, key.kind.read())?;
-        identity::require(self.caller, key.kind.write())?;
+        identity::require(&self.caller, key.kind.read())?;
+        identity::require(&self.caller, key.kind.write())?;
         self.joint.mark().await?;
-        if let Err(problem) = remove(self.state, self.caller, &key, &found).await {
+        if let Err(problem) = remove(&self.state, &self.caller, &key, &found).await {
             self.joint.undo().await?;
             return Err(problem);
         }
@@ -192,6 +207,6 @@ impl<'a> Run<'a> {
     }
 
     async fn find(&self, key: &Key) -> Result<Option<Current>, Problem> {
-        current::find(self.state, &self.caller.project, key).await
+        current::find(&self.state, &self.caller.project, key).await
     }
 }
