@@ -37,6 +37,7 @@ mod page;
 mod policies;
 mod problem;
 mod profiles;
+mod proxy;
 mod query_names;
 mod results;
 mod scopes;
@@ -106,6 +107,7 @@ fn documented() -> OpenApiRouter<ApiState> {
         .routes(routes!(execute::execute))
         .routes(routes!(execute::try_tool))
         .routes(routes!(batch::execute_batch))
+        .routes(routes!(proxy::send))
         .routes(routes!(executions::list))
         .routes(routes!(executions::show))
         .routes(routes!(executions::cancel))
@@ -145,6 +147,7 @@ fn connected() -> OpenApiRouter<ApiState> {
         .routes(routes!(accounts::ready::readiness))
         .routes(routes!(accounts::events::events))
         .routes(routes!(authorize::verify))
+        .routes(routes!(accounts::reveal::reveal))
         .routes(routes!(accounts::by_id::show, accounts::by_id::change, accounts::by_id::remove))
         .routes(routes!(secrets::put, secrets::show, secrets::remove))
         .routes(routes!(secrets::list))

@@ -138,6 +138,7 @@ impl App {
             retention: config.retention,
             public_url: config.public_url,
             connect: config.connect,
+            authorization_servers: config.mcp.authorization_servers,
             pace: Arc::new(pace),
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),

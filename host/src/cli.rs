@@ -25,6 +25,7 @@ mod policy;
 mod problem;
 mod profile;
 mod project;
+mod proxy;
 mod remote;
 pub mod rotate;
 mod secret;
@@ -93,6 +94,8 @@ enum Command {
     Secret(secret::Args),
     /// Execute a tool.
     Call(call::Args),
+    /// Send a request of your own through a connection that allows it.
+    Proxy(proxy::Args),
     /// Look at what was executed.
     Execution(execution::Args),
     /// Look at what waits for a person, and decide.
@@ -129,7 +132,7 @@ enum Command {
 #[expect(clippy::disallowed_methods, reason = "the API key of a client, which has no configuration of its own")]
 pub fn main() -> ExitCode {
     let key = std::env::var("GLOVEPORT_KEY").ok().map(Zeroizing::new);
-    let (stdin, mut stdout, mut stderr) = (io::stdin(), io::stdout(), io::stderr());
+    let (mut stdin, mut stdout, mut stderr) = (io::stdin(), io::stdout(), io::stderr());
     let interactive = stdin.is_terminal();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -139,8 +142,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(error::FAILED);
         }
     };
-    let mut input = stdin.lock();
-    let mut session = Session { out: &mut stdout, err: &mut stderr, input: &mut input, interactive, key };
+    let mut session = Session { out: &mut stdout, err: &mut stderr, input: &mut stdin, interactive, key };
     ExitCode::from(runtime.block_on(start(std::env::args_os(), &mut session)))
 }
 
@@ -168,6 +170,7 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
         Command::Account(args) => account::run(args, session).await,
         Command::Secret(args) => secret::run(args, session).await,
         Command::Call(args) => call::run(args, session).await,
+        Command::Proxy(args) => proxy::run(args, session).await,
         Command::Execution(args) => execution::run(args, session).await,
         Command::Approval(args) => approval::run(args, session).await,
         Command::Policy(args) => policy::run(args, session).await,
@@ -228,6 +231,11 @@ mod tests {
             "profile",
             "profile put",
             "mcp",
+            "mcp --url nowhere",
+            "mcp --url http://ada:secret@example.com/mcp/x",
+            "mcp --url http://localhost/mcp/x --config support",
+            "mcp --identifier ada",
+            "mcp --snippets",
             "mcp url support",
             "mcp url support ada --client odd",
             "mcp config",

@@ -15,6 +15,7 @@ mod environment;
 pub mod fault;
 mod file;
 mod limits;
+mod mcp;
 mod retention;
 mod sources;
 
@@ -23,6 +24,7 @@ pub use environment::Environment;
 pub use fault::FaultPoint;
 pub use file::ConfigFile;
 pub use limits::NeighbourLimits;
+pub use mcp::{Mcp, WrittenMcp};
 pub use retention::{KeepBodies, Retention, WrittenRetention};
 pub use sources::{SecretSources, SourceError, WrittenSources};
 
@@ -57,6 +59,8 @@ pub struct Config {
     pub generic: Option<PathBuf>,
     /// The pages on which users connect their accounts.
     pub connect: Connect,
+    /// What MCP clients are told.
+    pub mcp: Mcp,
     /// What projects may read of secrets that are kept outside of the database.
     pub secrets: SecretSources,
     /// How many guests may run at the same time.
@@ -175,6 +179,7 @@ impl Config {
             records: Records::Durable,
             retention: Retention::resolve(file.records.unwrap_or_default())?,
             connect: Connect::resolve(file.connect.unwrap_or_default())?,
+            mcp: Mcp::resolve(file.mcp.unwrap_or_default())?,
             secrets,
             limits: file.limits.unwrap_or(NeighbourLimits::NONE),
             max_concurrent_calls: file.max_concurrent_calls.unwrap_or(DEFAULT_MAX_CONCURRENT_CALLS).max(1),

@@ -8,6 +8,7 @@ mod error;
 mod limits;
 
 mod link;
+mod mend;
 mod visit;
 
 mod consent;
@@ -19,6 +20,7 @@ mod choose;
 mod verify;
 
 mod kept;
+mod legs;
 mod lookups;
 
 pub use advance::Came;
@@ -30,5 +32,6 @@ pub use error::ConnectError;
 pub use fill::{Filled, fill};
 pub use limits::{LINK_LIFETIME, MAX_ATTEMPTS};
 pub use link::{Link, LinkRequest, offer, page};
+pub use mend::mend;
 pub use verify::verify;
 pub use visit::{Ending, Seen, Visit, ending, look};

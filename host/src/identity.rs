@@ -26,7 +26,7 @@ pub use foreign::{Claimed, ClaimsError, algorithms};
 pub use instance::{by_instance_token, new_instance_token};
 pub use key::{hash_client_secret, hash_key, new_client_secret, new_key};
 pub use limits::{FETCH_FLOOR, LEEWAY, TOKEN_LIFE};
-pub use own::{Issued, NewSigningKey, new_signing_key, public_jwk, sign};
+pub use own::{Issued, NewSigningKey, given_signing_key, is_given, new_signing_key, public_jwk, sign};
 
 use jwks::Jwks;
 use token::Unchecked;
@@ -138,6 +138,20 @@ impl Identity {
     ///
     /// Any [`IdentityError`] but a missing scope: [`require`] looks at those.
     pub async fn authenticate(&self, header: Option<&str>) -> Result<Caller, IdentityError> {
+        self.authenticate_as(header, &[&self.issuer]).await
+    }
+
+    /// The same at the MCP endpoint, where tokens for this endpoint alone are taken as well.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Identity::authenticate`].
+    pub async fn authenticate_for_mcp(&self, header: Option<&str>) -> Result<Caller, IdentityError> {
+        self.authenticate_as(header, &[&self.issuer, &mcp_resource(&self.issuer)]).await
+    }
+
+    /// `audiences` are those of this host's own tokens; issuers of others have one each.
+    async fn authenticate_as(&self, header: Option<&str>, audiences: &[&str]) -> Result<Caller, IdentityError> {
         let sent = bearer(header.ok_or(IdentityError::Missing)?)?;
         if key::is_key(sent) {
             return key::by_key(&self.store, sent).await;
@@ -148,7 +162,7 @@ impl Identity {
         let unchecked = Unchecked::of(sent)?;
         let own = unchecked.issuer == self.issuer;
         let (caller, principal) =
-            if own { own::caller(self, unchecked).await? } else { foreign::caller(self, unchecked).await? };
+            if own { own::caller(self, unchecked, audiences).await? } else { foreign::caller(self, unchecked).await? };
         self.remember(principal).await?;
         // Whoever got one of our own could come here with it: those are never sent on.
         let token = (!own).then(|| CallerToken::new(Secret::new(sent.to_owned())));
@@ -179,6 +193,11 @@ impl Identity {
 /// Those of [`Identity::authenticate`] that are not about tokens.
 pub async fn by_key(store: &Store, header: Option<&str>) -> Result<Caller, IdentityError> {
     key::by_key(store, bearer(header.ok_or(IdentityError::Missing)?)?).await
+}
+
+/// What tokens name as their audience that are for the MCP endpoint alone (RFC 8707): its URL.
+pub fn mcp_resource(issuer: &str) -> String {
+    format!("{issuer}/mcp")
 }
 
 /// Lets only callers pass that may do this.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use url::Url;
 use zeroize::Zeroizing;
 
-use crate::identity::{self, Issued, LEEWAY, TOKEN_LIFE, TokenFault};
-use crate::model::{By, ClientId, Clock, ProjectId, Random, RequestId, Scopes, part};
+use crate::identity::{self, Issued, LEEWAY, NewSigningKey, TOKEN_LIFE, TokenFault};
+use crate::model::{By, ClientId, Clock, ProjectId, Random, RequestId, Scopes, SecretOwner, part};
 use crate::store::{ClientRow, SigningKeyRow, Store, StoreError};
 use crate::vault::{Body, Vault, VaultError};
 
@@ -41,6 +42,8 @@ pub struct Asked<'a> {
     pub scope: Option<&'a str>,
     /// The only user that the token is to be for, if it is to be for one.
     pub identifier: Option<&'a str>,
+    /// Where the token is to be good (RFC 8707): everywhere at this host, or at its MCP endpoint alone.
+    pub resource: Option<&'a str>,
 }
 
 /// A token for a client.
@@ -64,6 +67,12 @@ pub enum IssuingError {
     /// Another user than the one that the client is bound to, or a text that is no user.
     #[error("the client cannot act for this user")]
     Identifier,
+    /// What was given is no key to sign with.
+    #[error("{0}")]
+    Given(String),
+    /// Something that is not of this host.
+    #[error("tokens of this host are for itself, or for its MCP endpoint")]
+    Resource,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -92,18 +101,32 @@ impl Issuing {
         let client = self.store.client_with_secret(&id, &hash).await?.ok_or(IssuingError::Client)?;
         let scopes = narrowed(&client, asked.scope)?;
         let identifier = bound(&client, asked.identifier)?;
+        let audience = self.audience(asked.resource)?;
         let key = self.current(&client.project).await?;
         let private = Zeroizing::new(self.vault.open_body(&body_of(&key.project, &key.id), &key.sealed)?);
         let id = RequestId::new(&self.clock, &self.random);
         let issued = Issued {
             issuer: &self.issuer,
+            audience: &audience,
             client: &client.id,
             scopes,
             identifier: identifier.as_deref(),
             id: id.as_str(),
             at: self.clock.now(),
         };
-        Ok(Given { token: identity::sign(&key.id, &private, &issued)?, scopes })
+        Ok(Given { token: identity::sign(&key, &private, &issued)?, scopes })
+    }
+
+    /// What a token is for.
+    fn audience(&self, resource: Option<&str>) -> Result<String, IssuingError> {
+        let mcp = identity::mcp_resource(&self.issuer);
+        match resource {
+            None => Ok(self.issuer.clone()),
+            // The root of a URL has two spellings.
+            Some(asked) if asked.strip_suffix('/').unwrap_or(asked) == self.issuer => Ok(self.issuer.clone()),
+            Some(asked) if asked == mcp => Ok(mcp),
+            Some(_) => Err(IssuingError::Resource),
+        }
     }
 
     /// The keys that tokens may be signed with which have not run out; no private part is in them.
@@ -113,15 +136,37 @@ impl Issuing {
         Ok(keys.iter().filter_map(identity::public_jwk).collect())
     }
 
-    /// Makes a new key that signs from now on; gives its name. The one before it stays published until its last token has
-    /// run out.
+    /// Signs with another key from now on; gives its name. The one before it stays published until its last token has run
+    /// out. `secret` names a secret of the project that is an RSA key in PEM, stored for this host itself; without it a key is
+    /// made.
     ///
     /// # Errors
     ///
-    /// A conflict if somebody else does the same at the same time.
-    pub async fn rotate(&self, by: &By, project: &ProjectId) -> Result<String, IssuingError> {
+    /// A conflict if somebody else does the same at the same time; [`IssuingError::Given`].
+    pub async fn rotate(&self, by: &By, project: &ProjectId, secret: Option<&str>) -> Result<String, IssuingError> {
         let before = self.store.current_signing_key(project).await?;
-        self.replace(by, project, before.as_ref()).await
+        let key = match secret {
+            Some(name) => self.given(project, name).await?,
+            None => identity::new_signing_key()?,
+        };
+        self.replace(by, project, before.as_ref(), key).await
+    }
+
+    /// A key that an operator made. It has to be one that was stored for this host: no key for something else signs tokens
+    /// because somebody names it.
+    async fn given(&self, project: &ProjectId, name: &str) -> Result<NewSigningKey, IssuingError> {
+        let refuse = IssuingError::Given;
+        let row = self.store.secret_for(project, name, &SecretOwner::default()).await?;
+        let row = row.ok_or_else(|| refuse(format!("the project has no secret `{name}`")))?;
+        let own = Url::parse(&self.issuer).ok().and_then(|url| {
+            let host = url.host_str()?.to_owned();
+            Some(url.port().map_or(host.clone(), |port| format!("{host}:{port}")))
+        });
+        let own = own.ok_or_else(|| refuse("the public URL has no host".into()))?;
+        let value = self.vault.open_named(&row, &[own]).map_err(|error| refuse(error.to_string()))?;
+        let pem = Zeroizing::new(value.into_public());
+        let no_key = || refuse(format!("the secret `{name}` is no RSA key of 2,048 to 4,096 bits in PEM"));
+        identity::given_signing_key(pem.as_bytes()).ok_or_else(no_key)
     }
 
     /// Puts a new key in place of the one that was seen.
@@ -130,8 +175,8 @@ impl Issuing {
         by: &By,
         project: &ProjectId,
         before: Option<&SigningKeyRow>,
+        made: NewSigningKey,
     ) -> Result<String, IssuingError> {
-        let made = identity::new_signing_key()?;
         let sealed = self.vault.seal_body(&body_of(project, &made.id), &made.private)?;
         let key = SigningKeyRow {
             id: made.id,
@@ -146,14 +191,15 @@ impl Issuing {
         Ok(key.id)
     }
 
-    /// The key that signs; a first one, or the next one, if it is time.
+    /// The key that signs; a first one, or the next one, if it is time. Who gave a key replaces it.
     async fn current(&self, project: &ProjectId) -> Result<SigningKeyRow, IssuingError> {
         let now = self.clock.now();
         let found = self.store.current_signing_key(project).await?;
-        if let Some(key) = found.as_ref().filter(|key| now < key.created_at.plus(KEY_AGE)) {
+        if let Some(key) = found.as_ref().filter(|key| identity::is_given(key) || now < key.created_at.plus(KEY_AGE)) {
             return Ok(key.clone());
         }
-        match self.replace(&By::host(now), project, found.as_ref()).await {
+        let made = identity::new_signing_key()?;
+        match self.replace(&By::host(now), project, found.as_ref(), made).await {
             // Another request, or another host, was faster: its key is as good.
             Ok(_) | Err(IssuingError::Store(StoreError::Conflict(_))) => {}
             Err(error) => return Err(error),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::any;
+use axum::routing::{any, get};
 
 use crate::call::Host;
 
@@ -24,6 +24,7 @@ mod link;
 mod list;
 mod listen;
 mod message;
+mod metadata;
 mod names;
 mod resources;
 mod running;
@@ -51,5 +52,10 @@ pub fn router(host: Host) -> Router {
         .route("/mcp/{token}", any(endpoint::by_url))
         .layer(DefaultBodyLimit::max(limits::BODY))
         .layer(middleware::from_fn_with_state(endpoint.clone(), door::guard))
+        // Anybody may know these: no page can do anything with them.
+        .route("/.well-known/oauth-protected-resource", get(metadata::resource))
+        .route("/.well-known/oauth-protected-resource/{*path}", get(metadata::resource))
+        .route("/.well-known/oauth-authorization-server", get(metadata::server))
+        .route("/.well-known/oauth-authorization-server/{*path}", get(metadata::server))
         .with_state(endpoint)
 }

@@ -53,7 +53,7 @@ pub use id::{
     ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, RevocationId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
-pub use named_secret::{NamedSecret, SecretOwner, SecretSource};
+pub use named_secret::{ClientSecretFrom, NamedSecret, SecretOwner, SecretSource};
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;

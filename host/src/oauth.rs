@@ -14,6 +14,7 @@ mod life;
 mod client;
 mod endpoints;
 mod grants;
+mod legs;
 mod renew;
 mod revoke;
 
@@ -36,6 +37,7 @@ pub use client::ClientChange;
 pub use endpoints::{asked_scopes, asks_for_scopes, endpoint_hosts, field_hosts, goes_to_endpoint, is_consented};
 pub use error::OAuthError;
 pub use grants::CodeExchange;
+pub use legs::{Consumer, Temporary, is_consumer, own_consumer};
 pub use life::Want;
 pub use renew::{can_renew, gets_tokens};
 pub use revoke::Parting;

@@ -195,7 +195,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // The driver's death would leave the browser behind: both are in a group of their own.
         if let Some(id) = self.driver.id() {
-            let _ = std::process::Command::new("sh").args(["-c", &format!("kill -KILL -- -{id}")]).status();
+            let _ = std::process::Command::new("sh").args(["-c", &format!("kill -KILL -{id}")]).status();
         }
     }
 }

@@ -16,6 +16,13 @@ use crate::upstream::{Reply, Upstream};
 /// A key that belongs to nobody, so that tests need not wait for another prime.
 const RSA: &str = include_str!("issuer/rsa-2048.b64");
 
+/// An RSA key as operators have it: PKCS #1 in PEM.
+pub fn rsa_pem() -> String {
+    let text: String = RSA.split_whitespace().collect();
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\n", lines.join("\n"))
+}
+
 /// A running issuer.
 pub struct Issuer {
     upstream: Upstream,
@@ -181,6 +188,11 @@ pub fn parts(token: &str) -> (Value, Value) {
 pub fn verifies(jwk: &Value, token: &str) -> bool {
     let Some((message, signature)) = token.rsplit_once('.') else { return false };
     let bytes = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap_or_default()).unwrap_or_default();
+    if jwk["kty"] == "RSA" {
+        let key = RsaPublicKeyComponents { n: bytes("n"), e: bytes("e") };
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
+        return key.verify(&ring::signature::RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature).is_ok();
+    }
     let point = [vec![4], bytes("x"), bytes("y")].concat();
     let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ECDSA_P256_SHA256_FIXED, point);
     key.verify(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap_or_default()).is_ok()

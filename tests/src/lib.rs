@@ -4,10 +4,12 @@
 pub mod authorization;
 pub mod browser;
 pub mod canary;
+pub mod conformance;
 pub mod host;
 pub mod imitation;
 pub mod independent;
 pub mod issuer;
+pub mod oauth1;
 pub mod postgres;
 pub mod programs;
 pub mod upstream;

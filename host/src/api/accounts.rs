@@ -24,6 +24,7 @@ pub(super) mod by_id;
 pub(super) mod change;
 pub(super) mod events;
 pub(super) mod ready;
+pub(super) mod reveal;
 
 /// Identifiers, organizations and labels are names that others chose; longer ones are a mistake.
 const MAX_NAME: usize = 256;

@@ -181,16 +181,32 @@ pub(super) async fn remove(
     if removed { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
 }
 
+/// What is to sign.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewKey {
+    /// Name of a secret of the project: an RSA key in PEM, stored with this host's own name among its hosts. It is read once,
+    /// and who gave it replaces it.
+    secret: Option<String>,
+}
+
 /// Signs tokens with a new key from now on. The old one stays published until its last token has run out.
-#[utoipa::path(post, path = "/v1/signing-keys/rotate", tag = "callers",
+///
+/// With `secret` the key is an RSA key, and tokens are signed with RS256; without it a key for ES256 is made, and the next one
+/// after 90 days.
+#[utoipa::path(post, path = "/v1/signing-keys/rotate", tag = "callers", request_body = Option<NewKey>,
     responses((status = 200, body = SigningKeyBody), (status = 409, body = Problem),
         (status = "default", body = Problem)))]
 pub(super) async fn rotate_signing_key(
     State(state): State<ApiState>,
     Admin(caller): Admin,
+    body: Option<Json<NewKey>>,
 ) -> Result<axum::Json<SigningKeyBody>, Problem> {
     let by = caller.by(state.host.clock.now());
-    let kid = state.issuing.rotate(&by, &caller.project).await.map_err(|error| match error {
+    let secret = body.and_then(|Json(body)| body.secret);
+    let rotated = state.issuing.rotate(&by, &caller.project, secret.as_deref()).await;
+    let kid = rotated.map_err(|error| match error {
+        IssuingError::Given(why) => Problem::conflict(why),
         IssuingError::Store(StoreError::Conflict(said)) => Problem::conflict(said),
         IssuingError::Store(error) => error.into(),
         error => {

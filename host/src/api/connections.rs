@@ -24,6 +24,7 @@ mod row;
 pub(super) mod trial;
 
 use filled::Filled;
+pub(super) use filled::FromSecret;
 pub(super) use row::{insert, new_row};
 
 /// A connection.
@@ -49,6 +50,11 @@ pub(super) struct ConnectionBody {
     status: &'static str,
     /// Whether nothing leaves for calls: each is answered with what could have been the answer.
     demo: bool,
+    /// Whether callers may send requests of their own: `POST /v1/proxy`, and the tools `…_proxy_read`, `…_proxy_write` and
+    /// `…_proxy_delete` of its connector.
+    proxy_enabled: bool,
+    /// Whether keys with the scope `accounts:tokens` may read the tokens of its accounts.
+    reveals_tokens: bool,
     account_count: u64,
     created_at: String,
     updated_at: String,
@@ -79,6 +85,12 @@ pub(super) struct NewConnection {
     /// `simulated`. Its accounts need no credential, and take none.
     #[serde(default)]
     demo: bool,
+    /// Callers may send requests of their own through it, with the account's credential.
+    #[serde(default)]
+    proxy_enabled: bool,
+    /// Lets keys with the scope `accounts:tokens`, which no role has, read the tokens of its accounts.
+    #[serde(default)]
+    reveals_tokens: bool,
     /// For auth patterns of OAuth.
     #[schema(value_type = Option<oauth::OAuthChange>)]
     oauth: Option<OAuthText>,
@@ -103,6 +115,10 @@ pub(super) struct ConnectionChange {
     disabled: Option<bool>,
     /// Nothing leaves for calls while set.
     demo: Option<bool>,
+    /// Callers may send requests of their own while set.
+    proxy_enabled: Option<bool>,
+    /// Keys with the scope `accounts:tokens` may read the tokens of its accounts while set.
+    reveals_tokens: Option<bool>,
     /// What is in it replaces what is there: another client is for new authorizations, while accounts stay with theirs.
     #[schema(value_type = Option<oauth::OAuthChange>)]
     oauth: Option<OAuthText>,
@@ -205,16 +221,16 @@ pub(super) async fn change(
     if let Some(disabled) = change.disabled {
         connection.disabled = disabled;
     }
-    if let Some(demo) = change.demo {
-        connection.demo = demo;
-    }
+    connection.demo = change.demo.unwrap_or(connection.demo);
+    connection.proxy_enabled = change.proxy_enabled.unwrap_or(connection.proxy_enabled);
+    connection.reveals_tokens = change.reveals_tokens.unwrap_or(connection.reveals_tokens);
     let installed = host.catalog.find_connector(&host.store, &caller.project, &connection.connector).await?;
     let client = match (change.oauth, &installed) {
         (None, _) => None,
         (Some(_), None) => return Err(Problem::conflict("its connector cannot be used: install it again")),
         (Some(oauth), Some(installed)) => {
             connection.scopes = oauth.scopes.clone().unwrap_or(connection.scopes);
-            oauth::checked(installed, &connection, Some(oauth))?
+            oauth::checked(host, installed, &connection, Some(oauth)).await?
         }
     };
     connection.updated_at = host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));
@@ -281,6 +297,8 @@ fn body(
         redirect_uri: oauth::redirect_uri(state, &connection.connector),
         status: if connection.disabled { "disabled" } else { "active" },
         demo: connection.demo,
+        proxy_enabled: connection.proxy_enabled,
+        reveals_tokens: connection.reveals_tokens,
         account_count,
         created_at: time::text(connection.created_at),
         updated_at: time::text(connection.updated_at),

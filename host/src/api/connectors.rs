@@ -229,7 +229,7 @@ fn body(state: &ApiState, installed: &Installed, r#type: ConnectorType) -> Conne
         imports: installed.granted.iter().map(|import| import.as_str()).collect(),
         auth: connector.auth.iter().map(auth_patterns::body).collect(),
         redirect_uri: oauth::redirect_uri(state, &connector.name),
-        tools: installed.tools.iter().map(|tool| tools::body(connector, tool, &[])).collect(),
+        tools: installed.own_tools().map(|tool| tools::body(connector, tool, &[])).collect(),
         versions: Vec::new(),
         installed_at: time::text(installed.installed_at),
         removed_tools: Vec::new(),

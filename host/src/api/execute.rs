@@ -12,7 +12,8 @@ use super::extract::{Admin, Authenticated, Json, Path};
 use super::results::CutBody;
 use super::tools::raw;
 use super::{ApiState, Problem};
-use crate::call::{self, Answer, CallRequest, Reply};
+use crate::call::{self, About, Answer, CallRequest, Reply};
+use crate::connect;
 use crate::formats::{self, NativeCall, NativeResult};
 use crate::model::{AccountId, Caller, ExecutionId, Surface};
 
@@ -51,7 +52,7 @@ pub(super) struct ExecuteBody {
 /// The result of a call.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ExecuteResult {
-    execution_id: String,
+    pub(super) execution_id: String,
     /// `succeeded`.
     status: &'static str,
     /// There, and true, where nothing was sent because the connection is in demo mode: the data is made up.
@@ -60,7 +61,7 @@ pub(super) struct ExecuteResult {
     simulated: bool,
     /// What the tool answered: any JSON; null if it is longer than answers are.
     #[schema(value_type = serde_json::Value)]
-    data: Box<RawValue>,
+    pub(super) data: Box<RawValue>,
     /// There in place of data that is too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<CutBody>,
@@ -225,6 +226,7 @@ pub(super) async fn outcome(
     request: CallRequest,
     native: Option<&NativeCall>,
 ) -> Outcome {
+    let about = About::of(&request);
     let mut outcome = match call::call(&state.host, caller, request).await {
         Ok(Reply::Done(answer)) => Outcome::Done(done(state, answer)),
         Ok(Reply::Waiting(held)) => {
@@ -235,7 +237,10 @@ pub(super) async fn outcome(
             let execution_id = execution.to_string();
             Outcome::Waiting(ExecuteWaiting { execution_id, status: "started", on: None, tool_result: None })
         }
-        Err(failed) => Outcome::Failed(failed.into()),
+        Err(failed) => {
+            let link = connect::mend(&state.host, caller, &about, &failed.fault).await;
+            Outcome::Failed(Problem::from(failed).with_link(link.map(|link| link.url.into())))
+        }
     };
     if let Some(call) = native {
         let text = match &outcome {
@@ -295,7 +300,8 @@ fn prefers_async(headers: &HeaderMap) -> bool {
 /// Characters of an idempotency key: what databases and other APIs have settled on.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// The header, if there is one.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut all = headers.get_all("idempotency-key").iter();
     let Some(value) = all.next() else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();

@@ -139,9 +139,11 @@ pub(super) fn read_scopes(names: &[String]) -> Result<Scopes, Problem> {
     })
 }
 
-/// Nobody lets others do what they may not do themselves.
+/// Nobody lets others do what they may not do themselves. What no role has is given by whoever may do all else.
 pub(super) fn may_give(caller: &Caller, scopes: Scopes) -> Result<(), Problem> {
-    match scopes.iter().find(|scope| !caller.may(*scope)) {
+    let all = caller.scopes.cover(Scopes::of_role(Role::Admin));
+    let may = |scope: &CallerScope| caller.may(*scope) || all && scope.is_extra();
+    match scopes.iter().find(|scope| !may(scope)) {
         None => Ok(()),
         Some(scope) => Err(IdentityError::MissingScope(scope).into()),
     }

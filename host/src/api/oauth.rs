@@ -5,10 +5,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::connections::{FromSecret, check_name};
 use super::{ApiState, Problem};
+use crate::call::Host;
 use crate::catalog::Installed;
 use crate::connect;
-use crate::model::{AuthPattern, Connection, Secret};
+use crate::model::{AuthKind, AuthPattern, ClientSecretFrom, Connection, Secret};
 use crate::oauth::{self, ClientChange, OAuthError};
 use crate::store::OAuthClient;
 
@@ -19,21 +21,34 @@ const MAX_TEXT: usize = 4_096;
 const MAX_SCOPES: usize = 512;
 const MAX_SCOPE: usize = 256;
 
-const SHAPE: &str =
-    "`oauth` takes `client_id` and `client_secret` (texts) and `scopes` (a list of texts without spaces)";
+const SHAPE: &str = "`oauth` takes `client_id` and `client_secret` (texts, or for the second `{\"secret\": NAME}`) or `credential` (the name \
+     of a secret), and `scopes` (a list of texts without spaces)";
 
 /// What a connection is known as at the authorization server.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OAuthBody {
     /// Of the client that new authorizations use.
     client_id: Option<String>,
+    /// Name of the secret that is the client's, where it is a named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<FromSecret>,
+    /// Name of the secret that holds the client, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<String>,
     /// What accounts are asked for, besides what the connector requires.
     scopes: Vec<String>,
 }
 
 impl OAuthBody {
     pub(super) fn of(connection: &Connection, client: Option<&OAuthClient>) -> Self {
-        Self { client_id: client.map(|client| client.client_id.clone()), scopes: connection.scopes.clone() }
+        let (mut client_secret, mut credential) = (None, None);
+        match client.and_then(|client| client.secret_from.clone()) {
+            Some(ClientSecretFrom::Secret(secret)) => client_secret = Some(FromSecret { secret }),
+            Some(ClientSecretFrom::Credential(name)) => credential = Some(name),
+            None => {}
+        }
+        let client_id = client.map(|client| client.client_id.clone());
+        Self { client_id, client_secret, credential, scopes: connection.scopes.clone() }
     }
 }
 
@@ -43,8 +58,12 @@ impl OAuthBody {
 pub(super) struct OAuthChange {
     /// As the provider gave it.
     client_id: Option<String>,
-    /// Sealed, and never shown again. None for public clients.
+    /// Sealed, and never shown again; or `{"secret": NAME}`, a secret of the project that is read for each request. None for
+    /// public clients.
     client_secret: Option<String>,
+    /// In place of both: name of a secret of the project that is a JSON object with `client_id` and `client_secret`. Several
+    /// connections may name one, and have its new value from then on when it is stored anew.
+    credential: Option<String>,
     /// What accounts are asked for, besides what the connector requires.
     scopes: Option<Vec<String>>,
 }
@@ -64,11 +83,13 @@ impl<'de> Deserialize<'de> for OAuthText {
 
 fn read(value: Value) -> Option<OAuthText> {
     let Value::Object(members) = value else { return None };
-    let (mut client_id, mut secret, mut scopes) = (None, None, None);
+    let (mut client_id, mut secret, mut named, mut credential, mut scopes) = (None, None, None, None, None);
     for (name, value) in members {
         match (name.as_str(), value) {
             ("client_id", Value::String(text)) => client_id = Some(text),
             ("client_secret", Value::String(text)) => secret = Some(Secret::new(text)),
+            ("client_secret", value @ Value::Object(_)) => named = Some(secret_name(value)?),
+            ("credential", Value::String(name)) if check_name(&name).is_ok() => credential = Some(name),
             ("scopes", Value::Array(items)) => scopes = Some(items.into_iter().map(scope).collect::<Option<Vec<_>>>()?),
             _ => return None,
         }
@@ -77,14 +98,23 @@ fn read(value: Value) -> Option<OAuthText> {
     if secret.as_ref().is_some_and(|secret| !fits(secret.len())) || scopes.iter().flatten().count() > MAX_SCOPES {
         return None;
     }
-    let client = match (client_id, secret) {
-        (Some(client_id), secret) if fits(client_id.len()) && !client_id.chars().any(char::is_control) => {
-            Some(ClientChange { client_id, secret })
-        }
-        (None, None) => None,
+    if client_id.as_ref().is_some_and(|id| !fits(id.len()) || id.chars().any(char::is_control)) {
+        return None;
+    }
+    let client = match (client_id, secret, named, credential) {
+        (Some(client_id), secret, None, None) => Some(ClientChange::Given { client_id, secret }),
+        (Some(client_id), None, Some(secret), None) => Some(ClientChange::Named { client_id, secret }),
+        (None, None, None, Some(name)) => Some(ClientChange::Credential(name)),
+        (None, None, None, None) => None,
         _ => return None,
     };
     Some(OAuthText { client, scopes })
+}
+
+/// `{"secret": NAME}`.
+fn secret_name(value: Value) -> Option<String> {
+    let FromSecret { secret } = serde_json::from_value(value).ok()?;
+    check_name(&secret).is_ok().then_some(secret)
 }
 
 /// RFC 6749 section 3.3: no spaces, quotes or backslashes.
@@ -96,7 +126,8 @@ fn scope(value: Value) -> Option<String> {
 }
 
 /// The client that was given, if the connection's auth pattern has one.
-pub(super) fn checked<'a>(
+pub(super) async fn checked<'a>(
+    host: &Host,
     installed: &'a Installed,
     connection: &Connection,
     given: Option<OAuthText>,
@@ -112,7 +143,18 @@ pub(super) fn checked<'a>(
             let detail = format!("with auth pattern `{}` the client is the account's own", connection.auth_pattern);
             Err(Problem::bad_request(detail))
         }
-        client => Ok(client.map(|client| (pattern, client))),
+        // Its secret signs each call and is kept with each account: none is looked up for that.
+        Some(ClientChange::Named { .. } | ClientChange::Credential(_))
+            if matches!(pattern.kind, AuthKind::OAuth1a(_)) =>
+        {
+            let detail = format!("auth pattern `{}` takes a client as it is, and no name of one", pattern.name);
+            Err(Problem::bad_request(detail))
+        }
+        Some(client) => {
+            host.oauth.check_client(&connection.project, &client).await.map_err(problem)?;
+            Ok(Some((pattern, client)))
+        }
+        None => Ok(None),
     }
 }
 

@@ -35,6 +35,10 @@ pub(super) struct Problem {
     /// The record of the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     execution_id: Option<String>,
+    /// What the user opens to mend it, by connecting the account, again or with more scopes. There where the caller is bound
+    /// to that user, or may make such links and the account exists. It works once, for 15 minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_link: Option<String>,
     /// Scopes that the account lacks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing_scopes: Vec<String>,
@@ -78,6 +82,11 @@ impl Problem {
     /// The HTTP status that it is answered with.
     pub(super) fn status(&self) -> u16 {
         self.status
+    }
+
+    /// With what the user opens to mend it.
+    pub(super) fn with_link(self, connect_link: Option<String>) -> Self {
+        Self { connect_link, ..self }
     }
 
     /// A malformed request, with a more precise status than 400 where HTTP has one.
@@ -124,6 +133,7 @@ impl From<Fault> for Problem {
                 .map(|error| FieldProblem { path: error.path, message: error.message })
                 .collect(),
             execution_id: None,
+            connect_link: None,
             missing_scopes: fault.missing_scopes,
             retry_after_ms: fault.retry_after_ms,
             tool_result: None,

@@ -31,6 +31,8 @@ pub(super) struct TokenForm {
     scope: Option<String>,
     /// The only user that the token is to be for.
     identifier: Option<String>,
+    /// Where it is to be good (RFC 8707): the URL of this host, or of its MCP endpoint alone.
+    resource: Option<String>,
 }
 
 /// A token.
@@ -105,7 +107,13 @@ async fn asked(state: &ApiState, headers: &HeaderMap, body: &[u8]) -> Result<Tok
         (None, Some(id), Some(secret)) => (id, secret),
         (None, _, _) => return Err(refused()),
     };
-    let asked = Asked { client_id: id, client_secret: secret, scope: field("scope"), identifier: field("identifier") };
+    let asked = Asked {
+        client_id: id,
+        client_secret: secret,
+        scope: field("scope"),
+        identifier: field("identifier"),
+        resource: field("resource"),
+    };
     let given = state.issuing.give(&asked).await?;
     Ok(TokenBody {
         access_token: given.token,
@@ -161,8 +169,11 @@ impl From<IssuingError> for TokenError {
         match error {
             IssuingError::Client => refused(),
             IssuingError::Scope => Self { error: "invalid_scope", error_description: error.to_string(), status: 400 },
+            IssuingError::Resource => {
+                Self { error: "invalid_target", error_description: error.to_string(), status: 400 }
+            }
             IssuingError::Identifier => invalid(&error.to_string()),
-            IssuingError::Store(_) | IssuingError::Vault(_) | IssuingError::Key(_) => {
+            IssuingError::Given(_) | IssuingError::Store(_) | IssuingError::Vault(_) | IssuingError::Key(_) => {
                 tracing::error!(%error, "a token cannot be given");
                 let said = "the host cannot give tokens now: its log says why";
                 Self { error: "temporarily_unavailable", error_description: said.into(), status: 503 }

@@ -9,7 +9,7 @@ use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
 use super::{ApiState, Problem};
 use crate::call::{Visible, Wanted, visible_tools};
-use crate::catalog::InstalledTool;
+use crate::catalog::{InstalledTool, Words};
 use crate::formats::{self, Format, Source, Warning};
 use crate::model::{Caller, Connector};
 
@@ -57,7 +57,7 @@ pub(super) struct ToolQuery {
     connector: Option<String>,
     /// Only those of this profile, on its terms. For administrators; other keys see their own profile's in any case.
     profile: Option<String>,
-    /// Words that the name, title, description or tags must contain.
+    /// Words that the name, title, description or tags, or the connector's title, must contain.
     query: Option<String>,
     /// `deferred` includes deferred tools.
     include: Option<String>,
@@ -131,13 +131,13 @@ pub(super) async fn list(
         profile: query.profile.as_deref(),
     };
     let visible = visible_tools(&state.host, &caller, &wanted).await?;
-    let words: Vec<String> = query.query.iter().flat_map(|text| text.split_whitespace()).map(lower).collect();
+    let words = Words::of(query.query.as_deref().unwrap_or_default());
     let mut fitting: Vec<&Visible> = visible
         .iter()
         .filter(|visible| deferred || !visible.deferred)
         .filter(|visible| query.connector.as_ref().is_none_or(|name| *name == visible.installed.connector.name))
         .filter(|visible| query.connection.as_ref().is_none_or(|name| visible.connections.contains(name)))
-        .filter(|visible| words.iter().all(|word| mentions(visible, word)))
+        .filter(|visible| words.all(words.fit(&visible.installed, visible.tool())))
         .collect();
     fitting.sort_by(|a, b| a.tool().tool.name.cmp(&b.tool().tool.name));
     let cut = List::cut(fitting, page.limit, page.cursor.as_deref(), |visible| &visible.tool().tool.name);
@@ -227,15 +227,6 @@ fn unknown_format(name: &str) -> Problem {
 fn visible_body(visible: &Visible) -> ToolBody {
     let body = body(&visible.installed.connector, visible.tool(), &visible.connections);
     ToolBody { deferred: visible.deferred, input_schema: raw(visible.input_schema().to_owned()), ..body }
-}
-
-fn mentions(visible: &Visible, word: &str) -> bool {
-    let tool = &visible.tool().tool;
-    [&tool.name, &tool.title, &tool.description].into_iter().chain(&tool.tags).any(|text| lower(text).contains(word))
-}
-
-fn lower(text: impl AsRef<str>) -> String {
-    text.as_ref().to_lowercase()
 }
 
 /// JSON text that was checked when it came in; null where it was not JSON after all.

@@ -57,6 +57,8 @@ pub struct Shared {
     pub public_url: Url,
     /// The pages on which users connect their accounts.
     pub connect: Connect,
+    /// Who gives tokens to MCP clients; none stands for this host.
+    pub authorization_servers: Vec<String>,
     /// What decides on calls.
     pub policies: CompiledPolicies,
     /// Limits between callers.

@@ -42,7 +42,8 @@ pub(super) fn acting(
 pub(super) fn none_for(identifier: &str, connector: &str) -> Fault {
     let detail = format!(
         "`{}` has no account for connector `{connector}`: connect one with PUT \
-         /v1/connections/{{connection}}/accounts/{{identifier}}",
+         /v1/connections/{{connection}}/accounts/{{identifier}}, or get a link for its user with POST \
+         /v1/connections/{{connection}}/accounts/{{identifier}}/authorize",
         faults::quoted(identifier)
     );
     Fault::new(Code::AccountNotConnected, Culprit::Caller, detail)

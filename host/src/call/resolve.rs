@@ -120,6 +120,13 @@ pub(super) fn admits(
     account: Option<&Account>,
 ) -> Result<Offer, Fault> {
     let offer = host.profiles.offer(profile, connection, tool)?;
+    if tool.is_proxy && !connection.proxy_enabled {
+        let detail = format!(
+            "proxy not enabled for provider: connection `{}` has no `proxy_enabled`, which an administrator can set",
+            connection.name
+        );
+        return Err(Fault::new(Code::ProxyDisabled, Culprit::Policy, detail));
+    }
     usable(connection, account)?;
     if let Some(account) = account {
         missing_scopes(tool, account)?;
@@ -162,7 +169,7 @@ fn missing_scopes(tool: &InstalledTool, account: &Account) -> Result<(), Fault> 
     if missing.is_empty() {
         return Ok(());
     }
-    let detail = format!("the account lacks {}", missing.join(", "));
+    let detail = format!("the account lacks {}: its user consents by a link that asks for them", missing.join(", "));
     Err(Fault { missing_scopes: missing, ..Fault::new(Code::MissingScopes, Culprit::Caller, detail) })
 }
 
@@ -279,7 +286,7 @@ async fn has_presets(host: &Host, caller: &Caller, found: &Found) -> Result<bool
     Ok(all.iter().any(|(connection, _)| profiles::has_presets(connection)))
 }
 
-async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<Installed>, usize), Fault> {
+pub(super) async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> Result<(Arc<Installed>, usize), Fault> {
     let found = host.catalog.find_tool(&host.store, project, name).await.map_err(faults::catalog)?;
     if let Some(found) = found {
         return Ok(found);

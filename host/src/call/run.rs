@@ -248,7 +248,11 @@ async fn guest(
 ) -> Result<(Report, Timestamp), Fault> {
     let Running { caller, execution, entered, resolved, timeout, keeping, .. } = running;
     let (execution, timeout) = (&execution.id, *timeout);
-    let plugin = resolved.installed.plugin(&host.runtime, &host.store).await.map_err(faults::catalog)?;
+    let plugin = match resolved.tool().is_proxy {
+        true => host.generic.plugin(&host.runtime).await,
+        false => resolved.installed.plugin(&host.runtime, &host.store).await,
+    };
+    let plugin = plugin.map_err(faults::catalog)?;
     let (began, deadline) = (host.clock.now(), tokio::time::Instant::now() + timeout);
     let grant =
         opened(host, resolved, caller, (execution, timeout)).instrument(tracing::debug_span!("credential")).await?;

@@ -102,7 +102,7 @@ async fn ways_of(
 fn everything(host: &Host, project: &ProjectId) -> Vec<Visible> {
     let mut tools = Vec::new();
     for installed in host.catalog.connectors(project) {
-        for (tool, of) in installed.tools.iter().enumerate() {
+        for (tool, of) in installed.tools.iter().enumerate().filter(|(_, of)| !of.is_proxy) {
             let (installed, deferred) = (Arc::clone(&installed), of.tool.deferred);
             tools.push(Visible { installed, tool, connections: Vec::new(), deferred, narrowed: None });
         }

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use super::CatalogError;
-use crate::runtime::{Compiled, ImporterPlugin, Runtime};
+use crate::runtime::{Compiled, ImporterPlugin, Plugin, Runtime};
 
 /// Where the generic connector is, and its code once something was imported.
 ///
@@ -17,6 +17,7 @@ use crate::runtime::{Compiled, ImporterPlugin, Runtime};
 pub struct Generic {
     places: Vec<PathBuf>,
     loaded: OnceCell<Loaded>,
+    plugin: OnceCell<Plugin>,
 }
 
 /// The component, read and compiled.
@@ -32,7 +33,19 @@ pub(super) struct Loaded {
 impl Generic {
     /// The first of these files that is there.
     pub fn new(places: Vec<PathBuf>) -> Self {
-        Self { places, loaded: OnceCell::new() }
+        Self { places, loaded: OnceCell::new(), plugin: OnceCell::new() }
+    }
+
+    /// Its code, for requests that callers write themselves; linked the first time.
+    ///
+    /// # Errors
+    /// [`CatalogError::NoGeneric`] if it is not there, or cannot be used.
+    pub async fn plugin(&self, runtime: &Runtime) -> Result<&Plugin, CatalogError> {
+        let link = async || {
+            let loaded = self.loaded(runtime).await?;
+            Ok(runtime.link(&loaded.compiled, runtime.imports(&loaded.compiled))?)
+        };
+        self.plugin.get_or_try_init(link).await
     }
 
     /// The component; read and compiled the first time.

@@ -7,7 +7,8 @@ use jsonschema::Validator;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
-use super::{CatalogError, manifest, tool_text, validation};
+use super::search::SearchText;
+use super::{CatalogError, manifest, proxy, tool_text, validation};
 use crate::model::{Connector, Import, InputError, Route, Timestamp, Tool};
 use crate::runtime::{Plugin, Runtime};
 use crate::store::{ConnectorRow, Store};
@@ -21,7 +22,7 @@ pub struct Installed {
     pub digest: String,
     /// The imports that it is linked with.
     pub granted: BTreeSet<Import>,
-    /// Its tools, in the order that it gave.
+    /// Its tools, in the order that it gave, and after them its proxies.
     pub tools: Vec<InstalledTool>,
     /// When it was installed.
     pub installed_at: Timestamp,
@@ -35,15 +36,22 @@ pub struct InstalledTool {
     pub tool: Tool,
     /// Its routes, shared with the grants of its calls.
     pub routes: Arc<[Route]>,
+    /// Whether it sends what the caller wrote, by the generic connector, through connections that allow it.
+    pub is_proxy: bool,
     validator: OnceLock<Result<Validator, String>>,
     /// `None` inside where the tool promises nothing of its output.
     output_validator: OnceLock<Option<Result<Validator, String>>>,
+    search_text: OnceLock<SearchText>,
 }
 
 impl InstalledTool {
-    fn new(tool: Tool) -> Self {
-        let (validator, output_validator) = (OnceLock::new(), OnceLock::new());
-        Self { routes: tool.routes.as_slice().into(), tool, validator, output_validator }
+    pub(super) fn new(tool: Tool) -> Self {
+        let (validator, output_validator, search_text) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { routes: tool.routes.as_slice().into(), is_proxy: false, tool, validator, output_validator, search_text }
+    }
+
+    pub(super) fn into_proxy(self) -> Self {
+        Self { is_proxy: true, ..self }
     }
 
     /// Compiles the input schema, or says what is wrong with it.
@@ -56,6 +64,10 @@ impl InstalledTool {
         let compile = || self.tool.output_schema.as_deref().map(validation::compile_output);
         let compiled = self.output_validator.get_or_init(compile).as_ref()?;
         Some(compiled.as_ref().map_err(String::as_str))
+    }
+
+    pub(super) fn search_text(&self, installed: &Installed) -> &SearchText {
+        self.search_text.get_or_init(|| SearchText::of(installed, self))
     }
 
     /// Checks an input (JSON text) and lists every error.
@@ -80,7 +92,8 @@ impl Installed {
         tools: Vec<Tool>,
         installed_at: Timestamp,
     ) -> Self {
-        let tools = tools.into_iter().map(InstalledTool::new).collect();
+        let mut tools: Vec<InstalledTool> = tools.into_iter().map(InstalledTool::new).collect();
+        tools.extend(proxy::tools(&connector, &tools));
         Self { connector, digest, granted, tools, installed_at, plugin: OnceCell::new() }
     }
 
@@ -98,6 +111,11 @@ impl Installed {
         let granted: BTreeSet<_> = row.imports.iter().filter_map(|name| Import::parse(name)).collect();
         (self.digest.as_str(), self.connector.version.as_str()) == (row.digest.as_str(), row.version.as_str())
             && self.granted == granted
+    }
+
+    /// The tools that it gave.
+    pub fn own_tools(&self) -> impl Iterator<Item = &InstalledTool> {
+        self.tools.iter().filter(|tool| !tool.is_proxy)
     }
 
     pub(super) fn set_plugin(&self, plugin: Plugin) {

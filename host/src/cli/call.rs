@@ -99,7 +99,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
 }
 
 /// What a call waits for, and what to do about it.
-fn waits_for(id: &str, answer: &Value) -> String {
+pub(super) fn waits_for(id: &str, answer: &Value) -> String {
     if answer.pointer("/approval_id").is_some() {
         let approval = text_at(answer, "/approval_id");
         return format!("for a person: `gloveport approval show {approval}` shows what would leave.");

@@ -28,6 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for an answer: the host compiles an uploaded component within one request, and has its own, shorter
 /// limits for everything else.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// Longest time that a stream may stay open: the host ends its own after an hour.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 /// Longest answer taken, in bytes: the host cuts a tool's result long before.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
 
@@ -35,10 +37,23 @@ const MAX_ANSWER: usize = 256 * 1024 * 1024;
 pub(crate) type Query<'a> = &'a [(&'a str, Option<&'a str>)];
 
 /// A connection to one host, as one caller.
+#[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
     server: Url,
     key: Option<HeaderValue>,
+}
+
+/// A page, as a browser gets it.
+pub(crate) struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// Where it sends the browser on to.
+    pub location: Option<String>,
+    /// The cookie that it sets, without its attributes.
+    pub cookie: Option<String>,
+    /// All of it, with its headers.
+    pub text: String,
 }
 
 /// What the host answered to a request that it did.
@@ -50,6 +65,46 @@ pub(crate) struct Answer {
     pub text: String,
     /// The body read; null for none.
     pub value: Value,
+}
+
+/// An answer that is read bit by bit, whatever its status.
+pub(crate) struct Incoming {
+    response: reqwest::Response,
+    /// Where it comes from, without what may be a credential.
+    origin: Url,
+}
+
+impl Incoming {
+    /// Its status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// One of its headers.
+    pub(crate) fn header(&self, name: &header::HeaderName) -> Option<HeaderValue> {
+        self.response.headers().get(name).cloned()
+    }
+
+    /// The next piece of its body; `None` at the end.
+    pub(crate) async fn piece(&mut self) -> Result<Option<bytes::Bytes>, CliError> {
+        self.response.chunk().await.map_err(|error| unreachable(&self.origin, &error))
+    }
+
+    /// All of its body.
+    pub(crate) async fn text(&mut self) -> Result<String, CliError> {
+        let mut bytes = Vec::new();
+        while let Some(piece) = self.piece().await? {
+            if bytes.len() + piece.len() > MAX_ANSWER {
+                let reason = format!("it is longer than {MAX_ANSWER} bytes");
+                return Err(CliError::Answer { server: self.origin.to_string(), reason });
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        String::from_utf8(bytes).map_err(|_| {
+            let reason = "it is not text".to_owned();
+            CliError::Answer { server: self.origin.to_string(), reason }
+        })
+    }
 }
 
 impl Client {
@@ -66,6 +121,41 @@ impl Client {
     /// Reads something.
     pub(crate) async fn get(&self, path: &[&str], query: Query<'_>) -> Result<Answer, CliError> {
         self.answer(self.request(Method::GET, path, query)?).await
+    }
+
+    /// Opens a page like a browser without a key; with a form, sends that.
+    pub(crate) async fn open(
+        &self,
+        url: &str,
+        cookie: Option<&str>,
+        form: Option<&[(&str, &str)]>,
+    ) -> Result<Page, CliError> {
+        let url = Url::parse(url).map_err(|_| CliError::Usage(format!("{url:?} is no URL")))?;
+        let mut request = match form {
+            None => self.http.get(url),
+            Some(pairs) => {
+                let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+                let request = self.http.post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+                request.body(body)
+            }
+        };
+        if let Some(cookie) = cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let mut response = request.send().await.map_err(|error| unreachable(&self.server, &error))?;
+        let (status, head) = (response.status(), head(response.headers()));
+        let named = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (location, cookie) = (named(header::LOCATION), named(header::SET_COOKIE));
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next().map(str::to_owned));
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(&self.server, &error))? {
+            if bytes.len() + chunk.len() > MAX_ANSWER {
+                return Err(self.strange(status, &format!("it is longer than {MAX_ANSWER} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let text = head + &String::from_utf8_lossy(&bytes);
+        Ok(Page { status: status.as_u16(), location, cookie, text })
     }
 
     /// The status and the `Date` header of whatever the host answers, for looking at its health.
@@ -119,6 +209,27 @@ impl Client {
         let request = self.request(Method::POST, path, query)?;
         let request = request.header(header::CONTENT_TYPE, "application/wasm").header(header::CONTENT_LENGTH, length);
         self.answer(request.body(body)).await
+    }
+
+    /// Sends a text to the server's URL itself, for an answer that is read as it comes. `long` is of a stream that stays open.
+    pub(crate) async fn stream(
+        &self,
+        method: Method,
+        headers: HeaderMap,
+        body: String,
+        long: bool,
+    ) -> Result<Incoming, CliError> {
+        let mut origin = self.server.clone();
+        origin.set_path("/");
+        origin.set_query(None);
+        let timeout = if long { STREAM_TIMEOUT } else { ANSWER_TIMEOUT };
+        let mut request = self.http.request(method, self.server.clone()).headers(headers).timeout(timeout);
+        if let Some(key) = &self.key {
+            request = request.header(header::AUTHORIZATION, key.clone());
+        }
+        let sent = if body.is_empty() { request.send().await } else { request.body(body).send().await };
+        let response = sent.map_err(|error| unreachable(&origin, &error))?;
+        Ok(Incoming { response, origin })
     }
 
     /// The host's address, for messages.

@@ -2,7 +2,7 @@
 
 mod oauth;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -33,6 +33,13 @@ enum Action {
         name: String,
         #[command(flatten)]
         oauth: OAuthArgs,
+    },
+    /// Let callers send requests of their own through a connection, or no longer.
+    Proxy {
+        /// Name of the connection.
+        name: String,
+        /// Whether they may.
+        state: Switch,
     },
     /// List connections.
     List,
@@ -78,8 +85,17 @@ struct Add {
     /// Let nothing leave: calls are answered with what could have been the answer, and need no credential.
     #[arg(long)]
     demo: bool,
+    /// Let callers send requests of their own through it, with the account's credential.
+    #[arg(long)]
+    proxy: bool,
     #[command(flatten)]
     oauth: OAuthArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 const COLUMNS: &[Column] = &[
@@ -107,6 +123,7 @@ const LINES: &[Column] = &[
     ("Status", "/status"),
     ("Disabled", "/disabled"),
     ("Demo", "/demo"),
+    ("Proxy", "/proxy_enabled"),
     ("Accounts", "/account_count"),
     ("Made", "/created_at"),
     ("Changed", "/updated_at"),
@@ -125,6 +142,10 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
             let oauth = oauth.read(session)?;
             let oauth = oauth.ok_or_else(|| CliError::Usage("give --client-id or --scope".into()))?;
             client.send(Method::PATCH, &["v1", "connections", &name], &[], &json!({ "oauth": oauth })).await?
+        }
+        Action::Proxy { name, state } => {
+            let body = json!({ "proxy_enabled": matches!(state, Switch::On) });
+            client.send(Method::PATCH, &["v1", "connections", &name], &[], &body).await?
         }
         Action::Show { name } => client.get(&["v1", "connections", &name], &[]).await?,
         Action::List => {
@@ -182,6 +203,9 @@ fn body(add: &Add, oauth: Option<OAuth>) -> Result<Map<String, Value>, CliError>
     if add.demo {
         body.insert("demo".into(), true.into());
     }
+    if add.proxy {
+        body.insert("proxy_enabled".into(), true.into());
+    }
     Ok(body)
 }
 
@@ -215,6 +239,7 @@ mod tests {
                 json!({"name": "w", "connector": "github",
                     "credentials": {"token": {"secret": "key"}, "b": {"secret": "c"}}}),
             ),
+            (vec!["--proxy"], json!({"name": "w", "connector": "github", "proxy_enabled": true})),
             (vec!["--demo"], json!({"name": "w", "connector": "github", "demo": true})),
             (
                 vec![

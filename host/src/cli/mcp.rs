@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Subcommand};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum as _};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -12,17 +12,34 @@ use super::profile::read_named;
 use super::remote::Remote;
 use super::table::{Column, array_at, clean, str_at, write_list, write_rows};
 use super::{CliError, Session};
+use reached::Reached;
 use snippet::Program;
 
+mod bridge;
+mod events;
+mod message;
+mod reached;
 mod snippet;
 
 /// Options of `gloveport mcp`.
 #[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Without a command it is a bridge: a program starts it, and speaks MCP with an endpoint by its standard streams.
+
+Examples:
+  GLOVEPORT_MCP_URL=https://gp.example/mcp/gpm_… gloveport mcp
+  gloveport mcp --server https://gp.example --config support --identifier ada@example.com
+  gloveport mcp --server https://gp.example --config support --identifier ada@example.com --snippets")]
 pub(super) struct Args {
     #[command(flatten)]
     remote: Remote,
+    #[command(flatten)]
+    reached: Reached,
+    /// Print what to paste into programs, so that they start this bridge.
+    #[arg(long)]
+    snippets: bool,
     #[command(subcommand)]
-    action: Action,
+    action: Option<Action>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,7 +149,13 @@ const STATE_PLACES: &[&str] = &["/connection", "/connector", "/account_id", "/st
 
 /// Runs `gloveport mcp`.
 pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> {
-    let Args { remote, action } = args;
+    let Args { remote, reached, snippets, action } = args;
+    let Some(action) = action else {
+        return match snippets {
+            true => show_snippets(&reached.command(&remote)?, session),
+            false => bridge::run(reached.client(&remote, session)?, session),
+        };
+    };
     let client = remote.client(session)?;
     let instances = ["v1", "mcp", "instances"];
     match action {
@@ -221,11 +244,21 @@ fn show_url(
     Ok(writeln!(session.err, "Whoever has this URL acts for {identifier}: keep it secret, like a password.")?)
 }
 
+/// What each program is told to start.
+fn show_snippets(command: &snippet::Command, session: &mut Session<'_>) -> Result<(), CliError> {
+    for program in Program::value_variants() {
+        let snippet = program.starting(command);
+        let name = program.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        writeln!(session.out, "# {name}: {}\n{}\n", snippet.place, snippet.text)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use crate::cli::testing::{Fake, run_at};
+    use crate::cli::testing::{Fake, run_at, run_offline};
 
     const INSTANCE: &str = r#"{"id": "mcp_1", "config": "support", "identifier": "ada", "name": "",
         "url": "https://gp.example/mcp/gpm_x"}"#;
@@ -245,6 +278,46 @@ mod tests {
         let fake = Fake::answering(200, INSTANCE).await;
         assert_eq!(run_at(&fake, "mcp rotate mcp_1", "").await.out, "https://gp.example/mcp/gpm_x\n");
         assert_eq!(fake.request().line(), "POST /v1/mcp/instances/mcp_1/rotate");
+    }
+
+    #[tokio::test]
+    async fn snippets_start_the_bridge_of_each_program() {
+        let ran = run_offline("mcp --url https://gp.example/mcp/gpm_x --snippets", "").await;
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        for name in ["claude-desktop", "claude-code", "cursor", "vscode", "codex", "gemini"] {
+            assert!(ran.out.contains(&format!("# {name}: ")), "{}", ran.out);
+        }
+        assert_eq!(ran.out.matches("https://gp.example/mcp/gpm_x").count(), 6, "{}", ran.out);
+        let args = "mcp --server https://gp.example --config support --identifier ada --snippets";
+        let ran = run_offline(args, "").await;
+        assert_eq!((ran.code, ran.out.matches("--identifier").count()), (0, 6), "{}{}", ran.out, ran.err);
+        assert_eq!(ran.out.matches("GLOVEPORT_KEY").count(), 6, "{}", ran.out);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_bridge_carries_lines() {
+        let fake = Fake::answering(200, "{\"jsonrpc\":\"2.0\",\n\"id\":7,\"result\":{}}").await;
+        let input = "\n{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\"}\nno json\n";
+        let ran = run_at(&fake, "mcp --config a/b --identifier ada", input).await;
+        let (lines, request) = (ran.out.lines().collect::<Vec<_>>(), fake.request());
+        assert_eq!((ran.code, ran.err.as_str(), lines.len()), (0, "", 2), "{}", ran.out);
+        assert!(lines.contains(&"{\"jsonrpc\":\"2.0\", \"id\":7,\"result\":{}}"), "{lines:?}");
+        assert_eq!(request.line(), "POST /mcp?profile=a%2Fb&identifier=ada");
+        assert_eq!(
+            (request.authorization.as_str(), request.content_type.as_str()),
+            ("Bearer gp_test", "application/json")
+        );
+        // What is no answer of an endpoint is told to whoever waits, without the URL.
+        let fake = Fake::answering(502, "<html>").await;
+        let url = format!("{}/mcp/gpm_secret", fake.url);
+        for (args, reason) in [
+            (format!("mcp --url {url}"), "HTTP 502"),
+            ("mcp --url http://127.0.0.1:1/mcp/gpm_secret".into(), "no answer from http://127.0.0.1:1/"),
+        ] {
+            let ran = run_offline(&args, input).await;
+            assert!(ran.code == 0 && ran.out.contains("\"id\":7") && ran.out.contains(reason), "{}", ran.out);
+            assert!(!format!("{}{}", ran.out, ran.err).contains("gpm_"), "{}{}", ran.out, ran.err);
+        }
     }
 
     #[tokio::test]

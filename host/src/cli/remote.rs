@@ -32,6 +32,15 @@ impl Remote {
     ///
     /// When the key file cannot be read or does not hold a key.
     pub(super) fn client(&self, session: &mut Session<'_>) -> Result<Client, CliError> {
+        self.client_of(self.server.clone(), session)
+    }
+
+    /// The same of one of its URLs.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Remote::client`].
+    pub(super) fn client_of(&self, url: Url, session: &mut Session<'_>) -> Result<Client, CliError> {
         let key = match &self.key_file {
             Some(path) => Some(without_newline(read_file(path)?)),
             None => session.key.as_ref().map(|key| Zeroizing::new(key.trim().to_owned())),
@@ -39,7 +48,7 @@ impl Remote {
         if key.is_some() && self.server.scheme() == "http" && !is_loopback(&self.server) {
             writeln!(session.err, "Warning: the key travels in clear to {}; use https", self.server)?;
         }
-        Client::new(self.server.clone(), key.as_deref().map(String::as_str))
+        Client::new(url, key.as_deref().map(String::as_str))
     }
 }
 

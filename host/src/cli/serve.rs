@@ -76,6 +76,7 @@ impl Args {
             limits: None,
             records: None,
             connect: None,
+            mcp: None,
             secrets: None,
         }
     }

@@ -11,7 +11,7 @@ pub struct Session<'a> {
     /// For progress, warnings and errors.
     pub err: &'a mut dyn Write,
     /// For secrets and inputs.
-    pub input: &'a mut dyn Read,
+    pub input: &'a mut (dyn Read + Send),
     /// Whether a person types at `input`.
     pub interactive: bool,
     /// The API key from the environment.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, NeighbourLimits, WrittenConnect, WrittenRetention, WrittenSources};
+use super::{ConfigError, NeighbourLimits, WrittenConnect, WrittenMcp, WrittenRetention, WrittenSources};
 
 /// What an operator wrote. Unknown keys are errors: a misspelt limit must not pass for a set one.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct ConfigFile {
     pub records: Option<WrittenRetention>,
     /// The pages on which users connect their accounts; only in the file.
     pub connect: Option<WrittenConnect>,
+    /// What MCP clients are told; only in the file.
+    pub mcp: Option<WrittenMcp>,
     /// By the name of a project: what it may read of secrets that are kept outside of the database; only in the file.
     pub secrets: Option<BTreeMap<String, WrittenSources>>,
 }
@@ -61,6 +63,7 @@ impl ConfigFile {
             limits: over.limits.or(self.limits),
             records: over.records.or(self.records),
             connect: over.connect.or(self.connect),
+            mcp: over.mcp.or(self.mcp),
             secrets: over.secrets.or(self.secrets),
         }
     }

@@ -9,19 +9,22 @@ use std::convert::Infallible;
 use super::advance::{Came, advance, fail, printable, settled};
 use super::browser::{hash, is_unguessable};
 use super::kept::{self, Kept, KeptTokens};
+use super::legs;
 use super::visit::{Visit, about};
 use super::{Browser, ConnectError};
 use crate::call::Host;
 use crate::model::{AuthFailure, AuthKind, AuthStep, By, OAuth2, OAuthClientId, Secret, TextTemplate};
-use crate::oauth::{CodeExchange, OAuthError, Tokens};
+use crate::oauth::{CodeExchange, Temporary, Tokens};
 use crate::store::AuthMove;
 
 /// What a provider sent with the browser.
 #[derive(Debug)]
 pub struct Answer {
-    /// What the provider was given.
-    pub state: String,
-    /// What becomes tokens.
+    /// What the provider was given; `None` in answers of OAuth 1.0a.
+    pub state: Option<String>,
+    /// What it gave in place of one: OAuth 1.0a's temporary token.
+    pub temporary: Option<String>,
+    /// What becomes tokens: a code, or OAuth 1.0a's verifier.
     pub code: Option<Secret>,
     /// Who the provider says it is.
     pub issuer: Option<String>,
@@ -44,10 +47,8 @@ pub async fn come_back(
     browser: Option<&Browser>,
     answer: Answer,
 ) -> Result<Came, ConnectError> {
-    if !is_unguessable(&answer.state) {
-        return Ok(Came::Unknown);
-    }
-    let found = host.store.auth_request_of_state(&hash("state", &answer.state)).await?;
+    let Some(found_by) = found_by(connector, &answer) else { return Ok(Came::Unknown) };
+    let found = host.store.auth_request_of_state(&found_by).await?;
     let Some(row) = found.filter(|row| row.request.step == AuthStep::Consent) else { return Ok(Came::Unknown) };
     let now = host.clock.now();
     if row.request.expires_at <= now {
@@ -75,24 +76,30 @@ async fn go_on(host: &Host, connector: &str, visit: &Visit, answer: Answer) -> R
     }
 }
 
+/// What the attempt is found by that an answer is for; `None` where it cannot be one.
+fn found_by(connector: &str, answer: &Answer) -> Option<String> {
+    match (&answer.state, &answer.temporary) {
+        (Some(state), _) => is_unguessable(state).then(|| hash("state", state)),
+        (None, Some(token)) => legs::found_by(connector, token),
+        (None, None) => None,
+    }
+}
+
 /// Whether the answer is that of the provider that was asked, and has a code.
-fn check(
-    connector: &str,
-    visit: &Visit,
-    (pattern, kept): (&OAuth2, &Kept),
-    answer: &Answer,
-) -> Result<(), ConnectError> {
+fn check(connector: &str, visit: &Visit, kept: &Kept, answer: &Answer) -> Result<(), ConnectError> {
     let refuse = |failure| Err(ConnectError::Ended(failure, None));
     if visit.connection.connector != connector {
         return refuse(AuthFailure::WrongCallback);
     }
     // Compared as it is, without normalisation (RFC 9207 section 2.4); what a wrong one says is told to nobody.
-    match (&pattern.issuer, &answer.issuer) {
-        (Some(expected), Some(found)) if filled(expected, &kept.fields) != *found => {
-            return refuse(AuthFailure::WrongIssuer);
+    if let AuthKind::OAuth2(pattern) = &visit.pattern.kind {
+        match (&pattern.issuer, &answer.issuer) {
+            (Some(expected), Some(found)) if filled(expected, &kept.fields) != *found => {
+                return refuse(AuthFailure::WrongIssuer);
+            }
+            (Some(_), None) if pattern.iss_required => return refuse(AuthFailure::WrongIssuer),
+            _ => {}
         }
-        (Some(_), None) if pattern.iss_required => return refuse(AuthFailure::WrongIssuer),
-        _ => {}
     }
     if let Some(error) = &answer.error {
         let said = said(error, answer.description.as_deref());
@@ -117,7 +124,7 @@ fn filled(text: &str, fields: &BTreeMap<String, String>) -> String {
 /// RFC 6749 section 4.1.2.1.
 fn failure_of(error: &str) -> AuthFailure {
     match error {
-        "access_denied" => AuthFailure::AccessDenied,
+        "access_denied" | "user_refused" | "permission_denied" => AuthFailure::AccessDenied,
         "invalid_scope" => AuthFailure::InvalidScope,
         "invalid_request" | "unauthorized_client" | "unsupported_response_type" => AuthFailure::Misconfigured,
         "server_error" | "temporarily_unavailable" => AuthFailure::ProviderFailed,
@@ -132,13 +139,36 @@ fn said(error: &str, description: Option<&str>) -> String {
     }
 }
 
-/// Exchanges the code for tokens, which are kept sealed.
+/// Exchanges what came for tokens, which are kept sealed.
 async fn exchanged(host: &Host, connector: &str, visit: &Visit, answer: Answer) -> Result<Kept, ConnectError> {
     let request = &visit.request;
-    let changed = || ConnectError::Ended(AuthFailure::Changed, None);
-    let AuthKind::OAuth2(pattern) = &visit.pattern.kind else { return Err(changed()) };
     let mut kept = kept::read(host, request, visit.kept.as_deref())?;
-    check(connector, visit, (pattern, &kept), &answer)?;
+    check(connector, visit, &kept, &answer)?;
+    let tokens = match &visit.pattern.kind {
+        AuthKind::OAuth2(pattern) => of_code(host, visit, (pattern, &mut kept), answer).await?,
+        AuthKind::OAuth1a(_) => of_verifier(host, visit, &mut kept, answer).await?,
+        _ => return Err(changed()),
+    };
+    let Tokens { secrets, expires_at, scopes, fields, .. } = tokens;
+    kept.fields.extend(fields);
+    let sealed =
+        |(field, secret): (&'static str, Secret)| Ok((field.to_owned(), kept::seal(host, request, field, &secret)?));
+    kept.tokens = Some(KeptTokens {
+        secrets: secrets.into_iter().map(sealed).collect::<Result<_, ConnectError>>()?,
+        expires_at: expires_at.map(|at| at.0),
+        // What is not said to be less is what was asked for (RFC 6749 section 5.1).
+        scopes: scopes.unwrap_or_else(|| kept.scopes.clone()),
+    });
+    Ok(kept)
+}
+
+async fn of_code(
+    host: &Host,
+    visit: &Visit,
+    (pattern, kept): (&OAuth2, &mut Kept),
+    answer: Answer,
+) -> Result<Tokens, ConnectError> {
+    let request = &visit.request;
     let client = OAuthClientId::parse(&kept.client).ok_or_else(changed)?;
     let client = host.store.oauth_client(&request.project, &client).await?.ok_or_else(changed)?;
     let verifier = kept.verifier.take();
@@ -155,31 +185,22 @@ async fn exchanged(host: &Host, connector: &str, visit: &Visit, answer: Answer) 
         verifier,
         redirect_uri: &kept.redirect_uri,
     };
-    let tokens = host.oauth.exchange_code(pattern, asked).await.map_err(refused)?;
-    let Tokens { secrets, expires_at, scopes, fields, .. } = tokens;
-    kept.fields.extend(fields);
-    let sealed =
-        |(field, secret): (&'static str, Secret)| Ok((field.to_owned(), kept::seal(host, request, field, &secret)?));
-    kept.tokens = Some(KeptTokens {
-        secrets: secrets.into_iter().map(sealed).collect::<Result<_, ConnectError>>()?,
-        expires_at: expires_at.map(|at| at.0),
-        // What is not said to be less is what was asked for (RFC 6749 section 5.1).
-        scopes: scopes.unwrap_or_else(|| kept.scopes.clone()),
-    });
-    Ok(kept)
+    Ok(host.oauth.exchange_code(pattern, asked).await?)
 }
 
-/// Why a provider gave no tokens for a code.
-fn refused(error: OAuthError) -> ConnectError {
-    match error {
-        OAuthError::Transient { reason, .. } => ConnectError::Ended(AuthFailure::ProviderFailed, Some(reason)),
-        OAuthError::Expired { reason } | OAuthError::Revoked { reason } => {
-            ConnectError::Ended(AuthFailure::ExchangeRefused, Some(reason))
-        }
-        OAuthError::Configuration { reason } => ConnectError::Ended(AuthFailure::Misconfigured, Some(reason)),
-        OAuthError::Vault(error) => error.into(),
-        OAuthError::Store(error) => error.into(),
-    }
+/// The last leg of OAuth 1.0a.
+async fn of_verifier(host: &Host, visit: &Visit, kept: &mut Kept, answer: Answer) -> Result<Tokens, ConnectError> {
+    let sealed = kept.verifier.take().ok_or_else(changed)?;
+    let secret = kept::open(host, &visit.request, kept::TEMPORARY, &sealed)?;
+    let temporary = Temporary { token: answer.temporary.ok_or_else(changed)?, secret };
+    let verifier = answer.code.ok_or(ConnectError::Ended(AuthFailure::NoCode, None))?;
+    let consumer = legs::consumer(host, visit, kept).await?;
+    Ok(host.oauth.token_credentials(&visit.pattern.kind, consumer, (temporary, verifier)).await?)
+}
+
+/// What the attempt was about is not what it was.
+fn changed() -> ConnectError {
+    ConnectError::Ended(AuthFailure::Changed, None)
 }
 
 #[cfg(test)]
@@ -190,6 +211,7 @@ mod tests {
     fn errors_of_the_standard_are_told_apart() {
         for (error, failure) in [
             ("access_denied", AuthFailure::AccessDenied),
+            ("user_refused", AuthFailure::AccessDenied),
             ("invalid_scope", AuthFailure::InvalidScope),
             ("invalid_request", AuthFailure::Misconfigured),
             ("unauthorized_client", AuthFailure::Misconfigured),

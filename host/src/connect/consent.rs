@@ -1,4 +1,5 @@
-//! Sends a browser to the provider: `state`, PKCE, and the form's fields kept until it comes back.
+//! Sends a browser to the provider: `state` and PKCE, or temporary credentials, and the form's fields kept until it comes
+//! back.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::advance::printable;
 use super::browser::{hash, unguessable};
 use super::kept::{self, Kept};
+use super::legs;
 use super::visit::Visit;
 use super::{Browser, ConnectError, LINK_LIFETIME, Seen, look, page};
 use crate::accounts::{self, Candidate, Sorted};
@@ -50,9 +53,15 @@ pub struct Asked {
 impl Visit {
     /// What a user is asked to consent to at the provider; `None` where the page's form is all there is.
     pub fn asks(&self) -> Option<Asked> {
-        let AuthKind::OAuth2(pattern) = &self.pattern.kind else { return None };
+        if !oauth::is_consented(&self.pattern.kind) {
+            return None;
+        }
+        let (offered, scopes): (&[Scope], _) = match &self.pattern.kind {
+            AuthKind::OAuth2(pattern) => (&pattern.scopes, self.scopes()),
+            _ => (&[], Vec::new()),
+        };
         let known = |name: &String| {
-            let found = pattern.scopes.iter().find(|scope| scope.name == *name);
+            let found = offered.iter().find(|scope| scope.name == *name);
             found.cloned().unwrap_or_else(|| Scope {
                 name: name.clone(),
                 title: name.clone(),
@@ -60,8 +69,9 @@ impl Visit {
                 required: false,
             })
         };
-        let host = authorize_url(pattern, &self.account.fields).ok().and_then(|url| url.host_str().map(str::to_owned));
-        Some(Asked { host, scopes: self.scopes().iter().map(known).collect() })
+        let url = authorize_url(&self.pattern.kind, &self.account.fields).ok();
+        let host = url.and_then(|url| url.host_str().map(str::to_owned));
+        Some(Asked { host, scopes: scopes.iter().map(known).collect() })
     }
 
     /// The scopes to ask for: those of the pattern and the connection, and those of this attempt.
@@ -86,7 +96,9 @@ pub async fn begin(
         Seen::Open(visit) => visit,
         other => return Ok(Begun::Closed(other)),
     };
-    let AuthKind::OAuth2(pattern) = &visit.pattern.kind else { return Ok(Begun::Closed(Seen::Unknown)) };
+    if !oauth::is_consented(&visit.pattern.kind) {
+        return Ok(Begun::Closed(Seen::Unknown));
+    }
     let candidate = Candidate { credentials: values, fields: BTreeMap::new() };
     let preset = |field: &str| visit.connection.credentials.contains_key(field);
     let (public, secrets) = match accounts::sort_fields(&visit.pattern, candidate, preset) {
@@ -99,40 +111,94 @@ pub async fn begin(
     };
     let mut fields = visit.account.fields.clone();
     fields.extend(public);
-    let target = match authorize_url(pattern, &fields) {
+    let target = match authorize_url(&visit.pattern.kind, &fields) {
         Ok(url) => url,
         Err(fault) => return Ok(Begun::Again(visit, fault)),
     };
-    let kept = match host.oauth.client(&visit.connection).await {
-        Ok(client) => kept_for(host, &visit, &client, (fields, secrets))?,
-        // It was there when the link was made.
-        Err(error) => {
-            tracing::warn!(%error, connection = visit.connection.name, "a user could not be sent to a provider");
-            let hashed = browser.hash();
-            let change = AuthMove {
-                browser: Some(&hashed),
-                failure: Some((AuthFailure::Misconfigured, None)),
-                event: Some(AccountEventKind::AuthorizationFailed),
-                ..AuthMove::between(AuthStep::Linked, AuthStep::Failed)
-            };
-            let moved = host.store.move_auth_request(&By::host(host.clock.now()), &visit.request, &change).await?;
-            return Ok(if moved { Begun::Ended(visit.request.id) } else { Begun::Closed(Seen::Used) });
-        }
-    };
-    let pattern = pattern.clone();
-    leave(host, visit, browser, (&pattern, target), kept).await
+    match departure(host, &visit, target, (fields, secrets)).await {
+        Ok(departure) => leave(host, visit, browser, departure).await,
+        Err(ConnectError::Ended(failure, said)) => end(host, visit, browser, (failure, said)).await,
+        Err(error) => Err(error),
+    }
 }
 
-/// What is needed when the browser comes back, but for the verifier.
-fn kept_for(host: &Host, visit: &Visit, client: &OAuthClient, (fields, secrets): Sorted) -> Result<Kept, ConnectError> {
+/// Where a browser goes, and how what comes back is told from everything else.
+struct Departure {
+    url: Url,
+    /// Hash of what the answer has to carry.
+    state_hash: String,
+    kept: Kept,
+}
+
+async fn departure(host: &Host, visit: &Visit, target: Url, sorted: Sorted) -> Result<Departure, ConnectError> {
+    let client = match visit.pattern.needs_client() {
+        true => Some(host.oauth.client(&visit.connection).await.map_err(|error| {
+            // It was there when the link was made.
+            tracing::warn!(%error, connection = visit.connection.name, "a user could not be sent to a provider");
+            ConnectError::Ended(AuthFailure::Misconfigured, None)
+        })?),
+        false => None,
+    };
+    let mut kept = kept_for(host, visit, client.as_ref(), sorted)?;
+    let seal = |field, secret| kept::seal(host, &visit.request, field, &Secret::new(secret));
+    let AuthKind::OAuth2(pattern) = &visit.pattern.kind else {
+        return temporary(host, visit, target, kept).await;
+    };
+    let state = unguessable(&host.random);
+    let verifier = pattern.pkce.then(|| unguessable(&host.random));
+    let challenge = verifier.as_deref().map(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)));
+    let url = complete(target, pattern, &kept, (&state, challenge.as_deref()));
+    kept.verifier = verifier.map(|verifier| seal(kept::VERIFIER, verifier)).transpose()?;
+    Ok(Departure { url, state_hash: hash("state", &state), kept })
+}
+
+/// OAuth 1.0a asks the provider first: what it gives is in place of `state` and verifier (RFC 5849 section 2.2).
+async fn temporary(host: &Host, visit: &Visit, mut url: Url, mut kept: Kept) -> Result<Departure, ConnectError> {
+    let consumer = legs::consumer(host, visit, &kept).await?;
+    let given = host.oauth.temporary(&visit.pattern.kind, consumer, &kept.redirect_uri).await?;
+    let long = || ConnectError::Ended(AuthFailure::ProviderFailed, Some("its token is too long".into()));
+    let state_hash = legs::found_by(&visit.connection.connector, &given.token).ok_or_else(long)?;
+    kept.verifier = Some(kept::seal(host, &visit.request, kept::TEMPORARY, &given.secret)?);
+    url.query_pairs_mut().append_pair("oauth_token", &given.token);
+    if let AuthKind::OAuth1a(pattern) = &visit.pattern.kind {
+        url.query_pairs_mut().extend_pairs(&pattern.authorize_parameters);
+    }
+    Ok(Departure { url, state_hash, kept })
+}
+
+/// Ends an attempt before its browser has left.
+async fn end(
+    host: &Host,
+    visit: Box<Visit>,
+    browser: &Browser,
+    (failure, said): (AuthFailure, Option<String>),
+) -> Result<Begun, ConnectError> {
+    let (hashed, said) = (browser.hash(), said.as_deref().map(printable));
+    let change = AuthMove {
+        browser: Some(&hashed),
+        failure: Some((failure, said.as_deref())),
+        event: Some(AccountEventKind::AuthorizationFailed),
+        ..AuthMove::between(AuthStep::Linked, AuthStep::Failed)
+    };
+    let moved = host.store.move_auth_request(&By::host(host.clock.now()), &visit.request, &change).await?;
+    Ok(if moved { Begun::Ended(visit.request.id) } else { Begun::Closed(Seen::Used) })
+}
+
+/// What is needed when the browser comes back, but for what goes with its answer.
+fn kept_for(
+    host: &Host,
+    visit: &Visit,
+    client: Option<&OAuthClient>,
+    (fields, secrets): Sorted,
+) -> Result<Kept, ConnectError> {
     let request = &visit.request;
     let sealed = |(name, secret): (&String, &Secret)| Ok((name.clone(), kept::seal(host, request, name, secret)?));
     Ok(Kept {
         fields,
         secrets: secrets.iter().map(sealed).collect::<Result<_, ConnectError>>()?,
         verifier: None,
-        client: client.id.to_string(),
-        client_id: client.client_id.clone(),
+        client: client.map(|client| client.id.to_string()).unwrap_or_default(),
+        client_id: client.map(|client| client.client_id.clone()).unwrap_or_default(),
         redirect_uri: redirect_uri(host, &visit.connection.connector),
         scopes: visit.scopes(),
         tokens: None,
@@ -146,19 +212,13 @@ async fn leave(
     host: &Host,
     visit: Box<Visit>,
     browser: &Browser,
-    (pattern, target): (&OAuth2, Url),
-    mut kept: Kept,
+    Departure { url, state_hash, kept }: Departure,
 ) -> Result<Begun, ConnectError> {
     let (request, by) = (&visit.request, By::host(host.clock.now()));
-    let (state, hashed) = (unguessable(&host.random), browser.hash());
-    let verifier = pattern.pkce.then(|| unguessable(&host.random));
-    let challenge = verifier.as_deref().map(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)));
-    let url = complete(target, pattern, &kept, (&state, challenge.as_deref()));
-    let seal = |verifier: String| kept::seal(host, request, kept::VERIFIER, &Secret::new(verifier));
-    kept.verifier = verifier.map(seal).transpose()?;
+    let hashed = browser.hash();
     let change = AuthMove {
         browser: Some(&hashed),
-        state_hash: Some(&hash("state", &state)),
+        state_hash: Some(&state_hash),
         kept: Some(&kept::write(host, request, &kept)?),
         expires_at: Some(by.at.plus(LINK_LIFETIME)),
         event: Some(AccountEventKind::LinkUsed),
@@ -174,8 +234,13 @@ pub fn redirect_uri(host: &Host, connector: &str) -> String {
     page(&host.public_url, &["oauth", "callback", connector]).into()
 }
 
-fn authorize_url(pattern: &OAuth2, fields: &BTreeMap<String, String>) -> Result<Url, Fault> {
-    let rendered = UrlTemplate::parse(&pattern.authorize_url).and_then(|template| template.render(fields));
+fn authorize_url(kind: &AuthKind, fields: &BTreeMap<String, String>) -> Result<Url, Fault> {
+    let template = match kind {
+        AuthKind::OAuth2(pattern) => pattern.authorize_url.as_str(),
+        AuthKind::OAuth1a(pattern) => pattern.authorize_url.as_deref().unwrap_or_default(),
+        _ => "",
+    };
+    let rendered = UrlTemplate::parse(template).and_then(|template| template.render(fields));
     rendered.map_err(|error| Fault::new(Code::InvalidInput, Culprit::Caller, error.to_string()))
 }
 

@@ -5,6 +5,7 @@ use thiserror::Error;
 use crate::call::Failed;
 use crate::catalog::CatalogError;
 use crate::model::{AuthFailure, Fault};
+use crate::oauth::OAuthError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
@@ -40,5 +41,20 @@ impl From<Fault> for ConnectError {
 impl From<Failed> for ConnectError {
     fn from(failed: Failed) -> Self {
         Self::Refused(failed.fault)
+    }
+}
+
+/// Why a provider gave nothing, as its user is told.
+impl From<OAuthError> for ConnectError {
+    fn from(error: OAuthError) -> Self {
+        match error {
+            OAuthError::Transient { reason, .. } => Self::Ended(AuthFailure::ProviderFailed, Some(reason)),
+            OAuthError::Expired { reason } | OAuthError::Revoked { reason } => {
+                Self::Ended(AuthFailure::ExchangeRefused, Some(reason))
+            }
+            OAuthError::Configuration { reason } => Self::Ended(AuthFailure::Misconfigured, Some(reason)),
+            OAuthError::Vault(error) => error.into(),
+            OAuthError::Store(error) => error.into(),
+        }
     }
 }

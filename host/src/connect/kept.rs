@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::ConnectError;
 use crate::call::Host;
 use crate::model::{AuthRequest, Code, Culprit, Fault, Secret};
+use crate::oauth;
 use crate::vault::{Binding, Body};
 
 /// The field that the PKCE verifier is sealed as.
 pub(super) const VERIFIER: &str = "code_verifier";
+
+/// The field that the secret of OAuth 1.0a's temporary credentials is sealed as.
+pub(super) const TEMPORARY: &str = "temporary_secret";
 
 /// Names of tokens, as accounts have them.
 const TOKENS: [&str; 4] = ["access_token", "refresh_token", "oauth_token", "oauth_token_secret"];
@@ -22,11 +26,11 @@ pub(super) struct Kept {
     pub(super) fields: BTreeMap<String, String>,
     /// Secret fields that the user filled in, sealed.
     pub(super) secrets: BTreeMap<String, String>,
-    /// The PKCE verifier, sealed.
+    /// The PKCE verifier, or the secret of OAuth 1.0a's temporary credentials, sealed.
     pub(super) verifier: Option<String>,
-    /// The client that was shown to the provider.
+    /// The client that was shown to the provider; empty where the user filled in one of their own.
     pub(super) client: String,
-    /// What the provider knows it as.
+    /// What the provider knows it as; empty likewise.
     pub(super) client_id: String,
     /// Byte for byte what the provider was given.
     pub(super) redirect_uri: String,
@@ -62,7 +66,7 @@ pub(super) struct Choice {
 
 /// The name of a token's field, where there is one such.
 pub(super) fn token_field(name: &str) -> Option<&'static str> {
-    TOKENS.into_iter().find(|known| *known == name)
+    TOKENS.into_iter().find(|known| *known == name).or_else(|| oauth::is_consumer(name))
 }
 
 /// Seals a secret of an attempt, to be opened by this attempt only.

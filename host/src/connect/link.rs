@@ -7,10 +7,10 @@ use super::browser::{hash, unguessable};
 use super::limits::{LINK_LIFETIME, MAX_SCOPE, MAX_SCOPES, MAX_VERIFY};
 use crate::call::{self, ConnectRequest, Host};
 use crate::model::{
-    Account, AuthKind, AuthPattern, AuthRequest, AuthRequestId, AuthStep, Caller, Code, Connection, Culprit, Fault,
-    Timestamp, Verify,
+    Account, AuthPattern, AuthRequest, AuthRequestId, AuthStep, Caller, Code, Connection, Culprit, Fault, Timestamp,
+    Verify,
 };
-use crate::oauth::OAuthError;
+use crate::oauth::{self, OAuthError};
 
 /// Whose account is to be authorized, and how.
 #[derive(Debug)]
@@ -105,16 +105,13 @@ async fn pattern_of(host: &Host, connection: &Connection) -> Result<AuthPattern,
 /// A link that cannot lead to an active account is not made.
 async fn check_ready(host: &Host, connection: &Connection, pattern: &AuthPattern) -> Result<(), ConnectError> {
     let refuse = |detail: String| Fault::new(Code::Conflict, Culprit::Caller, detail);
-    match &pattern.kind {
-        AuthKind::OAuth2(_) => match host.oauth.client(connection).await {
-            Ok(_) => Ok(()),
-            Err(OAuthError::Configuration { reason }) => Err(refuse(reason).into()),
-            Err(error) => Err(call::oauth_fault(error).into()),
-        },
-        AuthKind::OAuth1a(oauth) if oauth.authorize_url.is_some() => {
-            Err(refuse("users cannot authorize accounts by OAuth 1.0a yet".into()).into())
-        }
-        _ => Ok(()),
+    if !oauth::is_consented(&pattern.kind) || !pattern.needs_client() {
+        return Ok(());
+    }
+    match host.oauth.client(connection).await {
+        Ok(_) => Ok(()),
+        Err(OAuthError::Configuration { reason }) => Err(refuse(reason).into()),
+        Err(error) => Err(call::oauth_fault(error).into()),
     }
 }
 
@@ -122,7 +119,7 @@ async fn check_ready(host: &Host, connection: &Connection, pattern: &AuthPattern
 fn check_verify(host: &Host, pattern: &AuthPattern, verify: Option<&Verify>) -> Result<(), Fault> {
     let refuse = |detail: String| Err(Fault::new(Code::InvalidInput, Culprit::Caller, detail));
     let Some(verify) = verify else {
-        if host.connect.require_verification && matches!(pattern.kind, AuthKind::OAuth2(_) | AuthKind::OAuth1a(_)) {
+        if host.connect.require_verification && oauth::is_consented(&pattern.kind) {
             return refuse("this host wants every authorization confirmed: give `user_verify_url`".into());
         }
         return Ok(());

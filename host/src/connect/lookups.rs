@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ConnectError;
 use super::kept::{self, Choice, Kept};
+use super::legs;
 use super::visit::Visit;
 use crate::accounts;
 use crate::call::Host;
@@ -64,7 +65,7 @@ async fn ask(host: &Host, visit: &Visit, kept: &Kept, lookup: &Lookup) -> Result
     // is none of them yet.
     let allowed = accounts::known_hosts(&visit.installed.connector, &visit.connection, &kept.fields);
     let hosts = allowed.iter().filter_map(|host| HostPattern::parse(host).ok()).collect();
-    let (account, injection) = (Some(visit.account.id.clone()), injection(host, visit, kept)?);
+    let (account, injection) = (Some(visit.account.id.clone()), injection(host, visit, kept).await?);
     let only = Grant::to(url.as_str(), "GET", Effect::Read, TIMEOUT).map_err(|error| failed(&error.to_string()))?;
     let grant = Grant { account, hosts, injection, ..only };
     let headers = vec![("accept".to_owned(), "application/json".to_owned())];
@@ -76,13 +77,17 @@ async fn ask(host: &Host, visit: &Visit, kept: &Kept, lookup: &Lookup) -> Result
     serde_json::from_slice(&answer.body).map_err(|_| failed("its answer is not JSON"))
 }
 
-fn injection(host: &Host, visit: &Visit, kept: &Kept) -> Result<Injection, ConnectError> {
-    let (AuthKind::OAuth2(pattern), Some(tokens)) = (&visit.pattern.kind, &kept.tokens) else {
-        return Ok(Injection::None);
-    };
-    let Some(sealed) = tokens.secrets.get(oauth::ACCESS_TOKEN) else { return Ok(Injection::None) };
-    let token = kept::open(host, &visit.request, oauth::ACCESS_TOKEN, sealed)?;
-    Ok(oauth::placed(&pattern.token, token))
+async fn injection(host: &Host, visit: &Visit, kept: &Kept) -> Result<Injection, ConnectError> {
+    let Some(tokens) = &kept.tokens else { return Ok(Injection::None) };
+    match &visit.pattern.kind {
+        AuthKind::OAuth2(pattern) => {
+            let Some(sealed) = tokens.secrets.get(oauth::ACCESS_TOKEN) else { return Ok(Injection::None) };
+            let token = kept::open(host, &visit.request, oauth::ACCESS_TOKEN, sealed)?;
+            Ok(oauth::placed(&pattern.token, token))
+        }
+        AuthKind::OAuth1a(pattern) => legs::signs(host, visit, (pattern, kept, tokens)).await,
+        _ => Ok(Injection::None),
+    }
 }
 
 fn fields_of(value: &Value, wanted: &[(String, String)]) -> Result<BTreeMap<String, String>, ConnectError> {

@@ -13,11 +13,11 @@ use super::host::DemoHost;
 use super::imitation::{GitHub, Reply, Stripe, User};
 use super::ledger;
 use super::log::Log;
-use super::own::GENERIC;
+use super::own::{CONSENTED, GENERIC};
 use super::places::{CONNECTORS, component};
 use super::provider::Provider;
 use super::show::{Party, received, side_by_side, who_saw};
-use crate::cli::client::{Answer, Body, Client};
+use crate::cli::client::{Answer, Body, Client, Page};
 
 /// The user for whom the tools run.
 pub(super) const USER: &str = "ada";
@@ -32,7 +32,7 @@ const NEWCOMER: &str = "grace";
 const PROBE: &str = "probe";
 
 /// Who is invited to connect an account by hand.
-const GUEST: &str = "lin";
+pub(super) const GUEST: &str = "lin";
 
 /// The calls that are shown: connector, tool, input. The first of each connector reads, the second writes.
 fn calls() -> [(&'static str, &'static str, Value); 4] {
@@ -124,10 +124,12 @@ impl<'a> Stage<'a> {
 
     /// Says how to go on by hand.
     pub(super) async fn invite(&mut self) -> Result<(), DemoError> {
-        let path = ["v1", "connections", CONNECTORS[0], "accounts", GUEST, "authorize"];
-        let made = self.send(Method::POST, &path, &json!({})).await?;
-        let link = made["link"].as_str().unwrap_or_default();
+        let link = self.link(CONNECTORS[0], GUEST).await?;
         writeln!(self.out, "As {GUEST}, connect an account in a browser (once, within 15 minutes):\n\n  {link}\n")?;
+        if self.own.is_some() {
+            let link = self.link(CONSENTED, GUEST).await?;
+            writeln!(self.out, "The same by consent, at the shop:\n\n  {link}\n")?;
+        }
         let (base, key) = (self.host.url(), &self.host.key);
         let [_, (_, tool, input), ..] = calls();
         let body = json!({ "identifier": USER, "input": input });
@@ -307,6 +309,28 @@ impl<'a> Stage<'a> {
         let asked = format!("{method} /{}", path.join("/"));
         let answer = self.client.send(method, path, &[], body).await?;
         Ok(self.keep(&asked, answer))
+    }
+
+    /// A link with which a user authorizes an account.
+    pub(super) async fn link(&mut self, connection: &str, identifier: &str) -> Result<String, DemoError> {
+        let path = ["v1", "connections", connection, "accounts", identifier, "authorize"];
+        let made = self.send(Method::POST, &path, &json!({})).await?;
+        Ok(made["link"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Opens a page as the user's browser does; what it shows must not hold the credential either.
+    pub(super) async fn browse(
+        &mut self,
+        url: &str,
+        cookie: Option<&str>,
+        form: Option<&[(&str, &str)]>,
+    ) -> Result<Page, DemoError> {
+        let page = self.client.open(url, cookie, form).await?;
+        if page.status >= 400 {
+            return Err(DemoError::Unexpected(format!("{url} answered {}: {}", page.status, page.text)));
+        }
+        self.answers.push(("a page".into(), page.text.clone().into_bytes()));
+        Ok(page)
     }
 
     async fn remove(&mut self, path: &[&str]) -> Result<(), DemoError> {

@@ -96,7 +96,7 @@ pub(super) async fn caller(identity: &Identity, token: Unchecked<'_>) -> Result<
     let wanted = (token.key_id()?, token.algorithm(&allowed)?);
     let source = Source { issuer: row.issuer.clone(), jwks_url: row.jwks_url.clone() };
     let key = identity.jwks.key(&identity.egress, &identity.clock, &source, wanted).await?;
-    let expected = Expected { issuer: &row.issuer, audience: &row.audience, algorithms: &allowed, kind: None };
+    let expected = Expected { issuer: &row.issuer, audiences: &[&row.audience], algorithms: &allowed, kind: None };
     let claims = token.check(&key, &expected, identity.clock.now())?;
     mapped(row, &claims).map_err(Into::into)
 }

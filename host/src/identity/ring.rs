@@ -5,6 +5,7 @@ use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::rand::SystemRandom;
+use ring::rsa::KeyPair as RsaKeyPair;
 use ring::signature as sign;
 
 /// Symmetric algorithms are not in it: there is no key of an issuer that could be taken for a shared secret.
@@ -18,12 +19,40 @@ pub(super) fn install() {
 }
 
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
-    if *algorithm != Algorithm::ES256 || key.family() != algorithm.family() {
+    if key.family() != algorithm.family() {
         return Err(ErrorKind::UnsupportedAlgorithm.into());
+    }
+    match algorithm {
+        Algorithm::ES256 => {}
+        Algorithm::RS256 => {
+            return Ok(Box::new(Rs256(rsa_key(key.as_bytes()).ok_or(ErrorKind::UnsupportedAlgorithm)?)));
+        }
+        _ => return Err(ErrorKind::UnsupportedAlgorithm.into()),
     }
     let pair =
         sign::EcdsaKeyPair::from_pkcs8(&sign::ECDSA_P256_SHA256_FIXED_SIGNING, key.as_bytes(), &SystemRandom::new());
     Ok(Box::new(Es256(pair.map_err(|_| ErrorKind::InvalidEcdsaKey)?)))
+}
+
+/// An RSA key in either of its two forms.
+pub(super) fn rsa_key(der: &[u8]) -> Option<RsaKeyPair> {
+    RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der)).ok()
+}
+
+struct Rs256(RsaKeyPair);
+
+impl Signer<Vec<u8>> for Rs256 {
+    fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, Error> {
+        let mut signature = vec![0; self.0.public().modulus_len()];
+        let signed = self.0.sign(&sign::RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature);
+        signed.map_err(|_| Error::new()).map(|()| signature)
+    }
+}
+
+impl JwtSigner for Rs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::RS256
+    }
 }
 
 struct Es256(sign::EcdsaKeyPair);

@@ -24,8 +24,8 @@ pub(super) struct Unchecked<'a> {
 pub(super) struct Expected<'a> {
     /// Exactly this issuer.
     pub(super) issuer: &'a str,
-    /// This audience among those that it names.
-    pub(super) audience: &'a str,
+    /// One of these audiences among those that it names.
+    pub(super) audiences: &'a [&'a str],
     /// Signed in one of these ways.
     pub(super) algorithms: &'a [Algorithm],
     /// Of this type, where its issuer signs tokens of several.
@@ -92,7 +92,7 @@ impl<'a> Unchecked<'a> {
     ) -> Result<Claims, TokenFault> {
         let mut validation = Validation::new(self.algorithm(expected.algorithms)?);
         validation.set_issuer(&[expected.issuer]);
-        validation.set_audience(&[expected.audience]);
+        validation.set_audience(expected.audiences);
         validation.set_required_spec_claims(&["iss", "aud"]);
         // The library would ask the machine's clock; times are looked at below.
         validation.validate_exp = false;

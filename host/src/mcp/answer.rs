@@ -13,11 +13,13 @@ pub(super) struct Refusal {
     status: StatusCode,
     error: RpcError,
     id: Value,
+    /// Whether the caller could have the scope that it lacks.
+    lacks_scope: bool,
 }
 
 /// Refuses a request.
 pub(super) fn refusal(status: StatusCode, reason: impl Into<String>) -> Refusal {
-    Refusal { status, error: RpcError::new(code::REFUSED, reason), id: Value::Null }
+    Refusal { status, error: RpcError::new(code::REFUSED, reason), id: Value::Null, lacks_scope: false }
 }
 
 /// Refuses a request of nobody that is known.
@@ -25,7 +27,20 @@ pub(super) fn unauthenticated(reason: impl Into<String>) -> Refusal {
     refusal(StatusCode::UNAUTHORIZED, reason)
 }
 
+/// Refuses a request of somebody who may do too little.
+pub(super) fn lacks_scope(reason: impl Into<String>) -> Refusal {
+    Refusal { lacks_scope: true, ..refusal(StatusCode::FORBIDDEN, reason) }
+}
+
 impl Refusal {
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn lacks_scope(&self) -> bool {
+        self.lacks_scope
+    }
+
     /// For an error that says something about the request as a whole.
     pub(super) fn of(id: &Value, error: RpcError, modern: bool) -> Self {
         let status = match error.code {
@@ -36,7 +51,7 @@ impl Refusal {
             code::TOO_MANY => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::OK,
         };
-        Self { status, error, id: id.clone() }
+        Self { status, error, id: id.clone(), lacks_scope: false }
     }
 
     /// The same with a status of 400 where it would be 200: the request cannot be read.
@@ -49,9 +64,6 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = (self.status, axum::Json(self.error.written(&self.id))).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
         }

@@ -13,8 +13,11 @@ use crate::call::{self, Answer, Failed, Held, Host, WaitsFor};
 use crate::endpoints::{self, CarriedCall};
 use crate::model::{Caller, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault};
 
-/// What the question is called among those of one answer.
+/// What a question is called that has no name of its own.
 const QUESTION: &str = "gloveport";
+
+/// The keyword by which the schema of an answer names itself, and with it its question.
+const ANCHOR: &str = "$anchor";
 
 /// The member of a form that stands for the whole answer.
 const ANSWER: &str = "answer";
@@ -26,6 +29,17 @@ pub(super) struct Asking<'a> {
     pub(super) era: &'a Era,
     /// Tells it from others of the same caller.
     pub(super) request: String,
+}
+
+/// A question for a client that can ask it.
+struct Question {
+    /// What it is called among those of one answer.
+    name: String,
+    message: String,
+    /// The form of its answer.
+    schema: Value,
+    /// Whether the form is of one value, which was put into an object.
+    wrapped: bool,
 }
 
 /// What tells one call of a tool from another: a question's state is of no use for another one.
@@ -42,9 +56,9 @@ impl Asking<'_> {
     /// What a client is told of a call that waits.
     pub(super) fn held(&self, held: &Held) -> Result<Value, RpcError> {
         let Held { execution, waits_for } = held;
-        if let Some((message, schema, wrapped)) = self.question(waits_for) {
+        if let Some(Question { name, message, schema, wrapped }) = self.question(waits_for) {
             let params = json!({ "mode": "form", "message": message, "requestedSchema": schema });
-            return self.required(&params, &CarriedCall { execution: Some(execution.clone()), wrapped });
+            return self.required(&name, &params, &CarriedCall { execution: Some(execution.clone()), wrapped });
         }
         let mut told = json!({ "status": "waiting", "execution_id": execution.as_str() });
         match waits_for {
@@ -81,14 +95,20 @@ impl Asking<'_> {
         let CarriedCall { execution, wrapped } = opened.ok_or_else(refused)?;
         let Some(id) = execution else { return Ok(None) };
         let execution = self.find(&id).await?.filter(|found| found.key == caller.key).ok_or_else(refused)?;
-        self.on(execution, responses.and_then(|responses| responses.get(QUESTION)), wrapped).await.map(Some)
+        self.on(execution, responses, wrapped).await.map(Some)
     }
 
     /// Gives a call that waits what the client brings, and waits for it.
-    async fn on(&self, execution: Execution, response: Option<&Value>, wrapped: bool) -> Result<Value, RpcError> {
+    async fn on(
+        &self,
+        execution: Execution,
+        responses: Option<&Map<String, Value>>,
+        wrapped: bool,
+    ) -> Result<Value, RpcError> {
         let (host, caller) = (self.host, &self.visitor.caller);
-        if let Some(response) = response
+        if let Some(responses) = responses
             && execution.status == ExecutionStatus::Waiting
+            && let Some(response) = responses.get(&name_of(self.waits_for(&execution).await?.as_ref()))
         {
             match response["action"].as_str() {
                 Some("accept") => self.answer(&execution, response, wrapped).await?,
@@ -119,21 +139,22 @@ impl Asking<'_> {
         self.ended(execution).await
     }
 
-    /// The question for a client that can ask it, the form of its answer, and whether that is wrapped.
-    fn question(&self, waits_for: &WaitsFor) -> Option<(String, Value, bool)> {
+    /// The question for a client that can ask it.
+    fn question(&self, waits_for: &WaitsFor) -> Option<Question> {
         if !self.era.is_modern() || !self.era.elicits.form {
             return None;
         }
+        let name = name_of(Some(waits_for));
         match waits_for {
             WaitsFor::Approval(approval) => {
                 let message = format!(
                     "A person has to approve this call ({approval}). Go on once that is done; decline to drop the call."
                 );
-                Some((message, json!({ "type": "object", "properties": {} }), false))
+                Some(Question { name, message, schema: json!({ "type": "object", "properties": {} }), wrapped: false })
             }
             WaitsFor::Input(asked) => {
                 let (schema, wrapped) = form(&asked.schema)?;
-                Some((asked.question.clone(), schema, wrapped))
+                Some(Question { name, message: asked.question.clone(), schema, wrapped })
             }
             WaitsFor::Calls(_) => None,
         }
@@ -144,12 +165,12 @@ impl Asking<'_> {
         if self.era.is_modern() && self.era.elicits.url {
             let message = link::message(&offer.connection);
             let params = json!({ "mode": "url", "message": message, "url": offer.link.url.as_str() });
-            return self.required(&params, &CarriedCall { execution: None, wrapped: false });
+            return self.required(QUESTION, &params, &CarriedCall { execution: None, wrapped: false });
         }
         if link::opens_links(self.era) { Err(link::required(offer)) } else { Ok(link::told(failed, offer)) }
     }
 
-    fn required(&self, params: &Value, call: &CarriedCall) -> Result<Value, RpcError> {
+    fn required(&self, name: &str, params: &Value, call: &CarriedCall) -> Result<Value, RpcError> {
         let until = self.host.clock.now().plus(STATE_LIFE);
         let sealed = endpoints::seal_call(self.host, &self.visitor.caller, &self.request, call, until);
         let state = sealed.map_err(|error| {
@@ -158,7 +179,7 @@ impl Asking<'_> {
         })?;
         Ok(json!({
             "resultType": "input_required",
-            "inputRequests": { QUESTION: { "method": "elicitation/create", "params": params } },
+            "inputRequests": { name: { "method": "elicitation/create", "params": params } },
             "requestState": state,
         }))
     }
@@ -235,9 +256,18 @@ fn internal(fault: &Fault) -> RpcError {
     RpcError::internal()
 }
 
+/// What the question is called that a call waits for: as the schema of its answer calls itself, if it does.
+fn name_of(waits_for: Option<&WaitsFor>) -> String {
+    let Some(WaitsFor::Input(asked)) = waits_for else { return QUESTION.into() };
+    let schema: Value = serde_json::from_str(&asked.schema).unwrap_or_default();
+    schema[ANCHOR].as_str().unwrap_or(QUESTION).to_owned()
+}
+
 /// A question's schema as a form, if clients can show it: a flat object, or one value in one; and which of the two.
 fn form(schema: &str) -> Option<(Value, bool)> {
-    let schema: Value = serde_json::from_str(schema).ok()?;
+    let mut schema: Value = serde_json::from_str(schema).ok()?;
+    // It is the question's name, and clients know no such keyword.
+    schema.as_object_mut()?.remove(ANCHOR);
     if is_simple(&schema) {
         let wrapped = json!({ "type": "object", "properties": { ANSWER: schema }, "required": [ANSWER] });
         return Some((wrapped, true));
@@ -262,6 +292,8 @@ mod tests {
         assert_eq!(form(object), Some((serde_json::from_str(object).unwrap(), false)));
         let (schema, wrapped) = form(r#"{"type":"integer","minimum":1}"#).unwrap();
         assert!(wrapped && schema["properties"][ANSWER]["minimum"] == 1, "{schema}");
+        let named = object.replacen('{', r#"{"$anchor":"user","#, 1);
+        assert_eq!(form(&named), form(object));
         for other in [
             "",
             "true",

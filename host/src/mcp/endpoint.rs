@@ -17,7 +17,7 @@ use super::listen::Stream;
 use super::message::{self, Message, RpcError, result};
 use super::names::{self, LEGACY, MODERN, code, meta};
 use super::whose::{self, Narrowed, Visitor};
-use super::{Endpoint, list, resources, stream, tools};
+use super::{Endpoint, list, metadata, resources, stream, tools};
 use crate::call::Asker;
 
 /// The endpoint of an instance.
@@ -35,7 +35,10 @@ pub(super) async fn by_key(State(endpoint): State<Endpoint>, request: Request) -
     };
     match whose::by_key(&endpoint.host, request.headers(), narrowed).await {
         Ok(visitor) => entered(endpoint, visitor, request).await.unwrap_or_else(IntoResponse::into_response),
-        Err(refused) => refused.into_response(),
+        Err(refused) => {
+            let sent = request.headers().contains_key(header::AUTHORIZATION);
+            metadata::refused(&endpoint.host, refused, sent)
+        }
     }
 }
 

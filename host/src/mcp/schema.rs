@@ -43,7 +43,27 @@ pub(super) fn for_era(mut tool: Value, era: &Era) -> Value {
             members.remove(*member);
         }
     }
+    if !era.is_modern() {
+        for name in ["inputSchema", "outputSchema"] {
+            if let Some(schema) = tool.get_mut(name) {
+                spelled_out(schema);
+            }
+        }
+    }
     tool
+}
+
+/// In the earlier revisions each property's schema had to be an object: their clients throw the whole list away over one
+/// that is `true`.
+fn spelled_out(schema: &mut Value) {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    for property in properties.values_mut() {
+        match property {
+            Value::Bool(true) => *property = json!({}),
+            Value::Bool(false) => *property = json!({ "not": {} }),
+            _ => {}
+        }
+    }
 }
 
 /// An input schema: an object at its root, which asks for no headers.
@@ -92,6 +112,18 @@ mod tests {
             "$defs": { "c": { "anyOf": [{}] } }, "default": { "x-mcp-header": "kept" } });
         assert_eq!(input(&schema.to_string()), expected);
         assert_eq!(input("true"), json!({ "type": "object" }));
+    }
+
+    #[test]
+    fn properties_are_objects_where_they_have_to_be() {
+        let schema = json!({ "type": "object", "properties": { "a": true, "b": false, "c": { "items": true } } });
+        let tool = json!({ "name": "t", "inputSchema": schema, "outputSchema": schema });
+        let expected =
+            json!({ "type": "object", "properties": { "a": {}, "b": { "not": {} }, "c": { "items": true } } });
+        let told = for_era(tool, &Era::begun("2025-11-25", None));
+        assert_eq!([&told["inputSchema"], &told["outputSchema"]], [&expected; 2]);
+        let odd = json!({ "name": "t", "inputSchema": true, "outputSchema": { "properties": [true] } });
+        assert_eq!(for_era(odd.clone(), &Era::begun("2025-11-25", None)), odd);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Answers that come bit by bit: server-sent events.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -30,29 +31,52 @@ pub(super) fn with_progress(
     progress: watch::Receiver<Option<Progress>>,
     work: impl Future<Output = Value> + Send + 'static,
 ) -> Response {
-    let state = Some((Box::pin(work), progress, 0_u64));
-    sent(unfold(state, move |state| {
+    let state = Some(Underway { work: Box::pin(work), progress, last: None });
+    sent(unfold((state, None), move |(underway, done)| {
         let token = token.clone();
         async move {
-            let (mut work, mut progress, mut last) = state?;
+            if let Some(done) = done {
+                return Some((event(&done), (None, None)));
+            }
+            let mut underway: Underway<_> = underway?;
             loop {
-                tokio::select! {
+                let done = tokio::select! {
                     biased;
-                    Ok(()) = progress.changed() => {
-                        let Some(now) = progress.borrow_and_update().clone() else { continue };
-                        // Progress has to grow; whoever reports the same again says nothing new.
-                        if now.done <= last && last != 0 {
-                            continue;
-                        }
-                        last = now.done;
+                    Ok(()) = underway.progress.changed() => None,
+                    done = &mut underway.work => Some(done),
+                };
+                // What was reported in the call's last moment comes before what came of it.
+                match (underway.news(), done) {
+                    (Some(now), done) => {
                         let told = event(&notification("notifications/progress", written(&token, &now)));
-                        return Some((told, Some((work, progress, last))));
+                        return Some((told, (Some(underway), done)));
                     }
-                    done = &mut work => return Some((event(&done), None)),
+                    (None, Some(done)) => return Some((event(&done), (None, None))),
+                    (None, None) => {}
                 }
             }
         }
     }))
+}
+
+/// A call whose client hears how far it has come.
+struct Underway<Work> {
+    work: Pin<Box<Work>>,
+    progress: watch::Receiver<Option<Progress>>,
+    /// What its client was told last.
+    last: Option<u64>,
+}
+
+impl<Work> Underway<Work> {
+    /// What was reported and not yet told. Progress has to grow; whoever reports the same again says nothing new.
+    fn news(&mut self) -> Option<Progress> {
+        let now = self.progress.borrow_and_update().clone()?;
+        if self.last.is_some_and(|last| now.done <= last) {
+            return None;
+        }
+        self.last = Some(now.done);
+        Some(now)
+    }
 }
 
 fn written(token: &Value, progress: &Progress) -> Value {

@@ -1,5 +1,7 @@
 //! `tools/call`, and the tools of this server by which models search those of connectors.
 
+use std::cmp::Reverse;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -12,6 +14,7 @@ use super::names::code;
 use super::whose::Visitor;
 use super::{content, link, list, schema};
 use crate::call::{self, Asker, CallRequest, Failed, Host, Reply, Visible};
+use crate::catalog::{Fit, Words};
 use crate::formats;
 use crate::model::{Code, Culprit, Fault, Surface};
 
@@ -235,27 +238,20 @@ async fn offered(host: &Host, visitor: &Visitor) -> Result<Vec<Visible>, RpcErro
 
 /// Tools that have all the words of a search, or else some of them; those with more of them in their name first.
 fn found(offered: &[Visible], search: &Search) -> Value {
-    let words: Vec<String> = search.query.split_whitespace().map(str::to_lowercase).collect();
-    let mut scored: Vec<(usize, usize, &Visible)> = Vec::new();
-    for visible in offered {
-        let tool = &visible.tool().tool;
-        let name = tool.name.to_lowercase();
-        let texts = [&tool.title, &tool.description, &visible.installed.connector.title].into_iter().chain(&tool.tags);
-        let text = texts.map(|text| text.to_lowercase()).collect::<Vec<_>>().join("\n");
-        let in_name = words.iter().filter(|word| name.contains(word.as_str())).count();
-        let anywhere = words.iter().filter(|word| name.contains(word.as_str()) || text.contains(word.as_str())).count();
-        if words.is_empty() || anywhere > 0 {
-            scored.push((anywhere, in_name, visible));
-        }
-    }
-    if scored.iter().any(|(anywhere, ..)| *anywhere == words.len()) {
-        scored.retain(|(anywhere, ..)| *anywhere == words.len());
+    let words = Words::of(&search.query);
+    let mut scored: Vec<(Fit, &Visible)> = offered
+        .iter()
+        .map(|visible| (words.fit(&visible.installed, visible.tool()), visible))
+        .filter(|(fit, _)| fit.anywhere > 0 || words.all(*fit))
+        .collect();
+    if scored.iter().any(|(fit, _)| words.all(*fit)) {
+        scored.retain(|(fit, _)| words.all(*fit));
     }
     let name = |visible: &Visible| visible.tool().tool.name.clone();
-    scored.sort_by_key(|(anywhere, in_name, visible)| (usize::MAX - anywhere, usize::MAX - in_name, name(visible)));
+    scored.sort_by_cached_key(|(fit, visible)| (Reverse(*fit), name(visible)));
     let total = scored.len();
     let limit = search.limit.unwrap_or(FOUND_USUALLY).clamp(1, FOUND);
-    let tools = scored.iter().take(limit).map(|(.., visible)| {
+    let tools = scored.iter().take(limit).map(|(_, visible)| {
         let tool = &visible.tool().tool;
         json!({ "name": tool.name, "title": tool.title, "description": tool.description,
             "effect": tool.effect.as_str() })

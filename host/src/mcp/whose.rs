@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use tracing::Instrument;
 
-use super::answer::{Refusal, refusal, unauthenticated};
+use super::answer::{Refusal, lacks_scope, refusal, unauthenticated};
 use crate::call::Host;
 use crate::identity::{self, IdentityError};
 use crate::model::{BoundProfile, Caller, CallerScope, ToolsShown};
@@ -39,13 +39,13 @@ pub(super) async fn by_token(host: &Host, token: &str) -> Result<Visitor, Refusa
 pub(super) async fn by_key(host: &Host, headers: &HeaderMap, narrowed: Narrowed) -> Result<Visitor, Refusal> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let span = tracing::debug_span!("identity");
-    let caller = host.identity.authenticate(header).instrument(span).await.map_err(|error| match error {
+    let caller = host.identity.authenticate_for_mcp(header).instrument(span).await.map_err(|error| match error {
         IdentityError::Store(error) => unavailable(&error),
         error if error.is_unavailable() => refusal(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         error => unauthenticated(error.to_string()),
     })?;
     for scope in [CallerScope::ToolsRead, CallerScope::ToolsExecute] {
-        identity::require(&caller, scope).map_err(|error| refusal(StatusCode::FORBIDDEN, error.to_string()))?;
+        identity::require(&caller, scope).map_err(|error| lacks_scope(error.to_string()))?;
     }
     let caller = narrow(host, caller, narrowed).await?;
     visitor(host, caller).await
@@ -68,7 +68,8 @@ async fn narrow(host: &Host, caller: Caller, narrowed: Narrowed) -> Result<Calle
             Some(BoundProfile { id: found.id, name: found.name })
         }
     };
-    Ok(Caller { identifier, profile, ..caller })
+    // A token that came here goes no further (MCP: no token passthrough), whatever a connection would do with it.
+    Ok(Caller { identifier, profile, token: None, ..caller })
 }
 
 async fn visitor(host: &Host, caller: Caller) -> Result<Visitor, Refusal> {

@@ -141,6 +141,8 @@ actions! {
     AccountEnabled = "account.enabled";
     /// An account's credential was sealed with another master key.
     AccountResealed = "account.resealed";
+    /// An account's access token was told in clear.
+    AccountTokenRead = "account.token_read";
     /// An account was removed with its credential.
     AccountDeleted = "account.deleted";
     /// The provider was told to end the tokens of an account that was removed, or will not be told any more.

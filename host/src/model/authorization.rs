@@ -121,6 +121,8 @@ words! {
         Connected = "connected",
         /// A part of it changed: a field, a secret, its settings.
         Changed = "changed",
+        /// Its token was told in clear.
+        TokenRead = "token_read",
         /// The application has to say who authorized it.
         VerificationAwaited = "verification_awaited",
         /// It could not be authorized.

@@ -31,6 +31,10 @@ pub struct Connection {
     pub disabled: bool,
     /// Nothing leaves for calls while set: each is answered with what could have been the answer.
     pub demo: bool,
+    /// Whether callers may send requests of their own through it, with the account's credential.
+    pub proxy_enabled: bool,
+    /// Whether keys that were made for it may read the tokens of its accounts in clear (X6).
+    pub reveals_tokens: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.

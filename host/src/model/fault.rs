@@ -135,6 +135,8 @@ codes! {
     AccountDisabled = "account_disabled", 409;
     /// The account lacks scopes that the tool needs.
     MissingScopes = "missing_scopes", 403;
+    /// The connection does not take requests that callers write themselves.
+    ProxyDisabled = "proxy_disabled", 403;
     /// A request to a host outside of the grant.
     HostNotAllowed = "host_not_allowed", 403;
     /// A request to an address that is not public.

@@ -91,6 +91,42 @@ impl SecretSource {
     }
 }
 
+/// Where an OAuth client's secret is, where connections share one (HC-06): always a secret of the project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientSecretFrom {
+    /// The secret of this name is the client's.
+    Secret(String),
+    /// The secret of this name is a JSON object with `client_id` and `client_secret`.
+    Credential(String),
+}
+
+impl ClientSecretFrom {
+    /// The name of the secret.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Secret(name) | Self::Credential(name) => name,
+        }
+    }
+
+    /// As it is written in the database.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Secret(name) => format!("secret:{name}"),
+            Self::Credential(name) => format!("credential:{name}"),
+        }
+    }
+
+    /// Reads [`ClientSecretFrom::text`] back.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            (_, "") => None,
+            ("secret", name) => Some(Self::Secret(name.to_owned())),
+            ("credential", name) => Some(Self::Credential(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +150,16 @@ mod tests {
             " env:A",
         ] {
             assert_eq!(SecretSource::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn places_of_client_secrets_read_back_and_others_do_not() {
+        for text in ["secret:google", "credential:google", "secret:a:b"] {
+            assert_eq!(ClientSecretFrom::parse(text).map(|from| from.text()).as_deref(), Some(text));
+        }
+        for text in ["", "secret", "secret:", "credential:", "env:A", "google"] {
+            assert_eq!(ClientSecretFrom::parse(text), None, "{text:?}");
         }
     }
 

@@ -32,6 +32,8 @@ words! {
         AccountsRead = "accounts:read",
         /// Connects, changes and removes accounts.
         AccountsWrite = "accounts:write",
+        /// Reads tokens of accounts in clear, where their connection lets it. No role has it: a key is made for it.
+        AccountsTokens = "accounts:tokens",
         /// Sees named secrets, without their values.
         SecretsRead = "secrets:read",
         /// Stores and removes named secrets.
@@ -74,6 +76,11 @@ impl CallerScope {
         }
     }
 
+    /// Whether no role has it: it is given to single keys.
+    pub fn is_extra(self) -> bool {
+        matches!(self, Self::AccountsTokens)
+    }
+
     fn bit(self) -> u64 {
         1 << (self as u32)
     }
@@ -90,7 +97,7 @@ impl Scopes {
     /// What keys of a role may do unless they were made for less or more.
     pub fn of_role(role: Role) -> Self {
         match role {
-            Role::Admin => CallerScope::ALL.iter().copied().collect(),
+            Role::Admin => CallerScope::ALL.iter().copied().filter(|scope| !scope.is_extra()).collect(),
             Role::Agent => {
                 [CallerScope::ToolsRead, CallerScope::ToolsExecute, CallerScope::ExecutionsOwn].into_iter().collect()
             }
@@ -160,6 +167,7 @@ mod tests {
         assert_eq!(Scopes::parse(["tools:read", "all"]), Err("all"));
         let admin = Scopes::of_role(Role::Admin);
         assert_eq!(Scopes::parse(admin.names().iter().map(String::as_str)), Ok(admin));
+        assert!(!admin.allow(CallerScope::AccountsTokens), "X6: an administrator does not read tokens by itself");
         assert_eq!(Scopes::parse([]), Ok(Scopes::NONE));
     }
 

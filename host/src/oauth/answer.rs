@@ -1,5 +1,7 @@
 //! What the answer of a token endpoint means: tokens, or why there are none.
 
+mod legs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use super::limits::{MAX_ANSWER, MAX_LIFETIME, MAX_REASON, MAX_SCOPES, MAX_TOKEN}
 use super::tokens::{ACCESS_TOKEN, REFRESH_TOKEN, Tokens};
 use crate::egress::Response;
 use crate::model::{Secret, Timestamp, TokenResponse};
+pub(super) use legs::{Leg, credentials};
 
 /// Codes by which vendors say that a refresh token, a code or an assertion is worth nothing any more.
 const OVER: &[&str] = &[
@@ -83,6 +86,18 @@ pub(super) fn tokens(
 
 /// The JSON of a complete answer with a good status.
 pub(super) fn read(answer: &Response) -> Result<Value, OAuthError> {
+    complete(answer)?;
+    let json = answer.headers.iter().any(|(name, value)| name == "content-type" && is_json(value));
+    let body = if json { serde_json::from_slice(&answer.body).ok() } else { None };
+    match (answer.status, body) {
+        (200..=299, Some(body)) => Ok(body),
+        (200..=299, None) => Err(OAuthError::transient("its answer is not JSON")),
+        (_, body) => Err(refused(answer, &body.unwrap_or_default())),
+    }
+}
+
+/// Nothing of an answer that leads elsewhere, or is too long, is looked at.
+pub(super) fn complete(answer: &Response) -> Result<(), OAuthError> {
     if (300..400).contains(&answer.status) {
         let reason = format!("its token endpoint redirects ({}), which is never followed", answer.status);
         // It has moved for good, or shows everybody another page for a while.
@@ -91,17 +106,10 @@ pub(super) fn read(answer: &Response) -> Result<Value, OAuthError> {
             _ => OAuthError::transient(reason),
         });
     }
-    let json = answer.headers.iter().any(|(name, value)| name == "content-type" && is_json(value));
-    let body = match answer.truncated || answer.body.len() > MAX_ANSWER {
-        true => return Err(OAuthError::transient(format!("its answer has more than {MAX_ANSWER} bytes"))),
-        false if json => serde_json::from_slice(&answer.body).ok(),
-        false => None,
-    };
-    match (answer.status, body) {
-        (200..=299, Some(body)) => Ok(body),
-        (200..=299, None) => Err(OAuthError::transient("its answer is not JSON")),
-        (_, body) => Err(refused(answer, &body.unwrap_or_default())),
+    if answer.truncated || answer.body.len() > MAX_ANSWER {
+        return Err(OAuthError::transient(format!("its answer has more than {MAX_ANSWER} bytes")));
     }
+    Ok(())
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -115,9 +123,7 @@ fn refused(answer: &Response, body: &Value) -> OAuthError {
     let code = error_code(body).unwrap_or_default();
     let reason = reason(status, code, body);
     if matches!(status, 408 | 425 | 429 | 500..=599) || LATER.contains(&code) {
-        let after = answer.headers.iter().find(|(name, _)| name == "retry-after");
-        let retry_after = after.and_then(|(_, value)| value.trim().parse().ok()).map(Duration::from_secs);
-        return OAuthError::Transient { reason, retry_after };
+        return passes(answer, reason);
     }
     if WITHDRAWN.contains(&code) || OVER.contains(&code) && says_revoked(body) {
         return OAuthError::Revoked { reason };
@@ -130,6 +136,13 @@ fn refused(answer: &Response, body: &Value) -> OAuthError {
     }
     // A refusal without a word that is known: from a firewall, as likely as not. Nobody's authorization ends by it.
     OAuthError::Transient { reason, retry_after: None }
+}
+
+/// The provider asks for patience.
+pub(super) fn passes(answer: &Response, reason: String) -> OAuthError {
+    let after = answer.headers.iter().find(|(name, _)| name == "retry-after");
+    let retry_after = after.and_then(|(_, value)| value.trim().parse().ok()).map(Duration::from_secs);
+    OAuthError::Transient { reason, retry_after }
 }
 
 /// `error` as RFC 6749 section 5.2 has it, or as those who put more into it do.
@@ -161,7 +174,7 @@ fn reason(status: u16, code: &str, body: &Value) -> String {
     }
 }
 
-fn usable(token: &str) -> Result<Secret, OAuthError> {
+pub(super) fn usable(token: &str) -> Result<Secret, OAuthError> {
     if token.len() > MAX_TOKEN || !token.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
         return Err(OAuthError::transient("it answers with a token that no request can carry"));
     }

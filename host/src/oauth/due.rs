@@ -84,6 +84,8 @@ mod tests {
             scopes: Vec::new(),
             disabled: false,
             demo: false,
+            proxy_enabled: false,
+            reveals_tokens: false,
             created_at: START,
             updated_at: START,
         };

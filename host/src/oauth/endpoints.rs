@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use url::Url;
 
+use super::legs::own_consumer;
 use crate::model::{
     AuthKind, AuthPattern, HostPattern, HostTemplate, Scope, SessionRequest, TextTemplate, UrlTemplate,
 };
@@ -79,9 +80,9 @@ pub fn field_hosts(
     Ok(secret.map(|field| (field.name.clone(), of(&field.name))).collect())
 }
 
-/// Whether a field is sent to the pattern's token endpoint.
+/// Whether a field is sent to the pattern's token endpoint, or signs what is.
 pub fn goes_to_endpoint(kind: &AuthKind, field: &str) -> bool {
-    endpoint_fields(kind).contains(field)
+    endpoint_fields(kind).contains(field) || is_consented(kind) && own_consumer(kind).contains(&field)
 }
 
 /// The scopes that an authorization asks for: those that the pattern requires, and the connection's (AK-401).

@@ -129,6 +129,31 @@ pub(super) async fn session<T>(
     send(egress, &grant, request, read).await.map_err(|error| clean(error, &known))
 }
 
+/// Sends a request that has nothing but a signature (RFC 5849 section 2), and reads the answer.
+///
+/// # Errors
+/// Those of egress and of `read`. No text holds a secret that it was signed with.
+pub(super) async fn signed<T>(
+    egress: &Egress,
+    (url, hosts): (Url, Vec<HostPattern>),
+    injection: Injection,
+    read: impl FnOnce(&Response) -> Result<T, OAuthError>,
+) -> Result<T, OAuthError> {
+    let grant = Grant { hosts, injection, ..Grant::to(url.as_str(), "POST", Effect::Write, TIMEOUT)? };
+    let headers = vec![("accept".to_owned(), "*/*".to_owned())];
+    let request = Request { method: "POST".into(), target: url.into(), headers, ..Request::default() };
+    let secrets = Secrets::of(&grant.injection);
+    let outcome = send(egress, &grant, request, read).await;
+    outcome.map_err(|error| said(error, |text| secrets.without(text).unwrap_or_else(|| text.to_owned())))
+}
+
+/// A member of a secret that is a JSON object.
+pub(super) fn member(secret: &Secret, name: &str) -> Option<Secret> {
+    let value: serde_json::Value = serde_json::from_str(secret.expose()).ok()?;
+    let text = value.get(name)?.as_str().filter(|text| !text.is_empty())?;
+    Some(Secret::new(text.to_owned()))
+}
+
 async fn send<T>(
     egress: &Egress,
     grant: &Grant,
@@ -140,13 +165,16 @@ async fn send<T>(
 
 /// The error, whose reason may be in the provider's words, without anything that was sent.
 fn clean(error: OAuthError, known: &[Secret]) -> OAuthError {
+    said(error, |text| without(text, known))
+}
+
+/// The error with what is left of its reason.
+fn said(error: OAuthError, left: impl Fn(&str) -> String) -> OAuthError {
     match error {
-        OAuthError::Transient { reason, retry_after } => {
-            OAuthError::Transient { reason: without(&reason, known), retry_after }
-        }
-        OAuthError::Expired { reason } => OAuthError::Expired { reason: without(&reason, known) },
-        OAuthError::Revoked { reason } => OAuthError::Revoked { reason: without(&reason, known) },
-        OAuthError::Configuration { reason } => OAuthError::Configuration { reason: without(&reason, known) },
+        OAuthError::Transient { reason, retry_after } => OAuthError::Transient { reason: left(&reason), retry_after },
+        OAuthError::Expired { reason } => OAuthError::Expired { reason: left(&reason) },
+        OAuthError::Revoked { reason } => OAuthError::Revoked { reason: left(&reason) },
+        OAuthError::Configuration { reason } => OAuthError::Configuration { reason: left(&reason) },
         error => error,
     }
 }

@@ -42,7 +42,7 @@ impl OAuth {
         ];
         parameters.extend(verifier.map(|verifier| ("code_verifier".into(), Value::Secret(verifier))));
         parameters.extend(pattern.token_parameters.iter().map(|(name, value)| public(name, value)));
-        let (shown, hosts) = self.opened(client, pattern.client_auth, fields)?;
+        let (shown, hosts) = self.opened(client, pattern.client_auth, fields).await?;
         let url = endpoints::url(&pattern.token_url, fields).map_err(OAuthError::configuration)?;
         let hosts = endpoints::patterns(&hosts).map_err(OAuthError::configuration)?;
         let request = TokenRequest { url, hosts, client: Some(shown), body: pattern.body, parameters };

@@ -81,7 +81,7 @@ impl OAuth {
             (REFRESH_TOKEN.into(), Value::Secret(self.open(account, sealed, REFRESH_TOKEN)?)),
         ];
         parameters.extend(pattern.refresh_parameters.iter().map(|(name, value)| public(name, value)));
-        let (shown, client_hosts) = self.opened(&client, pattern.client_auth, &account.fields)?;
+        let (shown, client_hosts) = self.opened(&client, pattern.client_auth, &account.fields).await?;
         let url = pattern.refresh_url.as_ref().unwrap_or(&pattern.token_url);
         let url = endpoints::url(url, &account.fields).map_err(OAuthError::configuration)?;
         let hosts = in_all([account.hosts_of(REFRESH_TOKEN), &client_hosts]);

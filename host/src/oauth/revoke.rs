@@ -13,8 +13,8 @@ use super::tokens::{ACCESS_TOKEN, REFRESH_TOKEN, placed};
 use super::{OAuth, OAuthError};
 use crate::egress::Response;
 use crate::model::{
-    Account, AccountId, AuthKind, AuthPattern, By, ClientAuth, OAuth2, Placement, RevocationId, Secret, Session,
-    SessionRequest, TokenBody, TokenPlacement,
+    Account, AccountId, AuthKind, AuthPattern, By, ClientAuth, ClientSecretFrom, OAuth2, Placement, RevocationId,
+    Secret, Session, SessionRequest, TokenBody, TokenPlacement,
 };
 use crate::store::{CallContext, OAuthClient, Revocation, Told};
 use crate::vault::Binding;
@@ -45,6 +45,9 @@ struct Known {
     id: String,
     client_id: String,
     hosts: Vec<String>,
+    /// Where its secret is, if it is a named one.
+    #[serde(default)]
+    secret_from: Option<String>,
 }
 
 /// A declared request.
@@ -226,8 +229,12 @@ impl OAuth {
         (url, client, (basic, json)): (&str, &Known, (bool, bool)),
         (kind, token): (&str, Secret),
     ) -> Result<(), OAuthError> {
-        let secret = match revocation.sealed.get(CLIENT_SECRET) {
-            Some(sealed) => {
+        // Where the client may show its secret: the tokens came from there.
+        let hosts = endpoints::hosts(&client.hosts, fields).map_err(OAuthError::configuration)?;
+        let named = client.secret_from.as_deref().and_then(ClientSecretFrom::parse);
+        let secret = match (revocation.sealed.get(CLIENT_SECRET), named) {
+            (_, Some(from)) => Some(self.named_secret(&revocation.project, &from, &hosts).await?),
+            (Some(sealed), None) => {
                 let binding = Binding {
                     project: &revocation.project,
                     owner: &client.id,
@@ -236,7 +243,7 @@ impl OAuth {
                 };
                 Some(self.0.vault.open(&binding, sealed)?)
             }
-            None => None,
+            (None, None) => None,
         };
         let auth = match (basic, &secret) {
             (true, _) => ClientAuth::Basic,
@@ -244,8 +251,6 @@ impl OAuth {
             (false, None) => ClientAuth::None,
         };
         let url = endpoints::url(url, fields).map_err(OAuthError::configuration)?;
-        // Where the client may show its secret: the tokens came from there.
-        let hosts = endpoints::hosts(&client.hosts, fields).map_err(OAuthError::configuration)?;
         let hosts = endpoints::patterns(&hosts).map_err(OAuthError::configuration)?;
         let parameters = vec![("token".to_owned(), Value::Secret(token)), public("token_type_hint", kind)];
         let client = Some(Client { id: client.client_id.clone(), secret, auth });
@@ -261,11 +266,12 @@ impl OAuth {
     ) -> Result<Option<How>, OAuthError> {
         let (Some(url), Some(id)) = (&pattern.revoke_url, &account.token.client) else { return Ok(None) };
         let Some(client) = self.0.store.oauth_client(&account.project, id).await? else { return Ok(None) };
-        let OAuthClient { id, client_id, secret, hosts, .. } = client;
+        let OAuthClient { id, client_id, secret, secret_from, hosts, .. } = client;
+        let secret_from = secret_from.map(|from| from.text());
         sealed.extend(secret.map(|secret| (CLIENT_SECRET.to_owned(), secret)));
         Ok(Some(How::Revoke {
             url: url.clone(),
-            client: Known { id: id.to_string(), client_id, hosts },
+            client: Known { id: id.to_string(), client_id, hosts, secret_from },
             basic: pattern.client_auth == ClientAuth::Basic,
             json: pattern.body == TokenBody::Json,
         }))

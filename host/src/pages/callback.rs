@@ -49,7 +49,7 @@ pub(super) fn came(pages: &Pages, next: Came) -> Response {
     }
 }
 
-/// `None` if a parameter is there twice (RFC 6749 section 3.1), or there is no `state`.
+/// `None` if a parameter is there twice (RFC 6749 section 3.1), or nothing says what it answers.
 fn read(query: &str) -> Option<Answer> {
     let mut all: BTreeMap<Cow<'_, str>, Cow<'_, str>> = BTreeMap::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -58,12 +58,23 @@ fn read(query: &str) -> Option<Answer> {
         }
     }
     let mut take = |name: &str| all.remove(name).map(Cow::into_owned);
+    let (state, issuer, description) = (take("state"), take("iss"), take("error_description"));
+    // OAuth 1.0a has neither a `state` nor a way to say no; vendors have found two.
+    let denied = take("denied").filter(|_| state.is_none());
+    let refused = denied.is_some().then(|| "access_denied".to_owned());
+    let temporary = take("oauth_token").filter(|_| state.is_none()).or(denied);
+    if state.is_none() && temporary.is_none() {
+        return None;
+    }
+    let (code, verifier) = (take("code"), take("oauth_verifier"));
+    let (error, problem) = (take("error"), take("oauth_problem"));
     Some(Answer {
-        state: take("state")?,
-        code: take("code").map(Secret::new),
-        issuer: take("iss"),
-        error: take("error"),
-        description: take("error_description"),
+        code: if state.is_some() { code } else { verifier }.map(Secret::new),
+        error: error.or(refused).or(problem.filter(|_| state.is_none())),
+        state,
+        temporary,
+        issuer,
+        description,
         others: all.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
     })
 }
@@ -74,15 +85,41 @@ mod tests {
 
     #[test]
     fn an_answer_says_each_thing_once() {
-        for query in
-            ["", "code=a", "state=a&state=b", "state=a&code=b&code=c", "state=a&x=1&x=2", "state=a&iss=b&iss=b"]
-        {
+        for query in [
+            "",
+            "code=a",
+            "oauth_verifier=a",
+            "error=e",
+            "oauth_token=a&oauth_token=b",
+            "state=a&state=b",
+            "state=a&code=b&code=c",
+            "state=a&x=1&x=2",
+            "state=a&iss=b&iss=b",
+        ] {
             assert!(read(query).is_none(), "{query}");
         }
         let answer = read("state=a%20b&code=c&iss=https%3A%2F%2Fd&realmId=7&error=e&error_description=f+g").unwrap();
-        assert_eq!((answer.state.as_str(), answer.code.unwrap().len()), ("a b", 1));
+        assert_eq!((answer.state.as_deref(), answer.code.unwrap().len()), (Some("a b"), 1));
         assert_eq!((answer.issuer.as_deref(), answer.error.as_deref()), (Some("https://d"), Some("e")));
         assert_eq!((answer.description.as_deref(), answer.others["realmId"].as_str()), (Some("f g"), "7"));
         assert_eq!(answer.others.len(), 1);
+    }
+
+    /// AU-03: an answer is of one version of the protocol or of the other.
+    #[test]
+    fn an_answer_without_a_state_has_a_token() {
+        for (query, code, error) in [
+            ("oauth_token=a&oauth_verifier=bc", Some(2), None),
+            ("oauth_token=a&code=bcd", None, None),
+            ("denied=a", None, Some("access_denied")),
+            ("oauth_token=a&oauth_problem=user_refused", None, Some("user_refused")),
+            ("oauth_token=a&error=x", None, Some("x")),
+        ] {
+            let answer = read(query).unwrap();
+            assert_eq!((answer.state, answer.temporary.as_deref()), (None, Some("a")), "{query}");
+            assert_eq!((answer.code.map(|code| code.len()), answer.error.as_deref()), (code, error), "{query}");
+        }
+        let answer = read("state=s&oauth_token=a&oauth_verifier=b&denied=c&oauth_problem=d").unwrap();
+        assert!(answer.temporary.is_none() && answer.code.is_none() && answer.error.is_none());
     }
 }

@@ -90,6 +90,16 @@ impl Store {
         Ok(true)
     }
 
+    /// Tells the audit chain, and the account's events, that its token was read in clear.
+    pub async fn note_token_read(&self, by: &By, account: &Account) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let whose = (&account.project, &account.id);
+        account_events::add(&mut transaction, whose, AccountEventKind::TokenRead, None, by.at).await?;
+        let act = Act::new(&account.project, by, Action::AccountTokenRead, account.id.as_str());
+        self.append(&mut transaction, act).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Writes down when accounts were last used, where that is later than what is there. Nobody changes anything by that,
     /// so it has no row in the audit chain.
     pub async fn note_used(&self, used: &HashMap<AccountId, Timestamp>) -> Result<(), StoreError> {

@@ -19,7 +19,7 @@ const NO_PRESETS: &str = "{}";
 macro_rules! columns {
     () => {
         "c.id, c.project, c.name, c.connector, c.auth_pattern, c.base_url, c.settings, c.presets, c.credentials, c.scopes, \
-         c.disabled, c.demo, c.created_at, c.updated_at"
+         c.disabled, c.demo, c.proxy_enabled, c.reveals_tokens, c.created_at, c.updated_at"
     };
 }
 pub(super) use columns as connection_columns;
@@ -30,8 +30,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO connections (id, project, name, connector, auth_pattern, base_url, settings, presets, \
-             credentials, disabled, demo, created_at, updated_at, scopes) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+             credentials, disabled, demo, created_at, updated_at, scopes, proxy_enabled, reveals_tokens) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         )
         .bind(connection.id.as_str())
         .bind(connection.project.as_str())
@@ -47,6 +47,8 @@ impl Store {
         .bind(connection.created_at.0)
         .bind(connection.updated_at.0)
         .bind(stored_scopes(connection))
+        .bind(i64::from(connection.proxy_enabled))
+        .bind(connection.reveals_tokens.then_some(1))
         .execute(&mut *transaction)
         .await
         .map_err(|error| {
@@ -110,7 +112,8 @@ impl Store {
         let mut transaction = self.begin().await?;
         let done = sqlx::query(
             "UPDATE connections SET auth_pattern = $1, base_url = $2, settings = $3, presets = $4, \
-             credentials = $5, disabled = $6, demo = $7, updated_at = $8, scopes = $12 WHERE project = $9 AND id = $10 \
+             credentials = $5, disabled = $6, demo = $7, updated_at = $8, scopes = $12, proxy_enabled = $13, \
+             reveals_tokens = $14 WHERE project = $9 AND id = $10 \
              AND updated_at = $11",
         )
         .bind(connection.auth_pattern.as_str())
@@ -125,6 +128,8 @@ impl Store {
         .bind(connection.id.as_str())
         .bind(expected_updated_at.0)
         .bind(stored_scopes(connection))
+        .bind(i64::from(connection.proxy_enabled))
+        .bind(connection.reveals_tokens.then_some(1))
         .execute(&mut *transaction)
         .await?;
         let act = Act::new(&connection.project, by, Action::ConnectionChanged, connection.id.as_str());
@@ -168,9 +173,15 @@ fn detail(connection: &Connection) -> Detail {
         .digest("settings", &connection.settings)
         .flag("disabled", connection.disabled)
         .flag("demo", connection.demo);
+    if connection.proxy_enabled {
+        detail = detail.flag("proxy_enabled", true);
+    }
     let named = |(field, secret): (&String, &String)| format!("{field}={secret}");
     let credentials = connection.credentials.iter().map(named).collect::<Vec<_>>().join(" ");
     detail = detail.with_some("credentials", Some(credentials.as_str()).filter(|text| !text.is_empty()));
+    if connection.reveals_tokens {
+        detail = detail.flag("reveals_tokens", true);
+    }
     if !connection.scopes.is_empty() {
         detail = detail.with("scopes", &connection.scopes.join(" "));
     }
@@ -209,6 +220,8 @@ pub(super) fn read_connection(columns: &mut Columns<'_>) -> Result<Connection, S
         scopes: columns.maybe_parsed(|text| serde_json::from_str(text).ok())?.unwrap_or_default(),
         disabled: columns.flag()?,
         demo: columns.newer_flag()?,
+        proxy_enabled: columns.newer_flag()?,
+        reveals_tokens: columns.newer_flag()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
     })

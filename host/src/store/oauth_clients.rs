@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use super::row::{Columns, texts_json};
 use super::{Act, Detail, Store, StoreError};
-use crate::model::{Action, By, ConnectionId, OAuthClientId, ProjectId, Timestamp};
+use crate::model::{Action, By, ClientSecretFrom, ConnectionId, OAuthClientId, ProjectId, Timestamp};
 
 /// An OAuth client of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct OAuthClient {
     pub client_id: String,
     /// Its secret, sealed; `None` for a public client.
     pub secret: Option<String>,
+    /// Where the secret is instead.
+    pub secret_from: Option<ClientSecretFrom>,
     /// The only hosts that the secret may be sent to: templates over an account's public fields, authenticated with it.
     pub hosts: Vec<String>,
     /// When it was made.
@@ -27,7 +29,10 @@ pub struct OAuthClient {
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, project, connection, client_id, secret, hosts, created_at FROM oauth_clients ", $rest)
+        concat!(
+            "SELECT id, project, connection, client_id, secret, hosts, created_at, secret_from FROM oauth_clients ",
+            $rest
+        )
     };
 }
 
@@ -126,8 +131,8 @@ async fn after_others(connection: &mut AnyConnection, client: &OAuthClient) -> R
 
 async fn insert(connection: &mut AnyConnection, client: &OAuthClient) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO oauth_clients (id, project, connection, client_id, secret, hosts, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO oauth_clients (id, project, connection, client_id, secret, hosts, created_at, secret_from) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(client.id.as_str())
     .bind(client.project.as_str())
@@ -136,6 +141,7 @@ async fn insert(connection: &mut AnyConnection, client: &OAuthClient) -> Result<
     .bind(client.secret.as_deref())
     .bind(texts_json(&client.hosts))
     .bind(client.created_at.0)
+    .bind(client.secret_from.as_ref().map(ClientSecretFrom::text))
     .execute(connection)
     .await?;
     Ok(())
@@ -150,6 +156,7 @@ fn act(by: &By, client: &OAuthClient) -> Act {
         Some(secret) => detail.digest("secret", secret),
         None => detail,
     };
+    let detail = detail.with_some("secret_from", client.secret_from.as_ref().map(ClientSecretFrom::text).as_deref());
     Act::new(&client.project, by, Action::OAuthClientCreated, client.id.as_str()).detail(detail)
 }
 
@@ -162,5 +169,6 @@ fn read_client(columns: &mut Columns<'_>) -> Result<OAuthClient, StoreError> {
         secret: columns.maybe_text()?,
         hosts: columns.texts()?,
         created_at: columns.time()?,
+        secret_from: columns.maybe_parsed(ClientSecretFrom::parse)?,
     })
 }

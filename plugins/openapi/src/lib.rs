@@ -11,6 +11,7 @@ mod names;
 mod options;
 mod parameters;
 mod path;
+mod proxy;
 mod reader;
 mod reply;
 mod request;
@@ -30,6 +31,7 @@ mod tests;
 pub use binding::{Binding, Body, ErrorRule, PagingRule, Parameter, PartField, Piece, ReplyRules, Style};
 pub use import::Imported;
 pub use options::{Filter, Options, Overrides};
+pub use proxy::BINDING as PROXY;
 
 use gloveport_sdk::Failure;
 use serde_json::{Map, Value};
@@ -56,12 +58,15 @@ pub fn import_document(document: &str, options: &str) -> Result<Imported, String
     import::import(root, &options)
 }
 
-/// Runs the operation of a binding.
+/// Runs the operation of a binding, or sends what a caller wrote where the binding is [`PROXY`].
 ///
 /// # Errors
 /// What the provider answered, or what cannot be sent.
 pub fn call(binding: Option<&str>, input: &str) -> Result<String, Failure> {
     let binding = binding.ok_or_else(|| Failure::unsupported("this connector has no tools of its own"))?;
+    if binding == PROXY {
+        return proxy::call(input);
+    }
     let binding: Binding = serde_json::from_str(binding)?;
     let input: Map<String, Value> =
         serde_json::from_str(input).map_err(|error| Failure::invalid_input("", error.to_string()))?;

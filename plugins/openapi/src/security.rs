@@ -144,8 +144,10 @@ fn oauth2(
     patterns
 }
 
+/// Whether an endpoint is one that the host takes: by TLS, or on the machine itself, for development.
 fn is_https(flow: &Value, member: &str) -> bool {
-    text(flow, member).is_some_and(|url| url.starts_with("https://"))
+    let secure = ["https://", "http://127.0.0.1:", "http://localhost:"];
+    text(flow, member).is_some_and(|url| secure.iter().any(|start| url.starts_with(start)))
 }
 
 fn scope_list(flow: &Value) -> Vec<Value> {

@@ -4,6 +4,7 @@ mod catalogue;
 mod corpus;
 mod declarations;
 mod documents;
+mod proxies;
 mod replies;
 
 use gloveport_sdk::Failure;

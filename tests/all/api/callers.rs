@@ -3,6 +3,7 @@
 mod attacks;
 mod foreign;
 mod keys;
+mod mcp;
 mod own;
 mod sent_on;
 

@@ -34,7 +34,7 @@ async fn the_demo_shows_who_held_the_credential() {
         assert!(out.contains(&format!("== {tool} ")), "{tool}:\n{out}");
     }
     let side = |line: &str| line.starts_with("authorization: Bearer cnry_") && line.contains(" | ");
-    assert_eq!(out.lines().filter(|line| side(line)).count(), 4, "each call as its provider received it:\n{out}");
+    assert_eq!(out.lines().filter(|line| side(line)).count(), 5, "each call as its provider received it:\n{out}");
     assert!(out.contains("waiting for a person (appr_") && out.contains("approved: it left once"), "{out}");
     for (who, held) in [
         ("GitHub (the upstream)", "PRESENT"),
@@ -52,6 +52,9 @@ async fn the_demo_shows_who_held_the_credential() {
     assert!(!out.contains("<- wrong"), "{out}");
     // HA-03: an API of one's own, by its document.
     assert!(out.contains("shop: imported from http://127.0.0.1:") && out.contains("== shop_list_orders "), "{out}");
+    // A user's consent, as a browser goes through it; the token that comes of it is searched for like the rest.
+    assert!(out.contains("connects an account of the shop by consent") && out.contains("/login/authorize?"), "{out}");
+    assert!(out.contains("the page says                    Your account is connected"), "{out}");
     // KO-23: the same call in demo mode reaches nobody.
     assert!(out.contains("in demo mode, as a user without a credential"), "{out}");
     assert!(out.contains("simulated from the output schema (0 requests arrived anywhere)"), "{out}");

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::bed::{Bed, JUNK};
 use super::wasm::with_manifest;
 
-const ADA: &str = "/v1/connections/crm/accounts/ada";
+pub(super) const ADA: &str = "/v1/connections/crm/accounts/ada";
 
 /// A bed at 2027-01-15T08:00:00Z with a connection `crm` of OAuth 2.0 and one, `old`, of OAuth 1.0a.
-async fn bed(clock: &Clock) -> Bed {
+pub(super) async fn bed(clock: &Clock) -> Bed {
     let host = TestHost::with(Setup { clock: clock.clone(), ..Setup::usual() }).await;
     let bed = Bed::on(host, |_| Reply::json(200, &json!({ "ok": true }))).await;
     let component = with_manifest(|manifest| {

@@ -104,6 +104,9 @@ impl Table {
         let github = GitHub::start(vec![User::new("ada", canary.token())]).await;
         host.install("github").await;
         host.connection("github", &github.upstream().url("")).await;
+        let proxied = json!({ "proxy_enabled": true }).to_string();
+        let headers = [("content-type", "application/json")];
+        host.client().send("PATCH", "/v1/connections/github", &headers, proxied).await.expect(200);
         host.account("github", "ada", &json!({ "token": canary.token() })).await.expect(201);
         host.install("relay").await;
         let relay = json!({ "name": "relay", "connector": "relay", "auth_pattern": "none" });
@@ -119,7 +122,7 @@ impl Table {
     async fn set(&self, case: Case) {
         let admin = self.host.client();
         let policy = async |outcome: Value| {
-            let condition = format!("tool == '{}'", case.tool());
+            let condition = format!("tool in ['{}', 'github_proxy_write']", case.tool());
             let body = json!({ "name": "matrix", "condition": condition, "outcome": outcome });
             admin.post("/v1/policies", &body).await.expect(201);
         };
@@ -170,6 +173,13 @@ impl Table {
         let json_type = ("content-type", "application/json");
         match way {
             Way::Execute => of(&self.agent.post(&path, &body).await.json()),
+            Way::Proxied => {
+                let path = if case == Case::BadInput { "issues" } else { "/repos/acme/widgets/issues" };
+                let body = json!({ "connection": "github", "identifier": case.user(), "method": "POST", "path": path,
+                    "body": { "title": "one" } });
+                let answer = self.agent.post("/v1/proxy", &body).await.json();
+                if answer["status"] == 201 { "succeeded".into() } else { of(&answer) }
+            }
             Way::Tried => {
                 let path = format!("/v1/connectors/github/test/{}", case.tool());
                 of(&self.host.client().post(&path, &body).await.json())
@@ -299,6 +309,8 @@ fn of(answer: &Value) -> String {
 /// Whether a case can come to a surface at all.
 fn applies(way: Way, case: Case) -> bool {
     match (way, case) {
+        // What somebody writes says nothing of scopes, and names no tool.
+        (Way::Proxied, Case::MissingScope | Case::NoSuchTool) => false,
         // A call that is approved was asked for before, was counted then, and named a tool with an input that fits.
         (Way::Approved | Way::Continued, Case::Asked | Case::RateLimited | Case::NoSuchTool | Case::BadInput) => false,
         (
@@ -311,6 +323,7 @@ fn applies(way: Way, case: Case) -> bool {
             | Way::McpSearched
             | Way::Background
             | Way::Keyed
+            | Way::Proxied
             | Way::Tried
             | Way::Inner
             | Way::Approved

@@ -2,9 +2,11 @@
 
 mod asked;
 mod attacks;
+mod bridge;
 mod calls;
 mod client;
 mod configs;
+mod conformance;
 mod connecting;
 mod eras;
 mod listening;

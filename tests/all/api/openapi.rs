@@ -93,6 +93,7 @@ const ROUTES: &str = r"
     PATCH /v1/webhooks/{id}
     POST /oauth/token
     POST /v1/accounts/verify
+    POST /v1/accounts/{id}/token
     POST /v1/apply
     POST /v1/approvals/{id}/approve
     POST /v1/approvals/{id}/reject
@@ -117,6 +118,7 @@ const ROUTES: &str = r"
     POST /v1/policies
     POST /v1/policies/evaluate
     POST /v1/profiles
+    POST /v1/proxy
     POST /v1/signing-keys/rotate
     POST /v1/tools/execute-batch
     POST /v1/tools/{name}/execute

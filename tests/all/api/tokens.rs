@@ -5,8 +5,10 @@ mod direct;
 mod hosts;
 mod leaving;
 mod life;
+mod reveal;
 mod scopes;
 mod setup;
+mod shared_client;
 
 use std::collections::BTreeMap;
 

@@ -94,6 +94,8 @@ impl Fixture {
             scopes: Vec::new(),
             disabled: false,
             demo: false,
+            proxy_enabled: false,
+            reveals_tokens: false,
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
         }

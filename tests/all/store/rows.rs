@@ -118,6 +118,7 @@ async fn connections_have_one_name_each_and_change_once_at_a_time() {
             presets: r#"{"acme_things_list":{"region":"eu"}}"#.into(),
             disabled: true,
             demo: true,
+            reveals_tokens: true,
             ..connection.clone()
         };
         assert_eq!(f.store.update_connection(&f.by(), &changed, connection.updated_at).await, Ok(true));

@@ -3,6 +3,7 @@
 mod bench;
 mod cargo;
 mod check;
+mod conformance;
 mod demo;
 mod dependencies;
 mod plugins;
@@ -28,6 +29,8 @@ enum Command {
     Demo(demo::Options),
     /// Throughput and latency against a native pass-through, in one run.
     Bench(bench::Options),
+    /// The official conformance suite of MCP, in both eras, against a host of this build.
+    Conformance,
     /// Builds the connectors and the probe guest as components.
     Plugins(plugins::Options),
 }
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Test => check::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Conformance => conformance::run(),
         Command::Plugins(options) => check::plugins(&options),
     };
     match result {

@@ -117,7 +117,8 @@ fn metadata() -> Result<Metadata, PluginsError> {
 
 /// The packages of the guests, or those of them that were asked for.
 fn select(metadata: &Metadata, wanted: &[String]) -> Result<Vec<String>, PluginsError> {
-    let folders = ["plugins", "tests/probe", "tests/relay"].map(|folder| metadata.workspace_root.join(folder));
+    let folders =
+        ["plugins", "tests/fixed", "tests/probe", "tests/relay"].map(|folder| metadata.workspace_root.join(folder));
     let is_guest = |package: &&Package| folders.iter().any(|folder| package.manifest_path.starts_with(folder));
     let guests: Vec<String> = metadata.packages.iter().filter(is_guest).map(|package| package.name.clone()).collect();
     if wanted.is_empty() {

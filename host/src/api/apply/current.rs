@@ -6,7 +6,7 @@ use super::kinds::Kind;
 use super::resources::Key;
 use crate::api::{ApiState, Problem};
 use crate::call::check_fallback;
-use crate::model::{Connection, NamedSecret, ProjectId, SecretSource, Webhook};
+use crate::model::{ClientSecretFrom, Connection, NamedSecret, ProjectId, SecretSource, Webhook};
 use crate::store::{
     ConnectionFilter, MAX_LIMIT, McpConfigFilter, McpConfigRow, ModifierRow, OAuthClient, PageRequest, PolicyRow,
     ProfileRow, SecretFilter,
@@ -184,12 +184,29 @@ fn connection(connection: &Connection, client: Option<&OAuthClient>) -> Current 
         let named = |(field, secret): (&String, &String)| (field.clone(), json!({ "secret": secret }));
         value["credentials"] = Value::Object(connection.credentials.iter().map(named).collect());
     }
-    if connection.demo {
-        value["demo"] = true.into();
+    for (member, on) in [
+        ("demo", connection.demo),
+        ("proxy_enabled", connection.proxy_enabled),
+        ("reveals_tokens", connection.reveals_tokens),
+    ] {
+        if on {
+            value[member] = true.into();
+        }
     }
     let mut oauth = Map::new();
     if let Some(client) = client {
-        oauth.insert("client_id".into(), client.client_id.as_str().into());
+        match &client.secret_from {
+            Some(ClientSecretFrom::Credential(name)) => {
+                oauth.insert("credential".into(), name.as_str().into());
+            }
+            Some(ClientSecretFrom::Secret(name)) => {
+                oauth.insert("client_id".into(), client.client_id.as_str().into());
+                oauth.insert("client_secret".into(), json!({ "secret": name }));
+            }
+            None => {
+                oauth.insert("client_id".into(), client.client_id.as_str().into());
+            }
+        }
     }
     if !connection.scopes.is_empty() {
         oauth.insert("scopes".into(), json!(connection.scopes));

@@ -16,8 +16,8 @@ use crate::oauth;
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct FromSecret {
     /// Name of a secret: looked up at each call for whoever calls, a user's own before the organization's and the
-    /// project's.
-    secret: String,
+    /// project's. Of an OAuth client it is the project's.
+    pub(in super::super) secret: String,
 }
 
 /// Field of the auth pattern to where its value comes from.

@@ -59,10 +59,12 @@ pub(in crate::api) async fn new_row(state: &ApiState, caller: &Caller, new: NewC
         scopes: new.oauth.as_ref().and_then(|oauth| oauth.scopes.clone()).unwrap_or_default(),
         disabled: false,
         demo: new.demo,
+        proxy_enabled: new.proxy_enabled,
+        reveals_tokens: new.reveals_tokens,
         created_at: now,
         updated_at: now,
     };
-    let client = oauth::checked(&installed, &connection, new.oauth)?.map(|(_, client)| client);
+    let client = oauth::checked(host, &installed, &connection, new.oauth).await?.map(|(_, client)| client);
     Ok(Checked { connection, client, installed })
 }
 

@@ -20,6 +20,15 @@ pub(super) enum Program {
     Gemini,
 }
 
+/// The bridge of this program, as another program starts it.
+pub(super) struct Command {
+    /// What the server is for.
+    pub(super) name: String,
+    pub(super) arguments: Vec<String>,
+    /// The variable of the environment that holds the credential, and what is in it.
+    pub(super) variable: (&'static str, String),
+}
+
 /// What to paste, and where.
 pub(super) struct Snippet {
     /// One sentence.
@@ -57,6 +66,52 @@ impl Program {
     }
 }
 
+impl Program {
+    /// How this program is told to start the bridge.
+    pub(super) fn starting(self, command: &Command) -> Snippet {
+        let Command { name, arguments, variable: (variable, value) } = command;
+        let name = server_name(name);
+        let server = json!({ "command": PROGRAM, "args": arguments, "env": { *variable: value } });
+        let (place, text) = match self {
+            Self::ClaudeDesktop => (
+                "Put this into claude_desktop_config.json (Settings, Developer, Edit Config):",
+                pretty(&json!({ "mcpServers": { name: server } })),
+            ),
+            Self::ClaudeCode => {
+                let all: Vec<String> = arguments.iter().map(|argument| shell_quoted(argument)).collect();
+                let variable = shell_quoted(&format!("{variable}={value}"));
+                (
+                    "Run this:",
+                    format!("claude mcp add --env {variable} --transport stdio {name} -- {PROGRAM} {}", all.join(" ")),
+                )
+            }
+            Self::Cursor => ("Put this into ~/.cursor/mcp.json:", pretty(&json!({ "mcpServers": { name: server } }))),
+            Self::Vscode => {
+                let mut server = server;
+                server["type"] = "stdio".into();
+                ("Put this into .vscode/mcp.json:", pretty(&json!({ "servers": { name: server } })))
+            }
+            Self::Codex => (
+                "Put this into ~/.codex/config.toml:",
+                // A JSON text is a TOML basic string, and a JSON list of texts a TOML array.
+                format!(
+                    "[mcp_servers.{name}]\ncommand = {}\nargs = {}\nenv = {{ {variable} = {} }}",
+                    json!(PROGRAM),
+                    json!(arguments),
+                    json!(value)
+                ),
+            ),
+            Self::Gemini => {
+                ("Put this into ~/.gemini/settings.json:", pretty(&json!({ "mcpServers": { name: server } })))
+            }
+        };
+        Snippet { place, text }
+    }
+}
+
+/// What the bridge is started as.
+const PROGRAM: &str = "gloveport";
+
 /// A name that each program takes: no dots, which TOML would take for tables.
 fn server_name(config: &str) -> String {
     let plain = |sign: char| if sign.is_ascii_alphanumeric() || sign == '-' { sign } else { '-' };
@@ -93,6 +148,42 @@ mod tests {
                 Program::Codex => assert!(text.starts_with("[mcp_servers.gloveport-my-config-1]\nurl = \"")),
                 Program::ClaudeCode => assert!(text.starts_with("claude mcp add --transport http gloveport-my")),
                 Program::ClaudeDesktop => assert_eq!(text, url),
+            }
+        }
+    }
+
+    #[test]
+    fn each_program_is_told_what_to_start() {
+        let command = Command {
+            name: "my.config".into(),
+            arguments: ["mcp", "--config", "a 'b'"].map(str::to_owned).into(),
+            variable: ("GLOVEPORT_KEY", "gp \"x\"".into()),
+        };
+        let expected = json!({ "command": "gloveport", "args": ["mcp", "--config", "a 'b'"],
+            "env": { "GLOVEPORT_KEY": "gp \"x\"" } });
+        for program in Program::value_variants() {
+            let Snippet { place, text } = program.starting(&command);
+            assert!(place.ends_with(':'), "{place}");
+            match program {
+                Program::ClaudeCode => {
+                    let quoted = r#"--env 'GLOVEPORT_KEY=gp "x"' --transport stdio gloveport-my-config -- gloveport 'mcp' '--config'"#;
+                    assert_eq!(text, format!(r"claude mcp add {quoted} 'a '\''b'\'''"));
+                }
+                Program::Codex => {
+                    let read: toml::Table = text.parse().unwrap();
+                    let server = &read["mcp_servers"]["gloveport-my-config"];
+                    assert_eq!(serde_json::to_value(server).unwrap(), expected);
+                }
+                Program::Vscode => {
+                    let value: Value = serde_json::from_str(&text).unwrap();
+                    let mut expected = expected.clone();
+                    expected["type"] = "stdio".into();
+                    assert_eq!(value["servers"]["gloveport-my-config"], expected);
+                }
+                _ => {
+                    let value: Value = serde_json::from_str(&text).unwrap();
+                    assert_eq!(value["mcpServers"]["gloveport-my-config"], expected);
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! AK-009, AK-123, X16, M2M-01, M2M-03: clients fetch short-lived tokens, which are what they say and no more.
 
+use gloveport_tests::canary::Canary;
 use gloveport_tests::host::Setup;
-use gloveport_tests::issuer::{parts, verifies};
+use gloveport_tests::issuer::{parts, rsa_pem, verifies};
 use gloveport_tests::postgres;
 use serde_json::{Value, json};
 
@@ -183,6 +184,48 @@ async fn signing_keys_rotate_without_losing_a_token() {
     let latest = token(&bed, &own, &[]).await;
     assert_ne!(parts(&latest).0["kid"], kid);
     assert!(published(&bed, &latest).await.is_some());
+}
+
+/// AK-123: an operator's RSA key signs with RS256 from then on, and is nobody's to replace but theirs. No key that was stored
+/// for something else signs tokens.
+#[tokio::test]
+async fn tokens_may_be_signed_with_a_given_rsa_key() {
+    let (bed, clock) = timed().await;
+    let own = client(&bed, &["tools:read"], None).await;
+    let before = token(&bed, &own, &[]).await;
+    let pem = rsa_pem();
+    bed.host.search_for(Canary::of(pem.lines().nth(1).unwrap()));
+    let here = bed.client().base().trim_start_matches("http://").to_owned();
+    let put = async |name: &str, value: &str, host: &str| {
+        let body = json!({ "value": value, "hosts": [host] });
+        bed.client().put(&format!("/v1/secrets/{name}"), &body).await.expect(201);
+    };
+    put("signing", &pem, &here).await;
+    put("vendor", &pem, "api.example.com").await;
+    put("other", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", &here).await;
+    put("words", "cnry-no-key-at-all", &here).await;
+    let rotate = async |body: Value| bed.client().post("/v1/signing-keys/rotate", &body).await;
+    for name in ["vendor", "other", "words", "nothing"] {
+        assert_eq!(rotate(json!({ "secret": name })).await.problem(409), "conflict", "{name}");
+    }
+    assert_eq!(rotate(json!({ "pem": "x" })).await.problem(400), "invalid_request");
+    assert_eq!(parts(&token(&bed, &own, &[]).await).0["alg"], "ES256");
+    let kid = rotate(json!({ "secret": "signing" })).await.expect(200)["kid"].clone();
+    let signed = token(&bed, &own, &[]).await;
+    let header = parts(&signed).0;
+    assert_eq!((&header["alg"], &header["kid"], &header["typ"]), (&json!("RS256"), &kid, &json!("at+jwt")));
+    let key = published(&bed, &signed).await.unwrap();
+    assert_eq!((&key["kty"], &key["use"], &key["alg"]), (&json!("RSA"), &json!("sig"), &json!("RS256")));
+    assert!(key.get("d").is_none() && verifies(&key, &signed) && !verifies(&key, &before));
+    for token in [&before, &signed] {
+        tools(&bed, token).await.expect(200);
+    }
+    // Three months later it still signs; then one that is made again.
+    pass(&clock, 91 * 24 * 3600);
+    assert_eq!(parts(&token(&bed, &own, &[]).await).0["kid"], kid);
+    rotate(json!({})).await.expect(200);
+    assert_eq!(parts(&token(&bed, &own, &[]).await).0["alg"], "ES256");
+    tools(&bed, &signed).await.problem(401);
 }
 
 /// Two hosts on one database take each other's tokens; with PostgreSQL the rows are shared as they are in one file.

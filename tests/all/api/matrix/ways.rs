@@ -13,6 +13,8 @@ pub(super) enum Way {
     Keyed,
     /// The same as a model wrote it.
     Native,
+    /// `POST /v1/proxy`: the same request, written by the caller.
+    Proxied,
     /// `POST /v1/tools/execute-batch`.
     Batch,
     /// `POST /v1/connectors/{name}/test/{tool}`.
@@ -36,7 +38,7 @@ pub(super) enum Way {
 /// The rows of each surface. Whoever adds a surface adds them, or the compiler refuses the test.
 pub(super) fn rows(surface: Surface) -> &'static [Way] {
     match surface {
-        Surface::Execute => &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Approved, Way::Continued],
+        Surface::Execute => EXECUTE,
         Surface::Batch => &[Way::Batch],
         Surface::Mcp => MCP,
         Surface::Inner => &[Way::Inner],
@@ -47,6 +49,9 @@ pub(super) fn rows(surface: Surface) -> &'static [Way] {
     }
 }
 
+const EXECUTE: &[Way] =
+    &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Proxied, Way::Approved, Way::Continued];
+
 /// The ways of MCP clients, whose routes are described by their protocol and not by the API's document.
 pub(super) const MCP: &[Way] = &[Way::Mcp, Way::McpLegacy, Way::McpByKey, Way::McpSearched];
 
@@ -55,6 +60,7 @@ pub(super) const MCP: &[Way] = &[Way::Mcp, Way::McpLegacy, Way::McpByKey, Way::M
 pub(super) fn entrance(route: &str) -> Option<&'static [Way]> {
     Some(match route {
         "POST /v1/tools/{name}/execute" => &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Inner],
+        "POST /v1/proxy" => &[Way::Proxied],
         "POST /v1/tools/execute-batch" => &[Way::Batch],
         "POST /v1/connectors/{name}/test/{tool}" => &[Way::Tried],
         "POST /v1/approvals/{id}/approve" => &[Way::Approved],
@@ -69,6 +75,7 @@ pub(super) fn entrance(route: &str) -> Option<&'static [Way]> {
 /// Routes that change something and run no tool.
 const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/accounts/verify",
+    "POST /v1/accounts/{id}/token",
     "POST /v1/apply",
     "POST /v1/approvals/{id}/reject",
     "POST /oauth/token",

@@ -132,7 +132,7 @@ async fn a_key_has_an_endpoint_too() {
         assert_eq!(own(path).modern("tools/list", json!({})).await.status, status, "{path}");
     }
     let nobody = Mcp::at(bed.client().with_key(""), "/mcp").modern("tools/list", json!({})).await;
-    assert_eq!((nobody.status, nobody.header("www-authenticate")), (401, Some("Bearer")));
+    assert_eq!(nobody.status, 401);
     let junk = Mcp::at(bed.client().with_key("gp_0123456789012345678901234567890123456789"), "/mcp");
     assert_eq!(junk.modern("tools/list", json!({})).await.status, 401);
     let made = bed.client().post("/v1/keys", &json!({ "role": "agent", "scopes": ["tools:read"] })).await.expect(201);

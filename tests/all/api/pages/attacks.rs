@@ -163,6 +163,28 @@ async fn no_parameter_says_where_a_browser_goes() {
     assert!(answer.header("location").unwrap().starts_with(stage.bed.client().base()), "{answer:?}");
 }
 
+/// Section 2.1.2: a token is taken from the token endpoint and from nowhere else, least of all from a URL.
+#[tokio::test]
+async fn tokens_in_the_front_channel_are_not_taken() {
+    let stage = Stage::start().await;
+    let ada = Visitor::new(&stage.bed);
+    let token = "cnry_a_token_in_a_url";
+    stage.bed.host.search_for(gloveport_tests::canary::Canary::of(token));
+    for name in ["access_token", "id_token", "oauth_token", "token"] {
+        let back = stage.consent(&stage.begin(&ada).await);
+        let back = with_parameters(&back, &[("code", None), (name, Some(token)), ("token_type", Some("bearer"))]);
+        let page = stage.end(&ada, &back).await;
+        assert!(page.contains("not connected") && !page.contains(token), "{name}: {page}");
+        untouched(&stage, name).await;
+    }
+    // Without a code, and with one that is empty.
+    for code in [None, Some("")] {
+        let back = with_parameters(&stage.consent(&stage.begin(&ada).await), &[("code", code)]);
+        assert!(stage.end(&ada, &back).await.contains("not connected"), "{code:?}");
+        untouched(&stage, "no code").await;
+    }
+}
+
 /// RFC 9700 section 4.12: never 307, which would send a form on; section 4.2: no code stays in sight.
 #[tokio::test]
 async fn pages_with_a_code_are_left_at_once() {

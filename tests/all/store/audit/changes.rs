@@ -336,6 +336,8 @@ async fn connections_and_accounts(f: &Fixture, by: &By, seen: &mut Seen<'_>) -> 
     seen.one(&last, &cli, Action::AccountResealed, id, &digest);
     f.store.replace_sealed(&cli, &row, &sealed("late")).await.unwrap();
     seen.none("a credential that was replaced").await;
+    f.store.note_token_read(by, &account).await.unwrap();
+    seen.one(&rows(f).await, by, Action::AccountTokenRead, id, &json!({}));
     account
 }
 

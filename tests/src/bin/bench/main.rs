@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: what the sandbox and the records cost, against the same work done natively in the same run.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program's output is its purpose")]
 
+mod documents;
 mod instance;
 mod load;
 mod native;
+mod protocol;
 mod report;
 mod resume;
 mod sealed;
@@ -25,6 +27,19 @@ const CONNECTIONS: [usize; 2] = [16, 1];
 
 /// What is injected, by hand and by the host.
 const CREDENTIAL: &str = "ghp_benchmark";
+
+/// Whose throughput is divided by whose.
+const COMPARED: [(&str, &str, &str); 9] = [
+    ("tool/native", "tool call", "native pass-through"),
+    ("tool with records off/native", "tool call, records off", "native pass-through"),
+    ("bodies kept/not kept", "tool call", "tool call, no bodies"),
+    ("bodies and 100 rules/neither", "tool call, 100 rules", "tool call, no bodies"),
+    ("100 rules/no rules", "tool call, records off, 100 rules", "tool call, records off"),
+    ("declared/hand-written", "tool call, declared", "tool call"),
+    ("by MCP/by HTTP", "tool call by MCP", "tool call"),
+    ("by MCP, legacy/by HTTP", "tool call by MCP, legacy", "tool call"),
+    ("native/null", "native pass-through", "null route"),
+];
 
 struct Options {
     requests: usize,
@@ -87,7 +102,13 @@ async fn bench(options: &Options) -> Result<(), String> {
     }
     let (tool, tool_lean, tool_unrecorded) = (sealed::shot(&recorded), sealed::shot(&lean), sealed::shot(&unrecorded));
     let (tool_governed, tool_all) = (sealed::shot(&governed), sealed::shot(&all));
-    let shots = [
+    documents::declare(&recorded, &upstream, CREDENTIAL).await?;
+    let declared = documents::call(&recorded);
+    let by_mcp = protocol::shots(&recorded).await?;
+    let many = sealed::start(&upstream, CREDENTIAL, Records::Off, KeepBodies::None).await?;
+    documents::fill(&many).await?;
+    let lists = documents::lists(&many);
+    let mut shots = vec![
         ("null route", &null),
         ("native pass-through", &call),
         ("tool call", &tool),
@@ -95,7 +116,9 @@ async fn bench(options: &Options) -> Result<(), String> {
         ("tool call, 100 rules", &tool_all),
         ("tool call, records off", &tool_unrecorded),
         ("tool call, records off, 100 rules", &tool_governed),
+        ("tool call, declared", &declared),
     ];
+    shots.extend(by_mcp.iter().chain(&lists).map(|(name, shot)| (*name, shot)));
     for connections in CONNECTIONS {
         for (name, shot) in shots.iter().filter(|(name, _)| options.only.as_ref().is_none_or(|only| only == name)) {
             eprintln!("measuring: {name}, {connections} connections");
@@ -106,16 +129,15 @@ async fn bench(options: &Options) -> Result<(), String> {
         println!("{}", report.table());
         return Ok(());
     }
-    report.compare("tool/native", "tool call", "native pass-through");
-    report.compare("tool with records off/native", "tool call, records off", "native pass-through");
-    report.compare("bodies kept/not kept", "tool call", "tool call, no bodies");
-    report.compare("bodies and 100 rules/neither", "tool call, 100 rules", "tool call, no bodies");
-    report.compare("100 rules/no rules", "tool call, records off, 100 rules", "tool call, records off");
-    report.compare("native/null", "native pass-through", "null route");
+    for (label, name, baseline) in COMPARED {
+        report.compare(label, name, baseline);
+    }
     eprintln!("measuring: one instance, one thread");
     report.single.extend(instance::measure()?);
     eprintln!("measuring: a call that goes on");
     report.single.extend(resume::measure(&recorded, &upstream, CREDENTIAL).await?);
+    eprintln!("measuring: imports");
+    report.single.extend(documents::import(&many).await?);
     eprintln!("measuring: starts");
     report.single.extend(starts::measure().await?);
     println!("{}", report.table());

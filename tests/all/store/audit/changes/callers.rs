@@ -1,6 +1,8 @@
 //! Changes of those who may call, and of what connections are known as elsewhere.
 
-use gloveport::model::{Account, Action, By, CallerScope, ClientId, KeyId, OAuthClientId, Role, Scopes, Timestamp};
+use gloveport::model::{
+    Account, Action, By, CallerScope, ClientId, ClientSecretFrom, KeyId, OAuthClientId, Role, Scopes, Timestamp,
+};
 use gloveport::store::{ClientRow, IssuerRow, OAuthClient, PrincipalRow, SigningKeyRow};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -106,13 +108,14 @@ pub(super) async fn oauth_clients(f: &Fixture, by: &By, seen: &mut Seen<'_>, acc
         connection: account.connection.clone(),
         client_id: "ours".into(),
         secret: Some("canary".into()),
+        secret_from: Some(ClientSecretFrom::Credential("shared".into())),
         hosts: vec!["login.example.com".into()],
         created_at: f.clock.now(),
     };
     f.store.insert_oauth_client(by, &client).await.unwrap();
     let digest = |text: &str| hex::encode(Sha256::digest(text));
     let detail = json!({ "connection": account.connection.as_str(), "client_id": "ours", "hosts": "login.example.com",
-        "secret": digest("canary") });
+        "secret": digest("canary"), "secret_from": "credential:shared" });
     seen.one(&rows(f).await, by, Action::OAuthClientCreated, client.id.as_str(), &detail);
     f.store.insert_oauth_client(by, &client).await.unwrap_err();
     f.store.insert_oauth_client(by, &OAuthClient { project: f.stranger.clone(), ..client.clone() }).await.unwrap_err();
