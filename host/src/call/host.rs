@@ -111,6 +111,7 @@ impl Host {
             retention: shared.retention,
             public_url: shared.public_url.clone(),
             connect: shared.connect.clone(),
+            authorization_servers: shared.authorization_servers.clone(),
             pace: Arc::clone(&shared.pace),
             figures: Arc::clone(&shared.figures),
             running: shared.running.clone(),
