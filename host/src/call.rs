@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -132,7 +132,7 @@ pub struct Asker {
     /// When it is cancelled, the call stops where it stands.
     pub stop: CancellationToken,
     /// Hears of the guest's progress.
-    pub progress: watch::Sender<Option<Progress>>,
+    pub progress: mpsc::Sender<Progress>,
 }
 
 impl CallRequest {

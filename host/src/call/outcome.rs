@@ -142,6 +142,17 @@ fn of_nested(nested: &NestedFault) -> Fault {
     Fault { code, culprit, detail: format!("a tool that it called gave no result: {}", own.detail), ..own }
 }
 
+/// The same of a request that the caller wrote: what was wrong with it is the caller's.
+pub(super) fn of_proxied(report: &Report) -> Result<String, Fault> {
+    of(report).map_err(|fault| match (fault.culprit, &report.refusal) {
+        (Culprit::Guest, Some(EgressError::Invalid(_))) => {
+            Fault { code: Code::InvalidInput, culprit: Culprit::Caller, ..fault }
+        }
+        (Culprit::Guest, Some(_)) => Fault { culprit: Culprit::Caller, ..fault },
+        _ => fault,
+    })
+}
+
 fn of_refusal(refusal: &EgressError) -> Fault {
     let (code, culprit) = match refusal {
         EgressError::HostNotAllowed(_) => (Code::HostNotAllowed, Culprit::Guest),

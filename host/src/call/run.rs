@@ -139,7 +139,10 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
         }
     }
     let (result, report) = match guest {
-        Ok(report) => (checked(resolved, outcome::of(&report)), Some(report)),
+        Ok(report) => {
+            let came = if resolved.tool().is_proxy { outcome::of_proxied(&report) } else { outcome::of(&report) };
+            (checked(resolved, came), Some(report))
+        }
         Err(fault) => (Err(fault), None),
     };
     told(host, request, &running, result, (report.as_ref(), timeline)).await

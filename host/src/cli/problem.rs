@@ -87,6 +87,7 @@ fn advice(code: &str) -> &'static str {
         "host_not_allowed" | "route_not_allowed" => {
             "`gloveport connector inspect NAME` shows what the connector may reach"
         }
+        "proxy_disabled" => "an administrator allows it: `gloveport connection proxy NAME on`",
         "denied_by_policy" => "ask whoever runs the host; the execution's record names the rule",
         "approval_required" => "run the host with records: a call that waits has to be written down",
         "approval_rejected" => "a person said no, or nobody answered in time: do not repeat it unchanged",

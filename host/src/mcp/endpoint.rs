@@ -7,12 +7,12 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Refusal, refusal};
 use super::era::Era;
-use super::limits::{BODY, BODY_PATIENCE, LIST_FRESH_MS};
+use super::limits::{BODY, BODY_PATIENCE, LIST_FRESH_MS, PROGRESS_KEPT};
 use super::listen::Stream;
 use super::message::{self, Message, RpcError, result};
 use super::names::{self, LEGACY, MODERN, code, meta};
@@ -118,7 +118,7 @@ async fn call(
     let refused = |error| Refusal::of(&request.id, error, era.is_modern());
     let params: tools::Params = request.params().map_err(refused)?;
     let stop = CancellationToken::new();
-    let (progress, hears) = watch::channel(None);
+    let (progress, hears) = mpsc::channel(PROGRESS_KEPT);
     // In the current revision a closed stream means that nobody wants the call any more; in the earlier ones that is said.
     let gone = era.is_modern().then(|| stop.clone().drop_guard());
     let entered = (!era.is_modern()).then(|| endpoint.running.enter(&visitor.caller.key, &request.id, &stop));

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
 use super::limits::KEEP_ALIVE;
 use super::listen;
@@ -28,31 +28,34 @@ pub(super) fn listening(stream: listen::Stream) -> Response {
 /// Sends how far a call has come, and what comes of it. What is dropped with the stream is what `work` holds.
 pub(super) fn with_progress(
     token: Value,
-    progress: watch::Receiver<Option<Progress>>,
+    progress: mpsc::Receiver<Progress>,
     work: impl Future<Output = Value> + Send + 'static,
 ) -> Response {
     let state = Some(Underway { work: Box::pin(work), progress, last: None });
-    sent(unfold((state, None), move |(underway, done)| {
+    sent(unfold((state, None), move |(underway, mut done)| {
         let token = token.clone();
         async move {
-            if let Some(done) = done {
-                return Some((event(&done), (None, None)));
-            }
             let mut underway: Underway<_> = underway?;
             loop {
-                let done = tokio::select! {
-                    biased;
-                    Ok(()) = underway.progress.changed() => None,
-                    done = &mut underway.work => Some(done),
+                // What was reported in the call's last moments comes before what came of it.
+                let reported = match &done {
+                    Some(_) => underway.progress.try_recv().ok(),
+                    None => tokio::select! {
+                        biased;
+                        Some(now) = underway.progress.recv() => Some(now),
+                        came = &mut underway.work => {
+                            done = Some(came);
+                            continue;
+                        }
+                    },
                 };
-                // What was reported in the call's last moment comes before what came of it.
-                match (underway.news(), done) {
-                    (Some(now), done) => {
+                match (reported, done) {
+                    (Some(now), done) if underway.is_news(&now) => {
                         let told = event(&notification("notifications/progress", written(&token, &now)));
                         return Some((told, (Some(underway), done)));
                     }
                     (None, Some(done)) => return Some((event(&done), (None, None))),
-                    (None, None) => {}
+                    (_, left) => done = left,
                 }
             }
         }
@@ -62,20 +65,19 @@ pub(super) fn with_progress(
 /// A call whose client hears how far it has come.
 struct Underway<Work> {
     work: Pin<Box<Work>>,
-    progress: watch::Receiver<Option<Progress>>,
+    progress: mpsc::Receiver<Progress>,
     /// What its client was told last.
     last: Option<u64>,
 }
 
 impl<Work> Underway<Work> {
-    /// What was reported and not yet told. Progress has to grow; whoever reports the same again says nothing new.
-    fn news(&mut self) -> Option<Progress> {
-        let now = self.progress.borrow_and_update().clone()?;
-        if self.last.is_some_and(|last| now.done <= last) {
-            return None;
+    /// Progress has to grow; whoever reports the same again says nothing new.
+    fn is_news(&mut self, now: &Progress) -> bool {
+        let grows = self.last.is_none_or(|last| now.done > last);
+        if grows {
+            self.last = Some(now.done);
         }
-        self.last = Some(now.done);
-        Some(now)
+        grows
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Store, Trap, WasmBacktrace};
@@ -52,8 +52,8 @@ pub struct Call<'a> {
     pub timeout: Duration,
     /// When it is cancelled, the call stops where it stands.
     pub stop: CancellationToken,
-    /// Who hears of progress while it runs. Only the last report is kept for them, however many there are.
-    pub progress: Option<watch::Sender<Option<Progress>>>,
+    /// Who hears of progress while it runs. What does not fit into the channel, because nobody reads so fast, they do not hear.
+    pub progress: Option<mpsc::Sender<Progress>>,
 }
 
 /// What a connector may know of the account it acts for. Never a secret.

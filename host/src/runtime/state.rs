@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 
@@ -64,7 +64,7 @@ pub(super) struct Outside {
     /// How many calls this one is made for.
     pub(super) depth: usize,
     /// Who hears of progress.
-    pub(super) progress: Option<watch::Sender<Option<Progress>>>,
+    pub(super) progress: Option<mpsc::Sender<Progress>>,
 }
 
 /// What a call leaves behind.

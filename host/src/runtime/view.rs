@@ -230,7 +230,8 @@ impl wit::progress::Host for View<'_> {
         let listening = self.outside("progress.report")?.progress.clone();
         let progress = Progress { done, total, message: bounded(&message, limits::PROGRESS_BYTES) };
         if let Some(listening) = listening {
-            listening.send_replace(Some(progress.clone()));
+            // Full means that nobody reads so fast, closed that nobody reads.
+            let _ = listening.try_send(progress.clone());
         }
         self.tally.progress = Some(progress);
         Ok(())

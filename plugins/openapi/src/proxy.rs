@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gloveport_sdk::Failure;
-use gloveport_sdk::http::{Error, Part, Path, Request, Response};
+use gloveport_sdk::http::{Part, Path, Request, Response};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -48,12 +48,7 @@ struct File {
 pub(crate) fn call(input: &str) -> Result<String, Failure> {
     let written: Written =
         serde_json::from_str(input).map_err(|error| Failure::invalid_input("", error.to_string()))?;
-    match request(written)?.try_send()? {
-        Ok(response) => output(&response),
-        // What the host cannot make a request of is what the caller wrote.
-        Err(Error::Invalid(reason)) => Err(Failure::invalid_input("", reason)),
-        Err(error) => Err(error.into()),
-    }
+    output(&request(written)?.send()?)
 }
 
 fn request(written: Written) -> Result<Request, Failure> {

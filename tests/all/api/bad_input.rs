@@ -86,7 +86,8 @@ async fn callers_without_a_fitting_key_are_refused_everywhere() {
         let answer = bed.client().with_key("").send(&operation.method, &target, &headers, "").await;
         assert_eq!(check(&what, &answer), "unauthenticated", "{what}");
         let answer = agent.send(&operation.method, &target, &[], "").await;
-        let for_agents = ["/v1/tools", "/v1/executions"].iter().any(|path| operation.path.starts_with(path));
+        let for_agents =
+            ["/v1/tools", "/v1/executions", "/v1/proxy"].iter().any(|path| operation.path.starts_with(path));
         if !for_agents {
             assert_eq!((check(&what, &answer).as_str(), answer.status), ("forbidden", 403), "{what}");
         }

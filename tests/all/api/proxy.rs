@@ -181,7 +181,7 @@ async fn it_is_off_unless_turned_on() {
     };
     set(true).await;
     // AK-706
-    assert_eq!(listed().await, ["probe_proxy_read", "probe_proxy_write", "probe_proxy_delete"]);
+    assert_eq!(listed().await, ["probe_proxy_delete", "probe_proxy_read", "probe_proxy_write"]);
     assert_eq!(bed.client().post(tool, &call).await.expect(200)["data"]["status"], 200);
     // The tool of one effect has no other methods.
     for (tool, method) in
@@ -205,7 +205,8 @@ async fn it_is_off_unless_turned_on() {
 async fn the_rules_of_calls_hold() {
     let bed = proxying(|_| Reply::json(201, &json!({ "id": 7 }))).await;
     let admin = bed.client();
-    let waits = send(admin, json!({ "method": "DELETE", "path": "/things/7" })).await.expect(202);
+    let asks = bed.agent(Some("ada")).await;
+    let waits = send(&asks, json!({ "method": "DELETE", "path": "/things/7" })).await.expect(202);
     assert_eq!((&waits["status"], arrived(&bed).len()), (&json!("waiting"), 0));
     let approval = waits["approval_id"].as_str().unwrap();
     let shown = admin.get(&format!("/v1/approvals/{approval}")).await.expect(200);

@@ -52,7 +52,7 @@ async fn a_token_is_told_to_whom_it_may_be_told() {
     assert_eq!(reads().await, (2, 2));
     // What cannot be used cannot be read, and what no token was got for has none.
     bed.client().post(&format!("{ADA}/disable"), &json!({})).await.expect(200);
-    assert_eq!(ask(&reader).await.problem(403), "account_disabled");
+    assert_eq!(ask(&reader).await.problem(409), "account_disabled");
     bed.client().patch("/v1/connections/probe", &json!({ "reveals_tokens": true })).await.expect(200);
     bed.connect("ada").await;
     let bearer = bed.client().get("/v1/connections/probe/accounts/ada").await.expect(200)["id"].clone();
