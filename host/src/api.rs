@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 mod accounts;
+mod apply;
 mod approvals;
 mod audit;
 mod auth_patterns;
@@ -22,6 +23,7 @@ mod deliveries;
 mod evaluate;
 mod execute;
 mod executions;
+mod export;
 mod extract;
 mod health;
 mod imports;
@@ -62,6 +64,9 @@ const MAX_IMPORT: usize = 24 * 1024 * 1024;
 
 /// Bytes of a modifier: a component of 20 MiB as base64, and its envelope.
 const MAX_MODIFIER: usize = 28 * 1024 * 1024;
+
+/// Bytes of files that are applied, with the documents and components that they name.
+const MAX_APPLY: usize = 48 * 1024 * 1024;
 
 /// All routes, grouped by who calls them, and the pages beside them.
 pub fn router(state: ApiState, pages: Router<ApiState>) -> Router {
@@ -128,6 +133,8 @@ fn connected() -> OpenApiRouter<ApiState> {
                 .routes(routes!(imports::import_again))
                 .layer(DefaultBodyLimit::max(MAX_IMPORT)),
         )
+        .merge(OpenApiRouter::new().routes(routes!(apply::apply)).layer(DefaultBodyLimit::max(MAX_APPLY)))
+        .routes(routes!(export::export))
         .routes(routes!(connections::create, connections::list))
         .routes(routes!(connections::show, connections::change, connections::remove))
         .routes(routes!(connections::trial::test))

@@ -18,11 +18,15 @@ mod section;
 mod tool_text;
 mod validation;
 
-pub use declare::{Asked, Declared, Document, Importing, Operation, Preview, declare, import_again, preview, removed};
+pub use declare::{
+    Asked, Declared, Document, Importing, Operation, Preview, Ready, declare, finish, import_again, preview, ready,
+    removed,
+};
 pub use difference::{Change, Difference};
 pub use error::CatalogError;
+pub use fetch::document as fetch_document;
 pub use generic::Generic;
-pub use install::{Installation, install, remove};
+pub use install::{Installation, compile_ahead, install, remove};
 pub use installed::{Installed, InstalledTool};
 pub use live::Catalog;
 pub use narrowed::{NarrowedSchemas, PresetNames};

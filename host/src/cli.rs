@@ -1,6 +1,7 @@
 //! The command line: `serve` runs a host, `doctor` looks at one, and the rest are clients of its public API.
 
 mod account;
+mod apply;
 mod approval;
 mod audit;
 mod backup;
@@ -13,6 +14,7 @@ mod demo;
 mod doctor;
 mod error;
 mod execution;
+mod export;
 mod import;
 mod issuer;
 mod key;
@@ -78,6 +80,10 @@ enum Command {
     Serve(serve::Args),
     /// Show sealed calls against imitated providers, and what each party held of the credential.
     Demo(demo::Args),
+    /// Make a host as files say: connectors, connections, profiles, policies and so on.
+    Apply(apply::Args),
+    /// Print what a host has, as `apply` takes it.
+    Export(export::Args),
     /// Install and look at connectors.
     Connector(connector::Args),
     /// Configure connectors.
@@ -157,6 +163,8 @@ async fn run(cli: Cli, session: &mut Session<'_>) -> Result<(), CliError> {
     match cli.command {
         Command::Serve(args) => serve::run(args, session).await,
         Command::Demo(args) => demo::run(args, session).await,
+        Command::Apply(args) => apply::run(args, session).await,
+        Command::Export(args) => export::run(args, session).await,
         Command::Connector(args) => connector::run(args, session).await,
         Command::Connection(args) => connection::run(args, session).await,
         Command::Account(args) => account::run(args, session).await,

@@ -57,6 +57,20 @@ impl Notices {
         Self(Arc::new(parts))
     }
 
+    /// The same over another store, such as one within a transaction.
+    pub fn over(&self, store: Store) -> Self {
+        let parts = &self.0;
+        Self::new(Parts {
+            store,
+            vault: Arc::clone(&parts.vault),
+            egress: Arc::clone(&parts.egress),
+            clock: parts.clock.clone(),
+            random: parts.random,
+            host_id: parts.host_id.clone(),
+            public_url: parts.public_url.clone(),
+        })
+    }
+
     /// Sends what is due until it is told to stop, and then waits a moment for what it is sending. A failure is told and
     /// tried again.
     pub async fn run(&self, stop: CancellationToken) {

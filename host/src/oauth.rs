@@ -75,6 +75,20 @@ impl OAuth {
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(Shared { parts, flights: Flights::none() }))
     }
+
+    /// The same over another store, such as one within a transaction.
+    pub fn over(&self, store: Store) -> Self {
+        let parts = &self.0.parts;
+        Self::new(Parts {
+            store,
+            vault: Arc::clone(&parts.vault),
+            egress: Arc::clone(&parts.egress),
+            clock: parts.clock.clone(),
+            random: parts.random,
+            host_id: parts.host_id.clone(),
+            running: parts.running.clone(),
+        })
+    }
 }
 
 impl Deref for Shared {

@@ -14,6 +14,7 @@ use crate::config::Database;
 mod account_changes;
 mod account_events;
 mod accounts;
+mod applied;
 mod approvals;
 mod audit;
 mod auth_requests;
@@ -31,6 +32,7 @@ mod executions;
 mod group_commit;
 mod idempotency;
 mod issuers;
+mod joint;
 mod kept;
 mod keys;
 mod master_keys;
@@ -57,6 +59,7 @@ mod values;
 mod webhooks;
 
 pub use accounts::AccountFilter;
+pub use applied::AppliedRow;
 pub use approvals::{Decided, Edited, Wait};
 pub use audit::{Act, AuditFilter, AuditWalkError, Detail};
 pub use auth_requests::{AuthMove, AuthRequestRow};
@@ -72,6 +75,7 @@ pub use executions::{Beginning, ExecutionFilter, Outcome};
 pub use group_commit::{MAX_BATCH, MAX_QUEUE};
 pub use idempotency::{KeptAnswer, Reservation, Reserved};
 pub use issuers::IssuerRow;
+pub use joint::Joint;
 pub use kept::{Bodies, KeptEnd, KeptStart};
 pub use keys::ApiKey;
 pub use mcp::{McpConfigFilter, McpConfigRow, McpInstanceFilter, UsedInstance};
@@ -109,6 +113,8 @@ struct Inner {
     cache: cache::Cache,
     /// Told when notices were written.
     noticed: Arc<Notify>,
+    /// Whether both pools are one connection with a transaction open on it.
+    is_joint: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +138,7 @@ impl Store {
         let noticed = Arc::new(Notify::new());
         let journal = group_commit::start(kind, write.clone(), Arc::clone(&ledger), Arc::clone(&noticed));
         let cache = cache::Cache::default();
-        Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache, noticed }) }
+        Self { inner: Arc::new(Inner { kind, read, write, journal, ledger, cache, noticed, is_joint: false }) }
     }
 
     /// Makes sure that no other host runs on this SQLite file, and from then on keeps in memory what every call reads.
@@ -181,6 +187,9 @@ impl Store {
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        if self.inner.is_joint {
+            return Ok(self.inner.write.begin().await?);
+        }
         pool::begin(self.inner.kind, &self.inner.write).await
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod again;
+mod applied;
 mod approvals;
 mod audit;
 mod auth_patterns;

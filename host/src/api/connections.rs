@@ -14,16 +14,18 @@ use super::oauth::{self, OAuthBody, OAuthText};
 use super::page::{List, page};
 use super::tools::raw;
 use super::{ApiState, Problem, time};
-use crate::model::{Caller, Connection, ConnectionId};
+use crate::model::{Caller, Connection};
 use crate::store::{ConnectionFilter, OAuthClient, StoreError};
 pub(super) use checks::check_name;
-use checks::{auth_pattern, check_base_url, presets_text, settings_text};
+use checks::{check_base_url, presets_text, settings_text};
 
 mod filled;
+mod row;
 pub(super) mod trial;
 
 use filled::Filled;
 pub(super) use filled::FromSecret;
+pub(super) use row::{insert, new_row};
 
 /// A connection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,7 +65,7 @@ pub(super) struct ConnectionBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewConnection {
     /// Unique in the project: letters, digits, `-`, `_` and `.`, at most 64.
-    name: String,
+    pub(super) name: String,
     /// Name of an installed connector.
     connector: String,
     /// One of the connector's auth patterns; may be left out where there is only one.
@@ -144,48 +146,10 @@ pub(super) async fn create(
     Admin(caller): Admin,
     Json(new): Json<NewConnection>,
 ) -> Result<Response, Problem> {
-    let host = &state.host;
-    check_name(&new.name)?;
-    let installed = host
-        .catalog
-        .find_connector(&host.store, &caller.project, &new.connector)
-        .await?
-        .ok_or_else(|| Problem::not_found("there is no such connector: install it first"))?;
-    let now = host.clock.now();
-    let by = caller.by(now);
-    let auth_pattern = auth_pattern(&installed, new.auth_pattern)?;
-    let connection = Connection {
-        id: ConnectionId::new(&host.clock, &host.random),
-        project: caller.project,
-        name: new.name,
-        credentials: filled::checked(&installed, &auth_pattern, new.credentials)?,
-        auth_pattern,
-        connector: new.connector,
-        base_url: new.base_url.map(check_base_url).transpose()?,
-        settings: settings_text(new.settings.unwrap_or_default())?,
-        presets: presets_text(&installed, new.presets.unwrap_or_default())?,
-        scopes: new.oauth.as_ref().and_then(|oauth| oauth.scopes.clone()).unwrap_or_default(),
-        disabled: false,
-        demo: new.demo,
-        proxy_enabled: new.proxy_enabled,
-        reveals_tokens: new.reveals_tokens,
-        created_at: now,
-        updated_at: now,
-    };
-    let client = oauth::checked(host, &installed, &connection, new.oauth).await?;
-    host.store.insert_connection(&by, &connection).await.map_err(|error| {
-        if matches!(error, StoreError::Conflict(_)) {
-            Problem::conflict("there is a connection of this name")
-        } else {
-            error.into()
-        }
-    })?;
-    let client = match client {
-        Some((pattern, change)) => {
-            Some(host.oauth.set_client(&by, &connection, pattern, change).await.map_err(oauth::problem)?)
-        }
-        None => None,
-    };
+    let new = new_row(&state, &caller, new).await?;
+    insert(&state, &caller, &new.connection).await?;
+    let connection = new.connection.clone();
+    let client = new.set_client(&state, &caller).await?;
     Ok((StatusCode::CREATED, axum::Json(body(&state, &connection, client.as_ref(), 0)?)).into_response())
 }
 

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Path, Query, Wasm};
-use super::page::{List, PageQuery, page};
+use super::page::{List, page};
 use super::{ApiState, Problem, oauth, time, tools};
 use crate::catalog::{self, Installed};
 use crate::model::{Import, ProjectId, Timestamp};
@@ -20,6 +20,8 @@ use crate::model::{Import, ProjectId, Timestamp};
 pub(super) struct ConnectorBody {
     name: String,
     version: String,
+    /// `component`, or `custom` if it is made of a document or of declared operations.
+    r#type: ConnectorType,
     title: String,
     description: String,
     publisher: String,
@@ -51,6 +53,28 @@ pub(super) struct ConnectorBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     removed_tools: Vec<RemovedBody>,
+}
+
+/// What a connector is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ConnectorType {
+    Component,
+    Custom,
+}
+
+/// Which connectors.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ConnectorQuery {
+    /// Only those of this type.
+    #[param(inline)]
+    r#type: Option<ConnectorType>,
+    /// Items at most: 1 to 200, 50 if absent.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
 /// A tool that is gone from the document that its connector is made of.
@@ -89,11 +113,16 @@ pub(super) async fn install(
     let by = caller.by(host.clock.now());
     let done = catalog::install(&host.catalog, &host.store, &host.runtime, &by, &caller.project, wasm, granted).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(body(&state, &done.installed))).into_response())
+    Ok((status, axum::Json(body(&state, &done.installed, ConnectorType::Component))).into_response())
 }
 
 fn imports(text: &str) -> Result<BTreeSet<Import>, Problem> {
-    text.split(',')
+    parsed_imports(text.split(','))
+}
+
+/// The imports of these names.
+pub(super) fn parsed_imports<'a>(names: impl Iterator<Item = &'a str>) -> Result<BTreeSet<Import>, Problem> {
+    names
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .map(|name| Import::parse(name).ok_or_else(|| Problem::bad_request(format!("there is no import `{name}`"))))
@@ -101,18 +130,23 @@ fn imports(text: &str) -> Result<BTreeSet<Import>, Problem> {
 }
 
 /// What is installed.
-#[utoipa::path(get, path = "/v1/connectors", tag = "connectors", params(PageQuery),
+#[utoipa::path(get, path = "/v1/connectors", tag = "connectors", params(ConnectorQuery),
     responses((status = 200, body = List<ConnectorBody>), (status = "default", body = Problem)))]
 pub(super) async fn list(
     State(state): State<ApiState>,
     Admin(caller): Admin,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<ConnectorQuery>,
 ) -> Result<axum::Json<List<ConnectorBody>>, Problem> {
     let page = page(query.limit, query.cursor)?;
     let catalog = &state.host.catalog;
+    let custom = state.host.store.declared_names(&caller.project).await?;
+    let of = |name: &str| if custom.contains(name) { ConnectorType::Custom } else { ConnectorType::Component };
+    let installed = catalog.connectors(&caller.project);
     let mut bodies: Vec<ConnectorBody> =
-        catalog.connectors(&caller.project).iter().map(|installed| body(&state, installed)).collect();
-    bodies.extend(catalog.all_broken(&caller.project).into_iter().map(|(name, reason)| broken(&state, name, reason)));
+        installed.iter().map(|installed| body(&state, installed, of(&installed.connector.name))).collect();
+    let unusable = catalog.all_broken(&caller.project).into_iter();
+    bodies.extend(unusable.map(|(name, reason)| broken(&state, of(&name), name, reason)));
+    bodies.retain(|body| query.r#type.is_none_or(|wanted| wanted == body.r#type));
     bodies.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(axum::Json(List::cut(bodies, page.limit, page.cursor.as_deref(), |body| &body.name)))
 }
@@ -127,10 +161,12 @@ pub(super) async fn show(
     Path(name): Path<String>,
 ) -> Result<axum::Json<ConnectorBody>, Problem> {
     let host = &state.host;
+    let is_custom = host.store.find_declaration(&caller.project, &name).await?.is_some();
+    let of = if is_custom { ConnectorType::Custom } else { ConnectorType::Component };
     let mut shown = match host.catalog.find_connector(&host.store, &caller.project, &name).await? {
-        Some(installed) => body(&state, &installed),
+        Some(installed) => body(&state, &installed, of),
         None => match state.host.catalog.broken(&caller.project, &name) {
-            Some(reason) => broken(&state, name.clone(), reason),
+            Some(reason) => broken(&state, of, name.clone(), reason),
             None => return Err(Problem::not_found("there is no such connector")),
         },
     };
@@ -172,9 +208,10 @@ pub(super) async fn remove(
     Err(Problem::not_found("there is no such connector"))
 }
 
-fn body(state: &ApiState, installed: &Installed) -> ConnectorBody {
+fn body(state: &ApiState, installed: &Installed, r#type: ConnectorType) -> ConnectorBody {
     let connector = &installed.connector;
     ConnectorBody {
+        r#type,
         name: connector.name.clone(),
         version: connector.version.clone(),
         title: connector.title.clone(),
@@ -200,8 +237,9 @@ fn body(state: &ApiState, installed: &Installed) -> ConnectorBody {
 }
 
 /// A stored connector that this host cannot read: listed, with the reason.
-fn broken(state: &ApiState, name: String, reason: String) -> ConnectorBody {
+fn broken(state: &ApiState, r#type: ConnectorType, name: String, reason: String) -> ConnectorBody {
     ConnectorBody {
+        r#type,
         title: name.clone(),
         redirect_uri: oauth::redirect_uri(state, &name),
         name,

@@ -186,7 +186,7 @@ pub(super) async fn import_again(
     Ok(axum::Json(imported(declared, dry_run)))
 }
 
-fn importing(state: &ApiState) -> Importing<'_> {
+pub(super) fn importing(state: &ApiState) -> Importing<'_> {
     let host = &state.host;
     Importing {
         catalog: &host.catalog,
@@ -218,7 +218,7 @@ fn asked(
 }
 
 /// A text is a document in itself; anything else is one in JSON, as it was written.
-fn text(document: &RawValue) -> String {
+pub(super) fn text(document: &RawValue) -> String {
     serde_json::from_str(document.get()).unwrap_or_else(|_| document.get().to_owned())
 }
 

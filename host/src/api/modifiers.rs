@@ -43,7 +43,7 @@ pub(super) struct ModifierBody {
 /// One or several.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
-enum Patterns {
+pub(super) enum Patterns {
     One(String),
     Several(Vec<String>),
 }
@@ -75,18 +75,18 @@ pub(super) struct NewModifier {
 #[serde(deny_unknown_fields)]
 pub(super) struct ModifierContent {
     /// As in a new modifier.
-    tools: Patterns,
+    pub(super) tools: Patterns,
     /// As in a new modifier.
-    connections: Option<Vec<String>>,
+    pub(super) connections: Option<Vec<String>>,
     /// As in a new modifier.
-    when: String,
+    pub(super) when: String,
     /// 1000 if absent.
-    position: Option<i64>,
+    pub(super) position: Option<i64>,
     /// As in a new modifier.
     #[schema(value_type = Option<Vec<Object>>)]
-    steps: Option<Box<RawValue>>,
+    pub(super) steps: Option<Box<RawValue>>,
     /// As in a new modifier.
-    component: Option<String>,
+    pub(super) component: Option<String>,
 }
 
 /// All modifiers, in the order in which they run.
@@ -158,17 +158,29 @@ pub(super) async fn put(
     Path(name): Path<String>,
     Json(content): Json<ModifierContent>,
 ) -> Result<Response, Problem> {
+    let (row, created) = put_row(&state, &caller, name, content).await?;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, axum::Json(body(&row))).into_response())
+}
+
+/// Stores a modifier in place of the one of this name, or as a new one; whether it is new.
+pub(super) async fn put_row(
+    state: &ApiState,
+    caller: &Caller,
+    name: String,
+    content: ModifierContent,
+) -> Result<(ModifierRow, bool), Problem> {
     let store = &state.host.store;
-    let (new, wasm) = new_row(&state, &caller, name, content).await?;
+    let (new, wasm) = new_row(state, caller, name, content).await?;
     let Some(old) = store.find_modifier(&caller.project, &new.name).await? else {
-        insert(&state, &caller, &new, wasm.as_deref()).await?;
-        return Ok((StatusCode::CREATED, axum::Json(body(&new))).into_response());
+        insert(state, caller, &new, wasm.as_deref()).await?;
+        return Ok((new, true));
     };
     let row = ModifierRow { id: old.id, created_at: old.created_at, ..new };
     if !store.update_modifier(&caller.by(row.updated_at), &row, wasm.as_deref()).await? {
         return Err(Problem::conflict("somebody else removed the modifier at the same time: try again"));
     }
-    Ok(axum::Json(body(&row)).into_response())
+    Ok((row, false))
 }
 
 /// Removes a modifier: no call that begins after this has it.

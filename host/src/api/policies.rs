@@ -36,7 +36,7 @@ pub(super) struct PolicyBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPolicy {
-    name: String,
+    pub(super) name: String,
     condition: String,
     #[schema(value_type = Object)]
     outcome: Box<RawValue>,
@@ -95,9 +95,15 @@ pub(super) async fn create(
     Admin(caller): Admin,
     Json(new): Json<NewPolicy>,
 ) -> Result<Response, Problem> {
+    let rules = state.host.store.policies(&caller.project).await?.rules;
+    let row = add(&state, &caller, &rules, new).await?;
+    Ok((StatusCode::CREATED, axum::Json(body(&row))).into_response())
+}
+
+/// Adds a rule to those that there are.
+async fn add(state: &ApiState, caller: &Caller, rules: &[PolicyRow], new: NewPolicy) -> Result<PolicyRow, Problem> {
     let host = &state.host;
     let id = PolicyId::new(&host.clock, &host.random);
-    let rules = host.store.policies(&caller.project).await?.rules;
     if rules.len() >= MAX_RULES {
         return Err(Problem::conflict(format!("a project has at most {MAX_RULES} policies: remove some")));
     }
@@ -106,7 +112,7 @@ pub(super) async fn create(
     let by = caller.by(now);
     let old = PolicyRow {
         id,
-        project: caller.project,
+        project: caller.project.clone(),
         position: last.saturating_add(GAP).min(MAX_POSITION),
         name: String::new(),
         condition: String::new(),
@@ -116,7 +122,24 @@ pub(super) async fn create(
     };
     let row = changed(old, new)?;
     host.store.put_policy(&by, &row).await?;
-    Ok((StatusCode::CREATED, axum::Json(body(&row))).into_response())
+    Ok(row)
+}
+
+/// Puts a rule in place of the one of its name, or adds it.
+pub(super) async fn put_named(state: &ApiState, caller: &Caller, new: NewPolicy) -> Result<(), Problem> {
+    let rules = state.host.store.policies(&caller.project).await?.rules;
+    let mut named = rules.iter().filter(|rule| rule.name == new.name);
+    match (named.next(), named.next()) {
+        (None, _) => add(state, caller, &rules, new).await.map(drop),
+        (Some(old), None) => put_over(state, caller, old.clone(), new).await.map(drop),
+        (Some(_), Some(_)) => Err(Problem::conflict("several policies have this name: rename or remove all but one")),
+    }
+}
+
+async fn put_over(state: &ApiState, caller: &Caller, old: PolicyRow, new: NewPolicy) -> Result<PolicyRow, Problem> {
+    let row = changed(PolicyRow { updated_at: state.host.clock.now(), ..old }, new)?;
+    state.host.store.put_policy(&caller.by(row.updated_at), &row).await?;
+    Ok(row)
 }
 
 /// One rule.
@@ -142,8 +165,7 @@ pub(super) async fn replace(
     Json(new): Json<NewPolicy>,
 ) -> Result<axum::Json<PolicyBody>, Problem> {
     let old = find(&state, &caller, &id).await?;
-    let row = changed(PolicyRow { updated_at: state.host.clock.now(), ..old }, new)?;
-    state.host.store.put_policy(&caller.by(row.updated_at), &row).await?;
+    let row = put_over(&state, &caller, old, new).await?;
     Ok(axum::Json(body(&row)))
 }
 

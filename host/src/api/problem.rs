@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::call::Failed;
 use crate::catalog::CatalogError;
 use crate::identity::IdentityError;
-use crate::model::{Code, Culprit, Fault};
+use crate::model::{Code, Culprit, Fault, InputError};
 use crate::store::StoreError;
 
 /// An error answer.
@@ -61,6 +61,24 @@ struct FieldProblem {
 }
 
 impl Problem {
+    /// What is wrong with a part of something larger: each thing, by its place there.
+    pub(super) fn within(self, place: &str, given: &[&str]) -> Vec<InputError> {
+        if !self.errors.is_empty() {
+            let at =
+                |error: FieldProblem| InputError { path: format!("{place}{}", error.path), message: error.message };
+            return self.errors.into_iter().map(at).collect();
+        }
+        // Details about one member begin with its name.
+        let named = self.detail.strip_prefix('`').and_then(|rest| rest.split('`').next());
+        let member = named.filter(|name| given.contains(name)).map(|name| format!("/{name}")).unwrap_or_default();
+        vec![InputError { path: format!("{place}{member}"), message: self.detail }]
+    }
+
+    /// Whether the caller is not to blame.
+    pub(super) fn is_hosts_own(&self) -> bool {
+        self.status >= 500
+    }
+
     /// The HTTP status that it is answered with.
     pub(super) fn status(&self) -> u16 {
         self.status

@@ -82,11 +82,11 @@ struct ToolOptions {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewProfile {
     /// Unique in the project: letters, digits, `-`, `_` and `.`, at most 64.
-    name: String,
+    pub(super) name: String,
     /// For people.
-    description: Option<String>,
+    pub(super) description: Option<String>,
     /// All that may be used.
-    connections: Vec<ProfileConnection>,
+    pub(super) connections: Vec<ProfileConnection>,
 }
 
 /// All of a profile but its name.

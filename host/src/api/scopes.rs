@@ -21,6 +21,8 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("PATCH", "/v1/accounts/{id}", AccountsWrite),
     ("DELETE", "/v1/accounts/{id}", AccountsWrite),
     ("POST", "/v1/accounts/verify", AccountsWrite),
+    // And those of each kind that is applied, which the handler asks for.
+    ("POST", "/v1/apply", ConnectionsRead),
     ("GET", "/v1/approvals", ApprovalsRead),
     ("GET", "/v1/approvals/{id}", ApprovalsRead),
     ("POST", "/v1/approvals/{id}/approve", ApprovalsDecide),
@@ -60,6 +62,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("GET", "/v1/executions/{id}/result", ExecutionsOwn),
     ("POST", "/v1/executions/{id}/cancel", ToolsExecute),
     ("POST", "/v1/executions/{id}/continue", ToolsExecute),
+    ("GET", "/v1/export", ConnectionsRead),
     ("GET", "/v1/issuers", CallersRead),
     ("GET", "/v1/issuers/{name}", CallersRead),
     ("PUT", "/v1/issuers/{name}", CallersWrite),

@@ -164,7 +164,7 @@ pub(super) fn parse(id: &str) -> Result<WebhookId, Problem> {
     WebhookId::parse(id).ok_or_else(|| NoticeError::Missing.into())
 }
 
-fn events(names: &[String]) -> Result<Vec<Event>, Problem> {
+pub(super) fn events(names: &[String]) -> Result<Vec<Event>, Problem> {
     let mut events = Vec::with_capacity(names.len());
     for name in names {
         let event = Event::parse(name).filter(|event| *event != Event::WebhookTest);

@@ -32,7 +32,7 @@ pub struct Shared {
     /// Seals and opens credentials.
     pub vault: Arc<Vault>,
     /// Tells who asks.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// Gets tokens.
     pub oauth: OAuth,
     /// The way out.
@@ -42,7 +42,7 @@ pub struct Shared {
     /// What is installed.
     pub catalog: Catalog,
     /// What runs the tools of imported documents.
-    pub generic: Generic,
+    pub generic: Arc<Generic>,
     /// The time.
     pub clock: Clock,
     /// Randomness for ids and nonces.
@@ -62,13 +62,13 @@ pub struct Shared {
     /// What decides on calls.
     pub policies: CompiledPolicies,
     /// Limits between callers.
-    pub pace: Pace,
+    pub pace: Arc<Pace>,
     /// What agents may use, and the presets of it.
     pub profiles: CompiledProfiles,
     /// What stands before and after tools.
     pub modifiers: CompiledModifiers,
     /// Figures of calls.
-    pub figures: Figures,
+    pub figures: Arc<Figures>,
     /// Calls that run.
     pub running: TaskTracker,
     /// The same, to be stopped one by one.
@@ -89,6 +89,38 @@ impl Host {
     /// Shares the parts.
     pub fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
+    }
+
+    /// The same host over another store, such as one within a transaction, with what is installed there. It is for changes:
+    /// what it learns of running calls, this one does not hear.
+    pub fn over(&self, store: Store, catalog: Catalog) -> Self {
+        let shared = &self.0;
+        Self::new(Shared {
+            oauth: shared.oauth.over(store.clone()),
+            store,
+            catalog,
+            vault: Arc::clone(&shared.vault),
+            identity: Arc::clone(&shared.identity),
+            egress: Arc::clone(&shared.egress),
+            runtime: shared.runtime.clone(),
+            generic: Arc::clone(&shared.generic),
+            clock: shared.clock.clone(),
+            random: shared.random,
+            host_id: shared.host_id.clone(),
+            records: shared.records,
+            retention: shared.retention,
+            public_url: shared.public_url.clone(),
+            connect: shared.connect.clone(),
+            authorization_servers: shared.authorization_servers.clone(),
+            pace: Arc::clone(&shared.pace),
+            figures: Arc::clone(&shared.figures),
+            running: shared.running.clone(),
+            policies: CompiledPolicies::default(),
+            profiles: CompiledProfiles::default(),
+            modifiers: CompiledModifiers::default(),
+            stoppable: Stoppable::default(),
+            used: Used::default(),
+        })
     }
 
     /// Refuses new calls and waits until the running ones have ended, at most `grace`. Whether all have ended.

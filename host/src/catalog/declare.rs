@@ -53,6 +53,13 @@ pub enum Document {
     Text(String),
     /// It is fetched.
     Url(String),
+    /// It was fetched, from there.
+    Fetched {
+        /// The document.
+        text: String,
+        /// Where it came from.
+        url: String,
+    },
     /// Where it came from before: fetched again if it was fetched, otherwise as it is stored.
     Same,
 }
@@ -103,6 +110,7 @@ pub async fn preview(parts: Importing<'_>, name: Option<&str>, asked: Asked) -> 
     let (text, url) = match asked.document {
         Document::Text(text) => (text, None),
         Document::Url(url) => (fetch::document(parts.egress, &url).await?, Some(url)),
+        Document::Fetched { text, url } => (text, Some(url)),
         Document::Same => return Err(CatalogError::Document(NO_DOCUMENT.into())),
     };
     let loaded = parts.generic.loaded(parts.runtime).await?;
@@ -123,11 +131,7 @@ pub async fn declare(
     name: &str,
     asked: Asked,
 ) -> Result<Declared, CatalogError> {
-    if !manifest::is_connector_name(name) {
-        return Err(CatalogError::Document(format!(
-            "`{name}` cannot be a connector's name: it has lower-case letters, digits and `_`, a letter first, at most 32"
-        )));
-    }
+    check_name(name)?;
     let before = parts.store.find_declaration(project, name).await?;
     import(parts, by, project, name, asked, before).await
 }
@@ -167,32 +171,83 @@ async fn import(
     asked: Asked,
     before: Option<DeclarationRow>,
 ) -> Result<Declared, CatalogError> {
+    let dry_run = asked.dry_run;
+    let ready = make_ready(parts, by, project, name, asked, before).await?;
+    if dry_run { Ok(ready.declared()) } else { finish(parts, by, ready).await }
+}
+
+/// A declared connector that is made, and not stored yet.
+#[derive(Debug)]
+pub struct Ready {
+    made: Made,
+    declaration: DeclarationRow,
+    document: String,
+    created: bool,
+    difference: Difference,
+}
+
+impl Ready {
+    fn declared(self) -> Declared {
+        Declared { preview: self.made.preview, created: self.created, difference: self.difference }
+    }
+}
+
+/// Does of [`declare`] what takes long, and stores nothing: [`finish`] does.
+///
+/// # Errors
+/// Those of [`declare`].
+pub async fn ready(
+    parts: Importing<'_>,
+    by: &By,
+    project: &ProjectId,
+    name: &str,
+    asked: Asked,
+) -> Result<Ready, CatalogError> {
+    check_name(name)?;
+    let before = parts.store.find_declaration(project, name).await?;
+    make_ready(parts, by, project, name, asked, before).await
+}
+
+/// Stores what is ready; its tools are live when this returns.
+///
+/// # Errors
+/// Those of [`declare`].
+pub async fn finish(parts: Importing<'_>, by: &By, ready: Ready) -> Result<Declared, CatalogError> {
+    let loaded = parts.generic.loaded(parts.runtime).await?;
+    store(parts, by, loaded, &ready.made, &ready.declaration, &ready.document).await?;
+    Ok(ready.declared())
+}
+
+async fn make_ready(
+    parts: Importing<'_>,
+    by: &By,
+    project: &ProjectId,
+    name: &str,
+    asked: Asked,
+    before: Option<DeclarationRow>,
+) -> Result<Ready, CatalogError> {
     let row = parts.store.find_connector(project, name).await?;
     if row.is_some() && before.is_none() {
         let detail = format!("connector `{name}` is a component: choose another name, or remove it first");
         return Err(CatalogError::Conflict(detail));
     }
-    let (text, url) = text(parts, project, name, &asked.document, before.as_ref()).await?;
+    let (document, url) = text(parts, project, name, &asked.document, before.as_ref()).await?;
     let known = before.as_ref().map(operations).unwrap_or_default();
     let loaded = parts.generic.loaded(parts.runtime).await?;
     let options = options(name, &asked.options, url.as_deref(), &known)?;
-    let made = make(parts, loaded, name, &text, &options).await?;
+    let made = make(parts, loaded, name, &document, &options).await?;
     let old = row.as_ref().and_then(|row| tool_text::read(&row.tools)).unwrap_or_default();
     let difference = difference(&by_operation(&known, old), &made.preview.tools.iter().cloned().collect());
-    let created = row.is_none();
-    if !asked.dry_run {
-        let declaration = DeclarationRow {
-            project: project.clone(),
-            name: name.to_owned(),
-            url,
-            options: Value::Object(asked.options).to_string(),
-            operations: serde_json::to_string(&remembered(&known, &made.preview.tools, by.at))
-                .map_err(|error| CatalogError::Document(error.to_string()))?,
-            imported_at: by.at,
-        };
-        store(parts, by, loaded, &made, &declaration, &text).await?;
-    }
-    Ok(Declared { preview: made.preview, created, difference })
+    let declaration = DeclarationRow {
+        project: project.clone(),
+        name: name.to_owned(),
+        url,
+        options: Value::Object(asked.options).to_string(),
+        operations: serde_json::to_string(&remembered(&known, &made.preview.tools, by.at))
+            .map_err(|error| CatalogError::Document(error.to_string()))?,
+        imported_at: by.at,
+    };
+    Ok(Ready { made, declaration, document, created: row.is_none(), difference })
 }
 
 /// The document, and where it was fetched.
@@ -205,6 +260,7 @@ async fn text(
 ) -> Result<(String, Option<String>), CatalogError> {
     match (document, before.and_then(|before| before.url.as_deref())) {
         (Document::Text(text), _) => Ok((text.clone(), None)),
+        (Document::Fetched { text, url }, _) => Ok((text.clone(), Some(url.clone()))),
         (Document::Url(url), _) => Ok((fetch::document(parts.egress, url).await?, Some(url.clone()))),
         (Document::Same, Some(url)) => Ok((fetch::document(parts.egress, url).await?, Some(url.to_owned()))),
         (Document::Same, None) => match parts.store.declared_document(project, name).await? {
@@ -212,6 +268,15 @@ async fn text(
             None => Err(CatalogError::Document(NO_DOCUMENT.into())),
         },
     }
+}
+
+fn check_name(name: &str) -> Result<(), CatalogError> {
+    if manifest::is_connector_name(name) {
+        return Ok(());
+    }
+    Err(CatalogError::Document(format!(
+        "`{name}` cannot be a connector's name: it has lower-case letters, digits and `_`, a letter first, at most 32"
+    )))
 }
 
 async fn store(

@@ -13,7 +13,10 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const ACCEPTED: &str = "application/json, application/yaml;q=0.9, text/yaml;q=0.9, */*;q=0.5";
 
 /// The text at a URL. No credential goes along, and no redirect is followed: a document comes from where its operator said.
-pub(super) async fn document(egress: &Egress, url: &str) -> Result<String, CatalogError> {
+///
+/// # Errors
+/// [`CatalogError::Fetch`] with what came instead.
+pub async fn document(egress: &Egress, url: &str) -> Result<String, CatalogError> {
     let failed = CatalogError::Fetch;
     let headers = vec![("accept".to_owned(), ACCEPTED.to_owned())];
     let request = Request { method: "GET".into(), target: url.to_owned(), headers, ..Request::default() };

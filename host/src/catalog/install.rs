@@ -67,6 +67,20 @@ pub async fn install(
     Ok(Installation { installed, created })
 }
 
+/// Compiles a component ahead of [`install`], which then finds the code, and gives its digest.
+///
+/// # Errors
+/// Those of [`install`] that are about the bytes.
+pub async fn compile_ahead(runtime: &Runtime, wasm: Bytes) -> Result<String, CatalogError> {
+    let compiler = runtime.clone();
+    blocking(move || {
+        let digest = hex::encode(Sha256::digest(&wasm));
+        compiler.compile(&wasm, &digest)?;
+        Ok(digest)
+    })
+    .await
+}
+
 /// Removes a connector, with its tools; a conflict while connections use it. `false` if there is none.
 pub async fn remove(
     catalog: &Catalog,

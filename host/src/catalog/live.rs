@@ -40,6 +40,22 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// The same picture, to be changed apart from this one.
+    pub async fn copy(&self) -> Self {
+        let revision = *self.revision.lock().await;
+        Self { snapshot: ArcSwap::new(self.snapshot.load_full()), revision: Mutex::new(revision) }
+    }
+
+    /// Takes over what a copy has of some of a project's connectors.
+    pub fn take_over(&self, copy: &Self, project: &ProjectId, names: &[String]) {
+        for name in names {
+            match copy.connector(project, name) {
+                Some(installed) => self.put(project, installed),
+                None => self.take_out(project, name),
+            }
+        }
+    }
+
     /// Takes over all rows. What is as it was stays, with its code.
     pub(super) async fn read(&self, store: &Store) -> Result<(), CatalogError> {
         let before = self.snapshot.load_full();

@@ -19,6 +19,7 @@ const VERSION_CHARS: usize = 40;
 const OWN_OPTIONS: [&str; 2] = ["name", "known_names"];
 
 /// What a document became, ready to be stored.
+#[derive(Debug)]
 pub(super) struct Made {
     pub(super) preview: Preview,
     pub(super) manifest: String,

@@ -82,6 +82,29 @@ impl OAuth {
         Ok(client)
     }
 
+    /// Whether what is given is the client that a connection has: the same identifier, and the same secret if one is given.
+    ///
+    /// # Errors
+    /// [`OAuthError::Vault`] if the stored secret cannot be opened.
+    pub fn is_client(&self, stored: &OAuthClient, given: &ClientChange) -> Result<bool, OAuthError> {
+        match given {
+            ClientChange::Given { client_id, secret } => {
+                if stored.client_id != *client_id || stored.secret_from.is_some() {
+                    return Ok(false);
+                }
+                let Some(secret) = secret else { return Ok(true) };
+                Ok(self.own_secret(stored)?.is_some_and(|stored| stored.is_same(secret)))
+            }
+            ClientChange::Named { client_id, secret } => {
+                let from = ClientSecretFrom::Secret(secret.clone());
+                Ok(stored.client_id == *client_id && stored.secret_from == Some(from))
+            }
+            ClientChange::Credential(name) => {
+                Ok(stored.secret_from == Some(ClientSecretFrom::Credential(name.clone())))
+            }
+        }
+    }
+
     /// Whether a client can be given, before anything is stored.
     ///
     /// # Errors

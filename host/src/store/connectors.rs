@@ -119,6 +119,7 @@ impl Store {
         let in_use = || format!("connections use connector `{name}`");
         let mut transaction = self.begin().await?;
         for delete in [
+            "DELETE FROM applied WHERE project = $1 AND kind = 'connector' AND name = $2",
             "DELETE FROM declarations WHERE project = $1 AND name = $2",
             "DELETE FROM connector_versions WHERE project = $1 AND name = $2",
         ] {
@@ -142,6 +143,10 @@ impl Store {
 
     /// Removes bytes that nothing points to.
     pub(super) async fn sweep_components(&self) -> Result<(), StoreError> {
+        if self.inner.is_joint {
+            // It is done once all is true.
+            return Ok(());
+        }
         let swept = sqlx::query(
             "DELETE FROM components WHERE NOT EXISTS \
              (SELECT 1 FROM connector_versions v WHERE v.digest = components.digest) AND NOT EXISTS \

@@ -1,5 +1,7 @@
 //! Declared connectors: the documents that they are made of, beside the versions that came of them.
 
+use std::collections::BTreeSet;
+
 use super::connectors::{insert_component, put_version};
 use super::row::Columns;
 use super::{ConnectorRow, Detail, Store, StoreError};
@@ -85,6 +87,15 @@ impl Store {
         .fetch_optional(self.read())
         .await?;
         row.map(|row| read_declaration(&mut Columns::of(&row))).transpose()
+    }
+
+    /// Names of a project's declared connectors.
+    pub async fn declared_names(&self, project: &ProjectId) -> Result<BTreeSet<String>, StoreError> {
+        let rows = sqlx::query("SELECT name FROM declarations WHERE project = $1")
+            .bind(project.as_str())
+            .fetch_all(self.read())
+            .await?;
+        rows.iter().map(|row| Columns::of(row).text()).collect()
     }
 
     /// The document of a declared connector: up to some megabytes.

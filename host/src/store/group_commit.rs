@@ -34,6 +34,7 @@ pub const MAX_QUEUE: usize = 4_096;
 pub const MAX_BATCH: usize = 256;
 
 /// The way into the queue. The task behind it ends when all of these are gone.
+#[derive(Clone)]
 pub(super) struct Journal {
     jobs: mpsc::Sender<Job>,
 }

@@ -22,7 +22,7 @@ const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// How long a statement waits for a connection: longer than any of ours takes, shorter than a caller's patience.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to PostgreSQL that was idle for this long is tried before it is used: it may have been cut.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ const IDLE_BEFORE_PING: Duration = Duration::from_secs(5);
 /// What every connection to SQLite is set to. `synchronous = FULL` makes each commit wait for the disk, so that a
 /// call of which a provider already knows is not forgotten in a power failure: see decisions/0003-durability.md.
 /// `busy_timeout` (milliseconds) is for another process that writes, such as a command beside a running host.
-const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+pub(super) const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                               PRAGMA foreign_keys = ON;";
 
 const SQLITE_READER_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA query_only = ON;";
@@ -141,7 +141,7 @@ async fn open_postgres(url: &str) -> Result<(Kind, AnyPool, AnyPool), StoreError
     Ok((Kind::Postgres, pool.clone(), pool))
 }
 
-fn sqlite_pool(connections: u32, pragmas: &'static str) -> AnyPoolOptions {
+pub(super) fn sqlite_pool(connections: u32, pragmas: &'static str) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -150,6 +150,8 @@ async fn bodies_that_do_not_fit_are_refused_everywhere() {
             (_, Some("modifiers")) => 29 << 20,
             // It has a document in it.
             (_, Some("connectors")) => 25 << 20,
+            // All of them.
+            (_, Some("apply")) => 49 << 20,
             _ => 6 << 20,
         };
         let what = format!("{} {target}: {limit} bytes", operation.method);

@@ -63,6 +63,7 @@ const ROUTES: &str = r"
     GET /v1/executions
     GET /v1/executions/{id}
     GET /v1/executions/{id}/result
+    GET /v1/export
     GET /v1/issuers
     GET /v1/issuers/{name}
     GET /v1/keys
@@ -93,6 +94,7 @@ const ROUTES: &str = r"
     POST /oauth/token
     POST /v1/accounts/verify
     POST /v1/accounts/{id}/token
+    POST /v1/apply
     POST /v1/approvals/{id}/approve
     POST /v1/approvals/{id}/reject
     POST /v1/clients

@@ -3,6 +3,7 @@
 mod attacks;
 mod browser;
 mod choices;
+mod custom;
 mod first_version;
 mod form;
 mod independent;

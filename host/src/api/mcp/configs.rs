@@ -38,11 +38,11 @@ pub(in crate::api) struct McpConfigBody {
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct NewMcpConfig {
     /// Unique in the project: letters, digits, `-`, `_` and `.`, at most 64.
-    name: String,
+    pub(in crate::api) name: String,
     /// For people, and told to models as what the server is for.
     description: Option<String>,
     /// All that it offers. If absent, the profile of this name is served as it is.
-    connections: Option<Vec<ProfileConnection>>,
+    pub(in crate::api) connections: Option<Vec<ProfileConnection>>,
     /// How tools are shown: `listed` (but for deferred ones), `search` (tools for searching, describing and calling them
     /// instead) or `both`. `listed` if absent.
     tools: Option<String>,
@@ -180,6 +180,28 @@ pub(in crate::api) async fn remove(
     let row = find(&state, &caller, &name).await?;
     let by = caller.by(state.host.clock.now());
     if state.host.store.delete_mcp_config(&by, &row).await? { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
+}
+
+/// Puts an MCP config in place of the one of its name, or makes it. Without connections it serves the profile of its name as
+/// that is.
+pub(in crate::api) async fn put_new(state: &ApiState, caller: &Caller, new: NewMcpConfig) -> Result<(), Problem> {
+    let NewMcpConfig { name, description, connections, tools } = new;
+    let shows = shown(tools.as_deref())?;
+    let profile = match connections {
+        Some(connections) => {
+            profiles::put_row(state, caller, name, ProfileContent { description, connections }).await?.0
+        }
+        None if description.is_some() => {
+            return Err(Problem::bad_request("the profile has its own `description`: leave it out"));
+        }
+        None => state
+            .host
+            .store
+            .find_profile(&caller.project, &name)
+            .await?
+            .ok_or_else(|| Problem::bad_request("give `connections`: there is no profile of this name"))?,
+    };
+    serve(state, caller, profile, shows).await.map(drop)
 }
 
 /// The config of this name.

@@ -76,6 +76,7 @@ pub(super) fn entrance(route: &str) -> Option<&'static [Way]> {
 const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/accounts/verify",
     "POST /v1/accounts/{id}/token",
+    "POST /v1/apply",
     "POST /v1/approvals/{id}/reject",
     "POST /oauth/token",
     "POST /v1/clients",
