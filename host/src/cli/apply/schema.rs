@@ -261,7 +261,7 @@ mod tests {
             ("conections: []", "1:1: unknown key `conections`: did you mean `connections`?"),
             ("connections:\n  - name: a\n    conector: b", "3:5: unknown key `conector`: did you mean `connector`?"),
             ("connections:\n- {name: a, connector: b, baseURL: x}", "did you mean `base_url`?"),
-            ("webhooks:\n- {url: x, zzzzzzzz: 1}", "2:11: unknown key `zzzzzzzz`: known are events, url"),
+            ("webhooks:\n- {url: x, zzzzzzzz: 1}", "2:12: unknown key `zzzzzzzz`: known are events, url"),
             (
                 "profiles:\n- name: a\n  connections:\n  - {connection: b, tolls: []}",
                 "4:21: unknown key `tolls`: did you mean `tools`?",
