@@ -15,6 +15,7 @@ mod narrowed;
 mod proxy;
 mod search;
 mod section;
+mod services;
 mod tool_text;
 mod validation;
 
@@ -31,4 +32,5 @@ pub use installed::{Installed, InstalledTool};
 pub use live::Catalog;
 pub use narrowed::{NarrowedSchemas, PresetNames};
 pub use search::{Fit, Words};
+pub use services::{SERVICES, Service, ServicePattern};
 pub use validation::check_against;

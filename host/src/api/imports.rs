@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Json, Path};
-use super::{ApiState, Problem};
+use super::{ApiState, Problem, services};
 use crate::catalog::{self, Asked, Change, Declared, Difference, Document, Importing, Preview};
 use crate::model::Tool;
 
@@ -24,6 +24,8 @@ pub(super) struct ImportBody {
     document: Option<Box<RawValue>>,
     /// Where it is fetched, in place of the document itself: a public address.
     url: Option<String>,
+    /// Name of a service in `GET /v1/catalog`, in place of a document.
+    catalog: Option<String>,
     /// `base_url`, `server_variables`, `include` and `exclude` (`tags`, `paths`, `methods`, `operations`), `headers`,
     /// `deferred`, `requires_approval`, and `operations`: for an operation id or a `METHOD /path` what is said of it (`name`,
     /// `title`, `description`, `effect`, `deferred`, `requires_approval`, `skip`).
@@ -43,6 +45,8 @@ pub(super) struct ParseBody {
     document: Option<Box<RawValue>>,
     /// As for an import.
     url: Option<String>,
+    /// As for an import.
+    catalog: Option<String>,
     /// As for an import.
     #[schema(value_type = Option<Object>)]
     options: Option<Map<String, Value>>,
@@ -142,8 +146,9 @@ pub(super) async fn parse(
     Admin(_caller): Admin,
     Json(body): Json<ParseBody>,
 ) -> Result<axum::Json<ParsedBody>, Problem> {
-    let ParseBody { document, url, options, name } = body;
-    let asked = asked(document, url, options, true)?;
+    let ParseBody { document, url, catalog, options, name } = body;
+    let document = document_of(document, url, catalog)?;
+    let asked = Asked { document, options: options.unwrap_or_default(), dry_run: true };
     let preview = catalog::preview(importing(&state), name.as_deref(), asked).await?;
     Ok(axum::Json(parsed(preview)))
 }
@@ -198,23 +203,23 @@ pub(super) fn importing(state: &ApiState) -> Importing<'_> {
 }
 
 fn asked_for(body: ImportBody) -> Result<Asked, Problem> {
-    let ImportBody { document, url, options, dry_run } = body;
-    asked(document, url, options, dry_run)
+    let ImportBody { document, url, catalog, options, dry_run } = body;
+    let document = document_of(document, url, catalog)?;
+    Ok(Asked { document, options: options.unwrap_or_default(), dry_run })
 }
 
-fn asked(
+fn document_of(
     document: Option<Box<RawValue>>,
     url: Option<String>,
-    options: Option<Map<String, Value>>,
-    dry_run: bool,
-) -> Result<Asked, Problem> {
-    let document = match (document, url) {
-        (Some(_), Some(_)) => return Err(Problem::bad_request("give `document` or `url`, not both")),
-        (Some(document), None) => Document::Text(text(&document)),
-        (None, Some(url)) => Document::Url(url),
-        (None, None) => Document::Same,
-    };
-    Ok(Asked { document, options: options.unwrap_or_default(), dry_run })
+    catalog: Option<String>,
+) -> Result<Document, Problem> {
+    match (document, url, catalog) {
+        (Some(document), None, None) => Ok(Document::Text(text(&document))),
+        (None, Some(url), None) => Ok(Document::Url(url)),
+        (None, None, Some(name)) => Ok(Document::Text(services::document(&name)?)),
+        (None, None, None) => Ok(Document::Same),
+        _ => Err(Problem::bad_request("give one of `document`, `url` and `catalog`")),
+    }
 }
 
 /// A text is a document in itself; anything else is one in JSON, as it was written.

@@ -11,9 +11,47 @@ use std::fmt::Write as _;
 use gloveport_tests::upstream::Recorded;
 use serde_json::{Value, json};
 
+use super::bed::Bed;
 use connect::{Connected, connect};
 use entry::Entry;
 use stand_in::StandIn;
+
+/// HC-01, AK-001, AK-812: what comes with a host is found by word, category and way to authorize.
+#[tokio::test]
+async fn services_are_found_and_installed_by_name() {
+    let bed = Bed::start().await;
+    let found = async |query: &str| {
+        let list = bed.client().get(&format!("/v1/catalog?limit=200{query}")).await.expect(200);
+        let names = list["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let all: Vec<_> = entry::all().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(found("").await, all);
+    assert_eq!(found("&search=Workbooks%20sites").await, Vec::<String>::new());
+    assert_eq!(found("&search=workbooks%20site&auth=session").await, ["tableau"]);
+    assert_eq!(found("&category=communication&search=channels").await, ["microsoftteams", "slack"]);
+    for query in ["?limit=0", "?limit=201", "?words=x", "?search=a&search=b"] {
+        assert_eq!(bed.client().get(&format!("/v1/catalog{query}")).await.problem(400), "invalid_request", "{query}");
+    }
+    let first = bed.client().get("/v1/catalog?limit=1").await.expect(200);
+    assert_eq!((&first["items"][0]["name"], &first["total_size"]), (&json!(all[0]), &json!(all.len())));
+    let slack =
+        async || bed.client().get("/v1/catalog?search=slack").await.expect(200)["items"][0]["installed"].clone();
+    assert_eq!(slack().await, false);
+    bed.client().put("/v1/connectors/slack", &json!({ "catalog": "slack" })).await.expect(201);
+    assert_eq!(slack().await, true);
+    let parsed = bed.client().post("/v1/connectors/parse-openapi", &json!({ "catalog": "jira" })).await.expect(200);
+    assert_eq!(parsed["title"], "Jira");
+    for body in [
+        json!({ "catalog": "nothing" }),
+        json!({ "catalog": "../slack" }),
+        json!({ "catalog": "slack", "document": "x" }),
+        json!({ "catalog": "slack", "url": "https://x.example" }),
+    ] {
+        let answer = bed.client().put("/v1/connectors/x", &body).await;
+        assert_eq!(answer.problem(400), "invalid_request", "{body}");
+    }
+}
 
 /// What became of one file.
 #[derive(Default)]
@@ -45,7 +83,7 @@ async fn each_service_is_connected_in_each_of_its_ways_and_each_of_its_tools_is_
 async fn try_out(stand_in: &StandIn, entry: &Entry) -> Row {
     let mut row = Row::default();
     let path = format!("/v1/connectors/{}", entry.name);
-    let answer = stand_in.bed.client().put(&path, &json!({ "document": entry.text })).await;
+    let answer = stand_in.bed.client().put(&path, &json!({ "catalog": entry.name })).await;
     let made = answer.json();
     if answer.status != 201 {
         row.faults.push(format!("not taken: {made}"));

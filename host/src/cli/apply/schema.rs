@@ -26,6 +26,11 @@ impl Schema {
         collect(ROOT, all, &mut definitions);
         for (kind, member, described) in [
             ("AppliedConnector", "file", "A document or a component (`.wasm`), by its path from this file."),
+            (
+                "AppliedConnector",
+                "catalog",
+                "What comes with the host, by its name in `gloveport connector list --available`.",
+            ),
             ("AppliedModifier", "file", "A component (`.wasm`), by its path from this file."),
         ] {
             if let Some(Value::Object(properties)) =

@@ -9,7 +9,6 @@ use url::Url;
 /// One service.
 pub(super) struct Entry {
     pub(super) name: String,
-    pub(super) text: String,
     content: Value,
 }
 
@@ -29,7 +28,7 @@ impl Entry {
             serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         assert_eq!(content["name"], name, "a file is named as its service");
-        Self { name, text, content }
+        Self { name, content }
     }
 
     /// The ways to authorize.
