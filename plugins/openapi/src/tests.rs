@@ -6,6 +6,8 @@ mod declarations;
 mod documents;
 mod proxies;
 mod replies;
+mod schemas;
+mod styles;
 
 use gloveport_sdk::Failure;
 use gloveport_sdk::fake_host::{FakeHost, Recorded, Reply};
