@@ -4,6 +4,7 @@ mod catalogue;
 mod corpus;
 mod declarations;
 mod documents;
+mod fuzz;
 mod proxies;
 mod replies;
 mod schemas;
