@@ -17,6 +17,7 @@ mod checklist;
 mod cli;
 mod compiled;
 mod connectors;
+mod corpus;
 mod credentials;
 mod crossings;
 mod custom_actions;
