@@ -9,6 +9,7 @@ pub mod host;
 pub mod imitation;
 pub mod independent;
 pub mod issuer;
+pub mod mcp_sdk;
 pub mod oauth1;
 pub mod postgres;
 pub mod programs;

@@ -12,4 +12,4 @@ mod oauth;
 mod refusals;
 mod stage;
 mod verification;
-mod visitor;
+pub(super) mod visitor;

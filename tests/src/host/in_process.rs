@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gloveport::app::{App, AppError};
 use gloveport::config::{
-    Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenRetention, WrittenSources,
+    Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenMcp, WrittenRetention, WrittenSources,
 };
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;
@@ -31,6 +31,8 @@ pub struct Setup {
     pub retention: WrittenRetention,
     /// The pages on which users connect their accounts, as an operator writes it.
     pub connect: WrittenConnect,
+    /// What MCP clients are told of where tokens come from, likewise.
+    pub mcp: WrittenMcp,
     /// The host's time.
     pub clock: Clock,
     /// How many guests may run at the same time.
@@ -54,6 +56,7 @@ impl Setup {
             records: Records::Durable,
             retention: WrittenRetention::default(),
             connect: WrittenConnect::default(),
+            mcp: WrittenMcp::default(),
             clock: Clock::system(),
             max_concurrent_calls: Some(CALLS),
             limits: NeighbourLimits::NONE,
@@ -101,6 +104,7 @@ impl TestHost {
             limits: Some(setup.limits),
             records: Some(setup.retention),
             connect: Some(setup.connect),
+            mcp: Some(setup.mcp),
             secrets: Some(setup.secrets),
             ..ConfigFile::default()
         };
