@@ -51,8 +51,9 @@ pub use fault::{Code, Culprit, Fault, InputError};
 pub use grant::{McpGrant, McpRequest, McpStep};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpClientId,
-    McpGrantId, McpInstanceId, McpRequestId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, RevocationId, SecretId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpClientId, McpGrantId,
+    McpInstanceId, McpRequestId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId,
+    RevocationId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{ClientSecretFrom, NamedSecret, SecretOwner, SecretSource};

@@ -29,6 +29,7 @@ const authProvider = {
   redirectToAuthorization: (to) => say({ open: to.href }),
   saveCodeVerifier: (verifier) => { kept.verifier = verifier; },
   codeVerifier: () => kept.verifier,
+  invalidateCredentials: () => { kept.tokens = undefined; },
 };
 
 const connected = async () => {
@@ -58,6 +59,7 @@ for (let line = await heard(); line; line = await heard()) {
     const result = await client.callTool({ name: line, arguments: {} });
     say({ failed: result.isError === true, refreshed: before !== kept.tokens.access_token });
   } catch (error) {
+    if (!kept.tokens) continue; // It has asked its user to come again.
     say({ refused: error instanceof UnauthorizedError ? "unauthorized" : String(error) });
   }
 }

@@ -61,7 +61,8 @@ mod tests {
 
     fn with(all: &[&str]) -> Result<Mcp, String> {
         let written = all.iter().map(|text| (*text).to_owned()).collect();
-        Mcp::resolve(WrittenMcp { authorization_servers: Some(written), ..WrittenMcp::default() }).map_err(|error| error.to_string())
+        Mcp::resolve(WrittenMcp { authorization_servers: Some(written), ..WrittenMcp::default() })
+            .map_err(|error| error.to_string())
     }
 
     #[test]

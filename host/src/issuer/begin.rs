@@ -173,7 +173,9 @@ mod tests {
 
     #[test]
     fn only_the_scopes_of_the_endpoint_are_asked_for() {
-        for scope in [None, Some(""), Some("tools:read"), Some("tools:execute tools:read"), Some("tools:read offline_access")] {
+        for scope in
+            [None, Some(""), Some("tools:read"), Some("tools:execute tools:read"), Some("tools:read offline_access")]
+        {
             assert!(check_scope(scope).is_ok(), "{scope:?}");
         }
         for scope in ["audit:read", "tools:read audit:read", "*", "tools:READ", "tools:read,tools:execute"] {

@@ -9,7 +9,9 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::client::{Client, readable};
-use super::limits::{DOCUMENT_FRESH, DOCUMENT_TIMEOUT, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_FETCHES, MAX_REDIRECTS, MAX_URL};
+use super::limits::{
+    DOCUMENT_FRESH, DOCUMENT_TIMEOUT, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_FETCHES, MAX_REDIRECTS, MAX_URL,
+};
 use super::{IssuerError, redirect, refuse};
 use crate::call::Host;
 use crate::egress::{Grant, Request};
@@ -48,7 +50,8 @@ impl Documents {
     /// The client that describes itself at this URL.
     pub(super) async fn client(&self, host: &Host, id: &str) -> Result<Client, IssuerError> {
         let Some(url) = usable(id) else {
-            let detail = "The program names itself by a URL that is none for this: https, with a path, and nothing else.";
+            let detail =
+                "The program names itself by a URL that is none for this: https, with a path, and nothing else.";
             return refuse("invalid_client", detail);
         };
         let now = host.clock.now();
@@ -101,7 +104,8 @@ async fn fetch(host: &Host, id: &str) -> Result<bytes::Bytes, String> {
 }
 
 fn read(id: &str, host_name: &str, text: &[u8]) -> Result<Client, IssuerError> {
-    let wrong = |detail: &str| refuse("invalid_client", format!("What the program says of itself at {host_name} {detail}."));
+    let wrong =
+        |detail: &str| refuse("invalid_client", format!("What the program says of itself at {host_name} {detail}."));
     let Ok(written) = serde_json::from_slice::<Written>(text) else { return wrong("is no description of a client") };
     if written.client_id != id {
         return wrong("is about another one");
@@ -109,7 +113,8 @@ fn read(id: &str, host_name: &str, text: &[u8]) -> Result<Client, IssuerError> {
     if written.client_secret.is_some() || written.token_endpoint_auth_method.is_some_and(|method| method != "none") {
         return wrong("asks for a way to prove itself that this host does not have");
     }
-    let lacks = |all: &Option<Vec<String>>, one: &str| all.as_ref().is_some_and(|all| !all.iter().any(|each| each == one));
+    let lacks =
+        |all: &Option<Vec<String>>, one: &str| all.as_ref().is_some_and(|all| !all.iter().any(|each| each == one));
     if lacks(&written.grant_types, "authorization_code") || lacks(&written.response_types, "code") {
         return wrong("does not take codes");
     }

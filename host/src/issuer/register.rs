@@ -39,9 +39,13 @@ pub async fn register(host: &Host, wanted: Registration) -> Result<McpClientRow,
         );
         return refuse("invalid_redirect_uri", detail);
     }
-    let lacks = |all: &Option<Vec<String>>, one: &str| all.as_ref().is_some_and(|all| !all.iter().any(|each| each == one));
+    let lacks =
+        |all: &Option<Vec<String>>, one: &str| all.as_ref().is_some_and(|all| !all.iter().any(|each| each == one));
     if lacks(&wanted.grant_types, "authorization_code") || lacks(&wanted.response_types, "code") {
-        return refuse("invalid_client_metadata", "clients get their tokens for codes: `authorization_code` and `code`");
+        return refuse(
+            "invalid_client_metadata",
+            "clients get their tokens for codes: `authorization_code` and `code`",
+        );
     }
     let name = wanted.name.as_deref().map(readable).filter(|name| !name.is_empty());
     let client = McpClientRow {

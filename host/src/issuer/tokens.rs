@@ -173,11 +173,7 @@ fn is_own(host: &Host, request: &McpRequest, asked: &Redemption<'_>) -> Result<(
     check_resource(host, &request.config.id, asked.resource)
 }
 
-fn check_resource(
-    host: &Host,
-    config: &crate::model::ProfileId,
-    resource: Option<&str>,
-) -> Result<(), IssuerError> {
+fn check_resource(host: &Host, config: &crate::model::ProfileId, resource: Option<&str>) -> Result<(), IssuerError> {
     match resource {
         Some(asked) if asked != config_url(host, config) => {
             refuse("invalid_target", "`resource` is not what the user was asked for")

@@ -21,8 +21,7 @@ pub enum McpStep {
 
 impl McpStep {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Begun, Self::Vouched, Self::Allowed, Self::Redeemed, Self::Denied, Self::Failed];
+    pub const ALL: [Self; 6] = [Self::Begun, Self::Vouched, Self::Allowed, Self::Redeemed, Self::Denied, Self::Failed];
 
     /// As it is written in the database.
     pub fn as_str(self) -> &'static str {

@@ -192,7 +192,8 @@ fn view(reach: &Reach) -> ReachView {
 
 /// What a client asked for is not given, or not now.
 fn refused(pages: &Pages, error: &IssuerError) -> Response {
-    let nothing = "Nothing was allowed. You can close this page; whoever made the program can mend it with what is said here.";
+    let nothing =
+        "Nothing was allowed. You can close this page; whoever made the program can mend it with what is said here.";
     match error {
         IssuerError::Refused { error, detail } => {
             let said = format!("In a word for programs: {error}.");

@@ -144,10 +144,7 @@ impl Store {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
         self.end_grants_on(&mut transaction, by, Ground::Config(project, id)).await?;
-        sqlx::query("DELETE FROM mcp_requests WHERE profile = $1")
-            .bind(id.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query("DELETE FROM mcp_requests WHERE profile = $1").bind(id.as_str()).execute(&mut *transaction).await?;
         let keys = sqlx::query("SELECT api_key FROM mcp_instances WHERE profile = $1")
             .bind(id.as_str())
             .fetch_all(&mut *transaction)

@@ -93,8 +93,10 @@ impl Store {
 
     /// The grant of which this is the hash of an access token, however old it is.
     pub async fn mcp_grant_of_any_access(&self, hash: &str) -> Result<Option<GrantRow>, StoreError> {
-        let row =
-            sqlx::query(select!("g.access = $1 OR g.access_before = $1")).bind(hash).fetch_optional(self.read()).await?;
+        let row = sqlx::query(select!("g.access = $1 OR g.access_before = $1"))
+            .bind(hash)
+            .fetch_optional(self.read())
+            .await?;
         row.map(|row| read_grant(&mut Columns::of(&row))).transpose()
     }
 
@@ -200,9 +202,11 @@ impl Store {
             Ground::Config(project, id) => {
                 (select!("i.profile = $1 AND g.project = $2"), [id.as_str(), project.as_str()], "config")
             }
-            Ground::Instance(instance) => {
-                (select!("g.instance = $1 AND g.project = $2"), [instance.id.as_str(), instance.project.as_str()], "instance")
-            }
+            Ground::Instance(instance) => (
+                select!("g.instance = $1 AND g.project = $2"),
+                [instance.id.as_str(), instance.project.as_str()],
+                "instance",
+            ),
             Ground::Voucher(project, key) => {
                 (select!("g.vouched_by = $1 AND g.project = $2"), [key.as_str(), project.as_str()], "key")
             }

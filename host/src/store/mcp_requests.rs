@@ -186,16 +186,15 @@ impl Store {
         tokens: &GrantTokens,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
-        let done = sqlx::query(
-            "UPDATE mcp_requests SET step = $1, made = $2 WHERE id = $3 AND step = $4 AND expires_at > $5",
-        )
-        .bind(McpStep::Redeemed.as_str())
-        .bind(grant.id.as_str())
-        .bind(request.id.as_str())
-        .bind(McpStep::Allowed.as_str())
-        .bind(by.at.0)
-        .execute(&mut *transaction)
-        .await?;
+        let done =
+            sqlx::query("UPDATE mcp_requests SET step = $1, made = $2 WHERE id = $3 AND step = $4 AND expires_at > $5")
+                .bind(McpStep::Redeemed.as_str())
+                .bind(grant.id.as_str())
+                .bind(request.id.as_str())
+                .bind(McpStep::Allowed.as_str())
+                .bind(by.at.0)
+                .execute(&mut *transaction)
+                .await?;
         if done.rows_affected() == 0 {
             return Ok(false);
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use gloveport::app::{App, AppError};
 use gloveport::config::{
-    Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenMcp, WrittenRetention, WrittenSources,
+    Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenMcp, WrittenRetention,
+    WrittenSources,
 };
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;

@@ -224,10 +224,15 @@ async fn the_answer_comes_from_the_form() {
         let answer = ada.send(&page, &fields).await;
         assert_eq!((answer.status, answer.header("location")), (status, None), "{fields:?}");
     }
-    let typed = stage.open().send("POST", page.strip_prefix(stage.bed.client().base()).unwrap(), &[
-        ("cookie", &ada.cookie().unwrap()),
-        ("content-type", "application/json"),
-    ], format!(r#"{{"form":"{token}","answer":"allow"}}"#)).await;
+    let typed = stage
+        .open()
+        .send(
+            "POST",
+            page.strip_prefix(stage.bed.client().base()).unwrap(),
+            &[("cookie", &ada.cookie().unwrap()), ("content-type", "application/json")],
+            format!(r#"{{"form":"{token}","answer":"allow"}}"#),
+        )
+        .await;
     assert_eq!(typed.status, 415);
     // Looking decides nothing, however often; the answer is taken once.
     assert_eq!(ada.open(&page).await.status, 200);
@@ -257,7 +262,7 @@ async fn only_the_application_says_who_it_is() {
     let body = json!({ "auth_request_id": id, "identifier": "ada", "config": "other" });
     assert_eq!(client.post(path, &body).await.problem(403), "forbidden");
     assert_eq!(stage.vouch(client, &id, "ada").await.problem(409), "conflict");
-    let made = json!({ "role": "admin", "identifier": "eve", "scopes": ["mcp:write"] });
+    let made = json!({ "role": "agent", "identifier": "eve", "scopes": ["mcp:write"] });
     let eves = client.with_key(client.post("/v1/keys", &made).await.expect(201)["key"].as_str().unwrap());
     let id = stage.begin(&ada, &[]).await;
     assert_eq!(stage.vouch(&eves, &id, "ada").await.problem(403), "forbidden");
@@ -279,7 +284,10 @@ async fn a_token_is_for_one_url() {
     for url in [other, format!("{base}/mcp"), format!("{base}/mcp?identifier=ada&profile=desk")] {
         let refused = stage.endpoint_at(&url, access).modern("tools/list", json!({})).await;
         let challenge = refused.header("www-authenticate").unwrap_or_default();
-        assert!(refused.status == 401 && challenge.starts_with("Bearer error=\"invalid_token\", "), "{url} {challenge}");
+        assert!(
+            refused.status == 401 && challenge.starts_with("Bearer error=\"invalid_token\", "),
+            "{url} {challenge}"
+        );
     }
     assert_eq!(stage.bed.client().with_key(access).get("/v1/tools").await.problem(401), "unauthenticated");
     let gone = format!("{base}/mcp/c/prof_01ARZ3NDEKTSV4RRFFQ69G5FAV");
@@ -310,8 +318,14 @@ async fn registration_is_the_operators_choice() {
         (json!({ "redirect_uris": ["javascript:alert(1)"] }), "invalid_redirect_uri"),
         (json!({ "redirect_uris": ["https://client.example/#x"] }), "invalid_redirect_uri"),
         (json!({ "redirect_uris": vec!["https://client.example/cb"; 33] }), "invalid_redirect_uri"),
-        (json!({ "redirect_uris": ["https://client.example/cb"], "grant_types": ["implicit"] }), "invalid_client_metadata"),
-        (json!({ "redirect_uris": ["https://client.example/cb"], "response_types": ["token"] }), "invalid_client_metadata"),
+        (
+            json!({ "redirect_uris": ["https://client.example/cb"], "grant_types": ["implicit"] }),
+            "invalid_client_metadata",
+        ),
+        (
+            json!({ "redirect_uris": ["https://client.example/cb"], "response_types": ["token"] }),
+            "invalid_client_metadata",
+        ),
     ] {
         assert_eq!(stage.open().post("/oauth/register", &body).await.expect(400)["error"], error, "{body}");
     }

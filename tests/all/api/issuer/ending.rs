@@ -26,7 +26,9 @@ async fn is_over(stage: &Stage, tokens: &Value) -> bool {
 async fn a_client_gives_back_what_it_got() {
     let stage = Stage::start().await;
     let revoke = async |token: &str, client: &str| {
-        stage.form("/oauth/revoke", &[("token", token), ("token_type_hint", "access_token"), ("client_id", client)]).await
+        stage
+            .form("/oauth/revoke", &[("token", token), ("token_type_hint", "access_token"), ("client_id", client)])
+            .await
     };
     for which in ["access_token", "refresh_token"] {
         let tokens = stage.tokens().await;

@@ -23,7 +23,10 @@ pub(super) async fn grants(f: &Fixture, by: &By, seen: &mut Seen<'_>, instance: 
         created_at: now,
     };
     f.store.insert_mcp_client(&client, 1).await.unwrap();
-    f.store.insert_mcp_client(&McpClientRow { id: McpClientId::new(&f.clock, &f.random), ..client.clone() }, 1).await.unwrap_err();
+    f.store
+        .insert_mcp_client(&McpClientRow { id: McpClientId::new(&f.clock, &f.random), ..client.clone() }, 1)
+        .await
+        .unwrap_err();
     assert_eq!(f.store.mcp_client(&client.id).await.unwrap(), Some(client));
     seen.none("a client that registers, which is nobody's yet").await;
     let request = McpRequest {
@@ -69,8 +72,12 @@ async fn decided(f: &Fixture, by: &By, seen: &mut Seen<'_>, request: &McpRequest
             "identifier": "ann" });
         // What was said of the user is told with the step that says it.
         let known = f.store.mcp_request(&request.id).await.unwrap().unwrap();
-        let told = if vouched.is_some() { detail } else { json!({ "config": "desk", "client": CLIENT,
-            "from": from.as_str(), "to": to.as_str() }) };
+        let told = if vouched.is_some() {
+            detail
+        } else {
+            json!({ "config": "desk", "client": CLIENT,
+            "from": from.as_str(), "to": to.as_str() })
+        };
         seen.one(&rows(f).await, by, Action::McpRequestMoved, request.id.as_str(), &told);
         assert_eq!((known.identifier.as_deref(), known.organization.as_deref()), (Some("ann"), Some("acme")));
         assert!(!f.store.move_mcp_request(by, request, &change).await.unwrap());
