@@ -44,6 +44,8 @@ pub struct Setup {
     pub private_networks: Vec<String>,
     /// What projects may read of secrets that are kept outside of the database.
     pub secrets: BTreeMap<String, WrittenSources>,
+    /// A certificate authority that it trusts besides those of the machine.
+    pub extra_ca: Option<std::path::PathBuf>,
     /// Whether its log is kept, down to the last detail, and searched. Only the bench does without.
     pub captures_log: bool,
 }
@@ -63,6 +65,7 @@ impl Setup {
             limits: NeighbourLimits::NONE,
             private_networks: vec!["127.0.0.0/8".into()],
             secrets: BTreeMap::new(),
+            extra_ca: None,
             captures_log: true,
         }
     }
@@ -100,6 +103,7 @@ impl TestHost {
             listen: Some(address.to_string()),
             database: setup.database,
             allow_private_network: Some(setup.private_networks),
+            extra_ca: setup.extra_ca,
             generic: Some(programs::connector("openapi")),
             max_concurrent_calls: setup.max_concurrent_calls,
             limits: Some(setup.limits),

@@ -48,10 +48,16 @@ impl Stage {
         Self::with(connect()).await
     }
 
+    /// On a host that knows the application so.
     pub(super) async fn with(connect: WrittenConnect) -> Self {
+        Self::on(Setup { connect, ..Setup::usual() }).await
+    }
+
+    /// On a host that is set up so, but for its clock and for clients that register.
+    pub(super) async fn on(setup: Setup) -> Self {
         let clock = Clock::manual(START);
         let mcp = WrittenMcp { client_registration: Some(true), ..WrittenMcp::default() };
-        let bed = Bed::with(Setup { clock: clock.clone(), connect, mcp, ..Setup::usual() }).await;
+        let bed = Bed::with(Setup { clock: clock.clone(), mcp, ..setup }).await;
         let resource = config(&bed, "desk", Some(&TOOLS)).await;
         let body = json!({ "redirect_uris": [REDIRECT, "https://client.example/cb"], "client_name": "Claude Test" });
         let made = bed.client().with_key("").post("/oauth/register", &body).await.expect(201);
