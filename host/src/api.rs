@@ -102,6 +102,8 @@ fn documented() -> OpenApiRouter<ApiState> {
         // Whoever wants to be a caller, or to check one.
         .routes(routes!(token::give))
         .routes(routes!(token::keys))
+        .routes(routes!(token::revoke::revoke))
+        .routes(routes!(token::register::register))
         // Agents.
         .routes(routes!(tools::list))
         .routes(routes!(tools::show))
@@ -186,6 +188,9 @@ fn offered() -> OpenApiRouter<ApiState> {
         .routes(routes!(mcp::instances::show, mcp::instances::remove))
         .routes(routes!(mcp::instances::rotate))
         .routes(routes!(mcp::instances::auth_state))
+        .routes(routes!(mcp::grants::verify))
+        .routes(routes!(mcp::grants::list))
+        .routes(routes!(mcp::grants::remove))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::remove))
         .routes(routes!(clients::create, clients::list))

@@ -158,6 +158,7 @@ impl App {
             public_url: config.public_url,
             connect: config.connect,
             authorization_servers: config.mcp.authorization_servers,
+            client_registration: config.mcp.client_registration,
             pace: Arc::new(pace),
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),

@@ -24,14 +24,14 @@ mod legs;
 mod lookups;
 
 pub use advance::Came;
-pub use browser::Browser;
+pub use browser::{Browser, hash, is_unguessable, unguessable};
 pub use callback::{Answer, come_back};
 pub use choose::{Question, choose, question};
 pub use consent::{Asked, Begun, begin, redirect_uri};
 pub use error::ConnectError;
 pub use fill::{Filled, fill};
 pub use limits::{LINK_LIFETIME, MAX_ATTEMPTS};
-pub use link::{Link, LinkRequest, offer, page};
+pub use link::{Link, LinkRequest, check_verify_url, offer, page};
 pub use mend::mend;
 pub use verify::verify;
 pub use visit::{Ending, Seen, Visit, ending, look};

@@ -205,6 +205,20 @@ pub fn require(caller: &Caller, scope: CallerScope) -> Result<(), IdentityError>
     if caller.may(scope) { Ok(()) } else { Err(IdentityError::MissingScope(scope)) }
 }
 
+/// The caller that comes with a key, however it was found.
+pub fn of_key(key: crate::store::ApiKey) -> Caller {
+    key::caller(key)
+}
+
+/// Whether the caller that records call so is still one: its key, its client or the trust in its issuer is there.
+pub async fn stands(store: &Store, project: &ProjectId, key: &KeyId) -> Result<bool, StoreError> {
+    if store.key(project, key).await?.is_some() {
+        return Ok(true);
+    }
+    let Some(row) = store.principal(project, key).await? else { return Ok(false) };
+    Ok(standing(store, project, &row).await?.is_some())
+}
+
 /// The caller that asked for an execution, as it stands now; `None` once its key, its client or the trust in its issuer is
 /// gone. One that came with a token is bound to the user that it acted for: the token said so, and is no longer there.
 pub async fn asker(store: &Store, execution: &Execution) -> Result<Option<Caller>, StoreError> {
@@ -237,7 +251,11 @@ fn role_of(scopes: Scopes) -> Role {
 }
 
 /// The token of a bearer header (RFC 6750 section 2.1); the scheme's case does not matter (RFC 9110 section 11.1).
-fn bearer(header: &str) -> Result<&str, IdentityError> {
+///
+/// # Errors
+///
+/// [`IdentityError::Malformed`] for every other header.
+pub fn bearer(header: &str) -> Result<&str, IdentityError> {
     let (scheme, token) = header.trim().split_once(' ').ok_or(IdentityError::Malformed)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim_start()) } else { Err(IdentityError::Malformed) }
 }

@@ -25,6 +25,7 @@ pub mod notices;
 pub mod connect;
 
 pub mod endpoints;
+pub mod issuer;
 
 pub mod api;
 pub mod mcp;

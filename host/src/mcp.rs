@@ -44,12 +44,14 @@ struct Endpoint {
     listening: Arc<Listening>,
 }
 
-/// The routes of MCP clients: that of instances, whose URL is the credential, and that of keys.
+/// The routes of MCP clients: that of instances, whose URL is the credential, that of keys, and that of clients which ask
+/// their users.
 pub fn router(host: Host) -> Router {
     let endpoint = Endpoint { host, running: Arc::default(), listening: Arc::default() };
     Router::new()
         .route("/mcp", any(endpoint::by_key))
         .route("/mcp/{token}", any(endpoint::by_url))
+        .route("/mcp/c/{config}", any(endpoint::by_grant))
         .layer(DefaultBodyLimit::max(limits::BODY))
         .layer(middleware::from_fn_with_state(endpoint.clone(), door::guard))
         // Anybody may know these: no page can do anything with them.

@@ -13,6 +13,7 @@ mod connector;
 mod endpoint;
 mod execution;
 mod fault;
+mod grant;
 mod host_pattern;
 mod id;
 mod modifier;
@@ -47,10 +48,12 @@ pub use connector::{Connector, Import, TestCall};
 pub use endpoint::{McpInstance, ToolsShown};
 pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
+pub use grant::{McpGrant, McpRequest, McpStep};
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
-    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpInstanceId, MessageId,
-    ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId, RevocationId, SecretId, WebhookId,
+    AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpClientId, McpGrantId,
+    McpInstanceId, McpRequestId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId,
+    RevocationId, SecretId, WebhookId,
 };
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{ClientSecretFrom, NamedSecret, SecretOwner, SecretSource};

@@ -1,5 +1,6 @@
-//! The pages on which users connect their accounts: forms without scripts, and nothing from elsewhere.
+//! The pages on which users connect their accounts, and let programs use them: forms without scripts, and nothing from elsewhere.
 
+mod authorize;
 mod callback;
 mod choose;
 mod colour;
@@ -31,6 +32,8 @@ pub fn router<S: Clone + Send + Sync + 'static>(host: Host) -> Router<S> {
         .route("/connect/choose/{id}", get(choose::show).post(choose::submit))
         .route("/connect/result/{id}", get(ending::show))
         .route("/oauth/callback/{connector}", get(callback::take))
+        .route("/oauth/authorize", get(authorize::begin))
+        .route("/oauth/authorize/{page}", get(authorize::show).post(authorize::submit))
         .layer(DefaultBodyLimit::max(MAX_FORM))
-        .with_state(Pages { host, look })
+        .with_state(Pages { host, look, documents: Arc::default() })
 }

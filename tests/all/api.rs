@@ -32,6 +32,7 @@ mod happened;
 mod hostile_documents;
 mod imports;
 mod install;
+mod issuer;
 mod kill_sweep;
 mod lost;
 mod matrix;

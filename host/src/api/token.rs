@@ -1,4 +1,4 @@
-//! `/oauth/token` and `/keys`: short-lived tokens for clients, as OAuth 2.0 has them (RFC 6749 section 4.4).
+//! `/oauth/token` and `/keys`: short-lived tokens for clients (RFC 6749 section 4.4), and those of MCP clients for users.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,19 @@ use super::{ApiState, Problem};
 use crate::identity::TOKEN_LIFE;
 use crate::issuing::{Asked, IssuingError};
 
+mod exchange;
+pub(super) mod register;
+pub(super) mod revoke;
+
+type Fields = BTreeMap<String, Zeroizing<String>>;
+
 /// What a client asks for. The secret may come in the header `Authorization: Basic` instead.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the description of a form that is read by hand: a field that comes twice is an error")]
 pub(super) struct TokenForm {
-    /// `client_credentials`.
+    /// `client_credentials`; of MCP clients `authorization_code` or `refresh_token`.
     grant_type: String,
-    /// Id of the client, such as client_….
+    /// Id of the client, such as client_…; of MCP clients what they registered, or the URL of their document.
     client_id: Option<String>,
     /// Its secret.
     client_secret: Option<String>,
@@ -31,8 +37,17 @@ pub(super) struct TokenForm {
     scope: Option<String>,
     /// The only user that the token is to be for.
     identifier: Option<String>,
-    /// Where it is to be good (RFC 8707): the URL of this host, or of its MCP endpoint alone.
+    /// Where it is to be good (RFC 8707): the URL of this host, or of its MCP endpoint alone; of MCP clients the URL that the
+    /// user was asked for.
     resource: Option<String>,
+    /// With `authorization_code`: the code.
+    code: Option<String>,
+    /// With `authorization_code`: where the code went.
+    redirect_uri: Option<String>,
+    /// With `authorization_code`: what `code_challenge` is the hash of.
+    code_verifier: Option<String>,
+    /// With `refresh_token`: the token, which is good once.
+    refresh_token: Option<String>,
 }
 
 /// A token.
@@ -45,6 +60,9 @@ pub(super) struct TokenBody {
     expires_in: u64,
     /// What it may do.
     scope: String,
+    /// With what an MCP client gets new ones, once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
 }
 
 /// Why there is no token (RFC 6749 section 5.2).
@@ -64,7 +82,7 @@ pub(super) struct KeySet {
     keys: Vec<Value>,
 }
 
-/// Gives a client a token for its secret.
+/// Gives a client a token for its secret; an MCP client one for a code or a refresh token.
 #[utoipa::path(post, path = "/oauth/token", tag = "callers", security(()),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = TokenBody), (status = "default", body = TokenError)))]
@@ -83,17 +101,19 @@ pub(super) async fn keys(State(state): State<ApiState>) -> Result<axum::Json<Key
 }
 
 async fn asked(state: &ApiState, headers: &HeaderMap, body: &[u8]) -> Result<TokenBody, TokenError> {
-    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(invalid("the body is a form: `content-type: application/x-www-form-urlencoded`"));
-    }
+    is_form(headers)?;
     let form = form(body)?;
     let field = |name: &str| form.get(name).map(|value| value.as_str());
     match field("grant_type") {
         Some("client_credentials") => {}
+        Some("authorization_code" | "refresh_token") if headers.contains_key(header::AUTHORIZATION) => {
+            return Err(refused());
+        }
+        Some("authorization_code") => return exchange::by_code(state, &form).await,
+        Some("refresh_token") => return exchange::by_refresh(state, &form).await,
         None => return Err(invalid("`grant_type` is missing")),
         Some(_) => {
-            let said = "`grant_type` must be client_credentials";
+            let said = "`grant_type` must be client_credentials, authorization_code or refresh_token";
             return Err(TokenError { error: "unsupported_grant_type", error_description: said.into(), status: 400 });
         }
     }
@@ -120,11 +140,21 @@ async fn asked(state: &ApiState, headers: &HeaderMap, body: &[u8]) -> Result<Tok
         token_type: "Bearer",
         expires_in: TOKEN_LIFE.as_secs(),
         scope: given.scopes.names().join(" "),
+        refresh_token: None,
     })
 }
 
+fn is_form(headers: &HeaderMap) -> Result<(), TokenError> {
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    match media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        true => Ok(()),
+        false => Err(invalid("the body is a form: `content-type: application/x-www-form-urlencoded`")),
+    }
+}
+
 /// Fields by name; one that is empty counts as absent, and one that comes twice is an error (RFC 6749 section 3.2).
-fn form(body: &[u8]) -> Result<BTreeMap<String, Zeroizing<String>>, TokenError> {
+fn form(body: &[u8]) -> Result<Fields, TokenError> {
     let mut fields = BTreeMap::new();
     for (name, value) in url::form_urlencoded::parse(body) {
         if !value.is_empty() && fields.insert(name.into_owned(), Zeroizing::new(value.into_owned())).is_some() {

@@ -59,6 +59,8 @@ pub struct Shared {
     pub connect: Connect,
     /// Who gives tokens to MCP clients; none stands for this host.
     pub authorization_servers: Vec<String>,
+    /// Whether MCP clients may register by themselves.
+    pub client_registration: bool,
     /// What decides on calls.
     pub policies: CompiledPolicies,
     /// Limits between callers.
@@ -112,6 +114,7 @@ impl Host {
             public_url: shared.public_url.clone(),
             connect: shared.connect.clone(),
             authorization_servers: shared.authorization_servers.clone(),
+            client_registration: shared.client_registration,
             pace: Arc::clone(&shared.pace),
             figures: Arc::clone(&shared.figures),
             running: shared.running.clone(),

@@ -11,6 +11,10 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// How long a link is remembered after its time is over, so that a late click is told that it is late.
 const LINKS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long an MCP client is remembered that registered and that nobody uses: whoever tries it out does so within a month,
+/// and clients register again by themselves.
+const CLIENTS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// How long it is told what happened to an account: long enough to find out why it stopped working last month.
 const EVENTS_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
@@ -61,9 +65,28 @@ impl Host {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old links could not be removed"),
         }
+        self.forget_clients().await;
         match self.store.forget_account_events(now.minus(EVENTS_KEPT)).await {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old events of accounts could not be removed"),
+        }
+    }
+
+    /// Requests of MCP clients, clients that nobody uses, and grants whose time is over.
+    async fn forget_clients(&self) {
+        let now = self.clock.now();
+        match self.store.end_expired_mcp_grants(now).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::debug!(ended, "grants of MCP clients are over"),
+            Err(error) => tracing::warn!(%error, "grants of MCP clients could not be ended"),
+        }
+        for done in [
+            self.store.forget_mcp_requests(now.minus(LINKS_KEPT)).await,
+            self.store.forget_mcp_clients(now.minus(CLIENTS_KEPT)).await,
+        ] {
+            if let Err(error) = done {
+                tracing::warn!(%error, "what MCP clients left could not be removed");
+            }
         }
     }
 }

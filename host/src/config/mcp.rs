@@ -14,6 +14,9 @@ const MAX_SERVERS: usize = 8;
 pub struct WrittenMcp {
     /// Issuers whose tokens projects of this host trust: `https://login.example.com`. This host itself if none is named.
     pub authorization_servers: Option<Vec<String>>,
+    /// Whether clients may register by themselves (RFC 7591), as those do that have no document of their own. `false` if
+    /// absent.
+    pub client_registration: Option<bool>,
 }
 
 /// As used.
@@ -21,6 +24,8 @@ pub struct WrittenMcp {
 pub struct Mcp {
     /// Issuers, letter by letter as they name themselves; none stands for this host.
     pub authorization_servers: Vec<String>,
+    /// Whether clients may register by themselves.
+    pub client_registration: bool,
 }
 
 impl Mcp {
@@ -45,7 +50,8 @@ impl Mcp {
                 return Err(named(text.clone(), "an issuer, such as https://login.example.com"));
             }
         }
-        Ok(Self { authorization_servers })
+        let client_registration = written.client_registration.unwrap_or(false);
+        Ok(Self { authorization_servers, client_registration })
     }
 }
 
@@ -55,7 +61,8 @@ mod tests {
 
     fn with(all: &[&str]) -> Result<Mcp, String> {
         let written = all.iter().map(|text| (*text).to_owned()).collect();
-        Mcp::resolve(WrittenMcp { authorization_servers: Some(written) }).map_err(|error| error.to_string())
+        Mcp::resolve(WrittenMcp { authorization_servers: Some(written), ..WrittenMcp::default() })
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -55,17 +55,17 @@ impl fmt::Debug for Browser {
 }
 
 /// 32 random bytes as text.
-pub(super) fn unguessable(random: &Random) -> String {
+pub fn unguessable(random: &Random) -> String {
     URL_SAFE_NO_PAD.encode(random.bytes::<32>())
 }
 
 /// Whether a text has the form of what [`unguessable`] makes.
-pub(super) fn is_unguessable(text: &str) -> bool {
+pub fn is_unguessable(text: &str) -> bool {
     text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// The SHA-256 of a secret text for one purpose; hex.
-pub(super) fn hash(purpose: &str, text: &str) -> String {
+pub fn hash(purpose: &str, text: &str) -> String {
     hex::encode(Sha256::digest(format!("gloveport {purpose} v1 {text}")))
 }
 

@@ -127,7 +127,20 @@ fn check_verify(host: &Host, pattern: &AuthPattern, verify: Option<&Verify>) -> 
     if verify.url.len() > MAX_VERIFY || verify.state.as_ref().is_some_and(|state| state.len() > MAX_VERIFY) {
         return refuse(format!("`user_verify_url` and `state` have at most {MAX_VERIFY} bytes each"));
     }
-    let Ok(url) = Url::parse(&verify.url) else { return refuse("`user_verify_url` is not a URL".into()) };
+    check_verify_url(host, &verify.url).map(drop)
+}
+
+/// Reads the URL of an application that confirms users: one that the operator named.
+///
+/// # Errors
+///
+/// What is wrong with it, for whoever gave it.
+pub fn check_verify_url(host: &Host, text: &str) -> Result<Url, Fault> {
+    let refuse = |detail: String| Err(Fault::new(Code::InvalidInput, Culprit::Caller, detail));
+    if text.len() > MAX_VERIFY {
+        return refuse(format!("`user_verify_url` has at most {MAX_VERIFY} bytes"));
+    }
+    let Ok(url) = Url::parse(text) else { return refuse("`user_verify_url` is not a URL".into()) };
     let nobody = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     if !nobody {
         return refuse("`user_verify_url` must have neither a user name nor a fragment".into());
@@ -142,7 +155,7 @@ fn check_verify(host: &Host, pattern: &AuthPattern, verify: Option<&Verify>) -> 
                 .into(),
         );
     }
-    Ok(())
+    Ok(url)
 }
 
 /// RFC 6749 section 3.3.

@@ -28,6 +28,21 @@ pub(super) async fn by_url(State(endpoint): State<Endpoint>, Path(token): Path<S
     }
 }
 
+/// The endpoint of clients that their users let call.
+pub(super) async fn by_grant(
+    State(endpoint): State<Endpoint>,
+    Path(config): Path<String>,
+    request: Request,
+) -> Response {
+    match whose::by_grant(&endpoint.host, &config, request.headers()).await {
+        Ok(visitor) => entered(endpoint, visitor, request).await.unwrap_or_else(IntoResponse::into_response),
+        Err(refused) => {
+            let sent = request.headers().contains_key(header::AUTHORIZATION);
+            metadata::refused_at(&endpoint.host, &config, refused, sent).await
+        }
+    }
+}
+
 /// The endpoint of keys.
 pub(super) async fn by_key(State(endpoint): State<Endpoint>, request: Request) -> Response {
     let Ok(Query(narrowed)) = Query::<Narrowed>::try_from_uri(request.uri()) else {

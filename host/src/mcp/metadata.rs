@@ -11,23 +11,31 @@ use super::Endpoint;
 use super::answer::Refusal;
 use crate::call::Host;
 use crate::identity;
-use crate::model::{CallerScope, Role, Scopes};
-
-/// What a client needs for everything that the endpoint does: all of it at once, so that nobody is asked twice.
-const SCOPES: [CallerScope; 2] = [CallerScope::ToolsRead, CallerScope::ToolsExecute];
+use crate::issuer::{self, SCOPES};
+use crate::model::{CallerScope, ProfileId, Role, Scopes};
 
 /// Where the description of a resource is, before the resource's own path (RFC 9728 section 3.1).
 const RESOURCE: &str = "/.well-known/oauth-protected-resource";
 
-/// What the endpoint is, at the path of its own and at the root.
+/// What an endpoint is, at the path of its own; at the root what that of keys is.
 pub(super) async fn resource(State(endpoint): State<Endpoint>, path: Option<Path<String>>) -> Response {
     let host = &endpoint.host;
-    let resource = identity::mcp_resource(host.identity.issuer());
-    if !is_path_of(&resource, path.as_ref()) {
-        return StatusCode::NOT_FOUND.into_response();
-    }
     let own = || vec![host.identity.issuer().to_owned()];
-    let servers = Some(host.authorization_servers.clone()).filter(|named| !named.is_empty()).unwrap_or_else(own);
+    let resource = identity::mcp_resource(host.identity.issuer());
+    if is_path_of(&resource, path.as_ref()) {
+        let servers = Some(host.authorization_servers.clone()).filter(|named| !named.is_empty()).unwrap_or_else(own);
+        return described(host, &resource, &servers);
+    }
+    // Tokens for a config are this host's alone: nobody else knows who its users are here.
+    let id = path.as_ref().and_then(|Path(path)| path.rsplit('/').next()).unwrap_or_default();
+    match config(host, id).await {
+        Ok(Some(resource)) if is_path_of(&resource, path.as_ref()) => described(host, &resource, &own()),
+        Ok(_) => StatusCode::NOT_FOUND.into_response(),
+        Err(response) => response,
+    }
+}
+
+fn described(host: &Host, resource: &str, servers: &[String]) -> Response {
     axum::Json(json!({
         "resource": resource,
         "authorization_servers": servers,
@@ -38,26 +46,61 @@ pub(super) async fn resource(State(endpoint): State<Endpoint>, path: Option<Path
     .into_response()
 }
 
+/// The URL of the config with this identifier, if there is one.
+async fn config(host: &Host, id: &str) -> Result<Option<String>, Response> {
+    let Some(id) = ProfileId::parse(id).filter(|parsed| parsed.as_str() == id) else { return Ok(None) };
+    match host.store.mcp_config(&id).await {
+        Ok(found) => Ok(found.map(|_| issuer::config_url(host, &id))),
+        Err(error) => {
+            tracing::error!(%error, "the database failed");
+            Err(StatusCode::SERVICE_UNAVAILABLE.into_response())
+        }
+    }
+}
+
 /// How this host gives tokens.
 pub(super) async fn server(State(endpoint): State<Endpoint>, path: Option<Path<String>>) -> Response {
     let issuer = endpoint.host.identity.issuer();
     if !is_path_of(issuer, path.as_ref()) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    axum::Json(json!({
+    let mut document = json!({
         "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
+        "revocation_endpoint": format!("{issuer}/oauth/revoke"),
         "jwks_uri": format!("{issuer}/keys"),
-        "grant_types_supported": ["client_credentials"],
-        "response_types_supported": [],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+        "client_id_metadata_document_supported": true,
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
         "scopes_supported": Scopes::of_role(Role::Admin).names(),
-    }))
-    .into_response()
+    });
+    if endpoint.host.client_registration {
+        document["registration_endpoint"] = format!("{issuer}/oauth/register").into();
+    }
+    axum::Json(document).into_response()
 }
 
 /// Refuses a request to the endpoint of keys; tells a client without a token of its own where it gets one.
 pub(super) fn refused(host: &Host, refusal: Refusal, sent: bool) -> Response {
+    challenged(&identity::mcp_resource(host.identity.issuer()), refusal, sent)
+}
+
+/// The same at the URL of a config; one that is not there is not found, whoever asks.
+pub(super) async fn refused_at(host: &Host, id: &str, refusal: Refusal, sent: bool) -> Response {
+    match config(host, id).await {
+        Ok(Some(resource)) => challenged(&resource, refusal, sent),
+        Ok(None) => super::answer::refusal(StatusCode::NOT_FOUND, "there is no such MCP endpoint").into_response(),
+        Err(response) => response,
+    }
+}
+
+fn challenged(resource: &str, refusal: Refusal, sent: bool) -> Response {
     let error = match (refusal.status(), refusal.lacks_scope()) {
         (StatusCode::UNAUTHORIZED, _) if sent => Some("invalid_token"),
         (StatusCode::UNAUTHORIZED, _) => None,
@@ -69,7 +112,7 @@ pub(super) fn refused(host: &Host, refusal: Refusal, sent: bool) -> Response {
         challenge += &format!("error=\"{error}\", ");
     }
     let scopes = SCOPES.map(CallerScope::as_str).join(" ");
-    challenge += &format!("resource_metadata=\"{}\", scope=\"{scopes}\"", place(host.identity.issuer()));
+    challenge += &format!("resource_metadata=\"{}\", scope=\"{scopes}\"", place(resource));
     let mut response = refusal.into_response();
     if let Ok(value) = HeaderValue::from_str(&challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
@@ -77,12 +120,11 @@ pub(super) fn refused(host: &Host, refusal: Refusal, sent: bool) -> Response {
     response
 }
 
-/// Where the endpoint is described.
-fn place(issuer: &str) -> String {
-    let resource = identity::mcp_resource(issuer);
-    match Url::parse(&resource) {
+/// Where an endpoint is described.
+fn place(resource: &str) -> String {
+    match Url::parse(resource) {
         Ok(url) => format!("{}{RESOURCE}{}", url.origin().ascii_serialization(), url.path()),
-        Err(_) => format!("{issuer}{RESOURCE}"),
+        Err(_) => format!("{resource}{RESOURCE}"),
     }
 }
 
@@ -102,7 +144,7 @@ mod tests {
             ("https://a.example", "https://a.example/.well-known/oauth-protected-resource/mcp"),
             ("https://a.example:8443/tools", "https://a.example:8443/.well-known/oauth-protected-resource/tools/mcp"),
         ] {
-            assert_eq!(place(issuer), expected);
+            assert_eq!(place(&identity::mcp_resource(issuer)), expected);
         }
     }
 

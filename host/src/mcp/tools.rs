@@ -65,7 +65,8 @@ pub(super) async fn call(
     // Models that have to give every parameter give null for those that they leave out.
     let input = formats::without_nulls(&tool.input_schema, &input);
     let request = CallRequest { asker: Some(asker), ..CallRequest::new(Surface::Mcp, name, input) };
-    let request = CallRequest { identifier: visitor.caller.identifier.clone(), ..request };
+    let (identifier, organization) = (visitor.caller.identifier.clone(), visitor.organization.clone());
+    let request = CallRequest { identifier, organization, ..request };
     match call::call(host, &visitor.caller, request).await {
         Ok(Reply::Done(answer)) => Ok(content::of_answer(&answer, tool.output_schema.as_deref(), era)),
         Ok(Reply::Waiting(held)) => asking.held(&held),

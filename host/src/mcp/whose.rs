@@ -7,7 +7,8 @@ use tracing::Instrument;
 use super::answer::{Refusal, lacks_scope, refusal, unauthenticated};
 use crate::call::Host;
 use crate::identity::{self, IdentityError};
-use crate::model::{BoundProfile, Caller, CallerScope, ToolsShown};
+use crate::issuer;
+use crate::model::{BoundProfile, Caller, CallerScope, ProfileId, ToolsShown};
 
 /// What a key's URL may ask for: less than the key may do.
 #[derive(Debug, Default, Deserialize)]
@@ -22,6 +23,8 @@ pub(super) struct Narrowed {
 pub(super) struct Visitor {
     pub(super) caller: Caller,
     pub(super) shows: ToolsShown,
+    /// Only accounts of it are used, where whoever said who the user is named one.
+    pub(super) organization: Option<String>,
 }
 
 /// By the token of an instance. One that was removed or rotated is as if it had never been.
@@ -33,6 +36,25 @@ pub(super) async fn by_token(host: &Host, token: &str) -> Result<Visitor, Refusa
             _ => refusal(StatusCode::NOT_FOUND, "there is no such MCP instance, or it was given another URL"),
         })?;
     visitor(host, caller).await
+}
+
+/// By a token that a user let a client have, at the URL of the config that it is for.
+pub(super) async fn by_grant(host: &Host, config: &str, headers: &HeaderMap) -> Result<Visitor, Refusal> {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let span = tracing::debug_span!("identity");
+    let opened = match ProfileId::parse(config).filter(|id| id.as_str() == config) {
+        Some(id) => issuer::open(host, &id, header).instrument(span).await,
+        None => Err(IdentityError::Unknown),
+    };
+    let caller = opened.map_err(|error| match error {
+        IdentityError::Store(error) => unavailable(&error),
+        IdentityError::Missing | IdentityError::Malformed => {
+            unauthenticated("ask the user: the header `WWW-Authenticate` names the description of this endpoint")
+        }
+        error => unauthenticated(error.to_string()),
+    })?;
+    let organization = caller.organization.clone();
+    Ok(Visitor { organization, ..visitor(host, caller).await? })
 }
 
 /// By a key, which may be told to do less: as one user, with one profile.
@@ -78,7 +100,7 @@ async fn visitor(host: &Host, caller: Caller) -> Result<Visitor, Refusal> {
         let found = host.store.tools_shown(&caller.project, &profile.id).await.map_err(|error| unavailable(&error))?;
         shows = found.unwrap_or(shows);
     }
-    Ok(Visitor { caller, shows })
+    Ok(Visitor { caller, shows, organization: None })
 }
 
 fn unavailable(error: &crate::store::StoreError) -> Refusal {

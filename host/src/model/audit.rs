@@ -173,6 +173,14 @@ actions! {
     McpInstanceRotated = "mcp_instance.rotated";
     /// An MCP instance was removed.
     McpInstanceDeleted = "mcp_instance.deleted";
+    /// A request of an MCP client for a grant went from one step to another.
+    McpRequestMoved = "mcp_request.moved";
+    /// A user let an MCP client call in their name.
+    McpGrantCreated = "mcp_grant.created";
+    /// A code or a refresh token of an MCP client came a second time.
+    McpGrantReused = "mcp_grant.reused";
+    /// An MCP client may not call for a user any more.
+    McpGrantEnded = "mcp_grant.ended";
     /// A webhook was made.
     WebhookCreated = "webhook.created";
     /// A webhook was changed, switched off or switched on.

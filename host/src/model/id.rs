@@ -67,6 +67,12 @@ ids! {
     ProfileId = "prof_";
     /// Of an MCP instance.
     McpInstanceId = "mcp_";
+    /// Of an MCP client that registered by itself.
+    McpClientId = "mcp_client_";
+    /// Of a request of an MCP client for a grant.
+    McpRequestId = "mcp_req_";
+    /// Of what a user lets an MCP client do.
+    McpGrantId = "mcp_grant_";
     /// Of a modifier.
     ModifierId = "mod_";
     /// Of an approval.

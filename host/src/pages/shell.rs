@@ -12,12 +12,15 @@ use sha2::{Digest as _, Sha256};
 use super::colour;
 use crate::call::Host;
 use crate::config::Connect;
+use crate::issuer::Documents;
 
 /// What handlers of pages share. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Pages {
     pub(super) host: Host,
     pub(super) look: Arc<Look>,
+    /// What clients say of themselves.
+    pub(super) documents: Arc<Documents>,
 }
 
 /// How pages look on this host.

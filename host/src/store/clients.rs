@@ -2,10 +2,11 @@
 
 use super::error::or_conflict;
 use super::keys::{read_scopes, scopes_text};
+use super::mcp_grants::Ground;
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
-use crate::model::{Action, BoundProfile, By, ClientId, ProfileId, ProjectId, Scopes, Timestamp};
+use crate::model::{Action, BoundProfile, By, ClientId, KeyId, ProfileId, ProjectId, Scopes, Timestamp};
 
 /// A client, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +91,9 @@ impl Store {
     /// Removes a client: neither its secret nor its tokens open anything from then on.
     pub async fn delete_client(&self, by: &By, project: &ProjectId, id: &ClientId) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
+        // What its tokens are known by, as `identity` makes it.
+        let caller = KeyId::of(&["client", id.as_str()]);
+        self.end_grants_on(&mut transaction, by, Ground::Voucher(project, &caller)).await?;
         let done = sqlx::query("DELETE FROM clients WHERE project = $1 AND id = $2")
             .bind(project.as_str())
             .bind(id.as_str())

@@ -1,6 +1,7 @@
 //! API keys: stored as a hash, found by it.
 
 use super::error::or_conflict;
+use super::mcp_grants::Ground;
 use super::page::{Listing, Order};
 use super::row::Columns;
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
@@ -108,6 +109,7 @@ impl Store {
     pub async fn delete_key(&self, by: &By, project: &ProjectId, key: &KeyId) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
+        self.end_grants_on(&mut transaction, by, Ground::Voucher(project, key)).await?;
         let done = sqlx::query("DELETE FROM api_keys WHERE project = $1 AND id = $2")
             .bind(project.as_str())
             .bind(key.as_str())

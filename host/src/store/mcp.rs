@@ -1,6 +1,7 @@
 //! MCP configs and instances: which profiles are served, and whose URLs there are.
 
 use super::error::or_conflict;
+use super::mcp_grants::Ground;
 use super::page::{Listing, Order};
 use super::profiles::read_profile;
 use super::revisions::{Subject, touch};
@@ -17,6 +18,8 @@ pub struct McpConfigRow {
     pub profile: ProfileRow,
     /// How it shows that.
     pub shows: ToolsShown,
+    /// Where the application says who is signed in, before a client gets a token for it; without it none does.
+    pub verify_url: Option<String>,
 }
 
 /// Which configs to list.
@@ -49,7 +52,7 @@ pub struct UsedInstance {
 }
 
 const CONFIG_COLUMNS: &str =
-    "p.id, p.project, p.name, p.description, p.connections, p.created_at, p.updated_at, c.shows";
+    "p.id, p.project, p.name, p.description, p.connections, p.created_at, p.updated_at, c.shows, c.verify_url";
 const CONFIGS: &str = "mcp_configs c JOIN profiles p ON p.id = c.profile";
 
 macro_rules! instance_columns {
@@ -87,6 +90,16 @@ impl Store {
         Ok(found.items.into_iter().next())
     }
 
+    /// The MCP config with this identifier, of any project: it is what tells the project.
+    pub async fn mcp_config(&self, id: &ProfileId) -> Result<Option<McpConfigRow>, StoreError> {
+        let request = PageRequest { limit: 1, cursor: None };
+        let found = Listing::of(CONFIG_COLUMNS, CONFIGS, "p.id", Order::OldestFirst)
+            .only("p.id = ?", id.as_str())
+            .page(self.read(), &request, |text| ProfileId::parse(text).is_some(), read_config)
+            .await?;
+        Ok(found.items.into_iter().next())
+    }
+
     /// How the tools of a profile are shown; `None` if it is not served.
     pub async fn tools_shown(
         &self,
@@ -103,19 +116,23 @@ impl Store {
 
     /// Lets a profile be served, or changes how. A conflict if the profile is gone.
     pub async fn put_mcp_config(&self, by: &By, config: &McpConfigRow) -> Result<(), StoreError> {
-        let McpConfigRow { profile, shows } = config;
+        let McpConfigRow { profile, shows, verify_url } = config;
         let mut transaction = self.begin().await?;
         sqlx::query(
-            "INSERT INTO mcp_configs (profile, project, shows) VALUES ($1, $2, $3) \
-             ON CONFLICT (profile) DO UPDATE SET shows = excluded.shows",
+            "INSERT INTO mcp_configs (profile, project, shows, verify_url) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (profile) DO UPDATE SET shows = excluded.shows, verify_url = excluded.verify_url",
         )
         .bind(profile.id.as_str())
         .bind(profile.project.as_str())
         .bind(shows.as_str())
+        .bind(verify_url.as_deref())
         .execute(&mut *transaction)
         .await
         .map_err(|error| or_conflict(error, || format!("profile `{}` is gone", profile.name)))?;
-        let detail = Detail::default().with("profile", profile.id.as_str()).with("shows", shows.as_str());
+        let detail = Detail::default()
+            .with("profile", profile.id.as_str())
+            .with("shows", shows.as_str())
+            .with_some("verify_url", verify_url.as_deref());
         let act = Act::new(&profile.project, by, Action::McpConfigChanged, &profile.name).detail(detail);
         self.append(&mut transaction, act).await?;
         Ok(transaction.commit().await?)
@@ -126,6 +143,8 @@ impl Store {
         let ProfileRow { id, project, name, .. } = &config.profile;
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
+        self.end_grants_on(&mut transaction, by, Ground::Config(project, id)).await?;
+        sqlx::query("DELETE FROM mcp_requests WHERE profile = $1").bind(id.as_str()).execute(&mut *transaction).await?;
         let keys = sqlx::query("SELECT api_key FROM mcp_instances WHERE profile = $1")
             .bind(id.as_str())
             .fetch_all(&mut *transaction)
@@ -307,6 +326,7 @@ impl Store {
     pub async fn delete_mcp_instance(&self, by: &By, instance: &McpInstance) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
+        self.end_grants_on(&mut transaction, by, Ground::Instance(instance)).await?;
         let done = sqlx::query("DELETE FROM mcp_instances WHERE project = $1 AND id = $2")
             .bind(instance.project.as_str())
             .bind(instance.id.as_str())
@@ -327,7 +347,11 @@ impl Store {
 }
 
 fn read_config(columns: &mut Columns<'_>) -> Result<McpConfigRow, StoreError> {
-    Ok(McpConfigRow { profile: read_profile(columns)?, shows: columns.parsed(ToolsShown::parse)? })
+    Ok(McpConfigRow {
+        profile: read_profile(columns)?,
+        shows: columns.parsed(ToolsShown::parse)?,
+        verify_url: columns.maybe_text()?,
+    })
 }
 
 fn read_instance(columns: &mut Columns<'_>) -> Result<UsedInstance, StoreError> {

@@ -54,8 +54,9 @@ impl Document {
                 Some(operation) => self.check(operation, label, answer),
                 None => {
                     // What MCP clients are answered is described by their protocol, and pages by themselves.
-                    let others = ["/openapi.json", "/connect/", "/oauth/callback/", "/mcp", "/.well-known/"];
-                    let other = others.iter().any(|known| path.starts_with(known));
+                    const OTHERS: [&str; 6] =
+                        ["/openapi.json", "/connect/", "/oauth/authorize", "/oauth/callback/", "/mcp", "/.well-known/"];
+                    let other = OTHERS.iter().any(|known| path.starts_with(known));
                     assert!(other || answer.status >= 400, "{label} is not documented");
                 }
             }

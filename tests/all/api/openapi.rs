@@ -35,6 +35,7 @@ const ROUTES: &str = r"
     DELETE /v1/issuers/{name}
     DELETE /v1/keys/{id}
     DELETE /v1/mcp/configs/{name}
+    DELETE /v1/mcp/grants/{id}
     DELETE /v1/mcp/instances/{id}
     DELETE /v1/modifiers/{name}
     DELETE /v1/policies/{id}
@@ -70,6 +71,7 @@ const ROUTES: &str = r"
     GET /v1/keys
     GET /v1/mcp/configs
     GET /v1/mcp/configs/{name}
+    GET /v1/mcp/grants
     GET /v1/mcp/instances
     GET /v1/mcp/instances/{id}
     GET /v1/mcp/instances/{id}/auth-state
@@ -92,6 +94,8 @@ const ROUTES: &str = r"
     PATCH /v1/connections/{name}
     PATCH /v1/connections/{name}/accounts/{identifier}
     PATCH /v1/webhooks/{id}
+    POST /oauth/register
+    POST /oauth/revoke
     POST /oauth/token
     POST /v1/accounts/verify
     POST /v1/accounts/{id}/token
@@ -113,6 +117,7 @@ const ROUTES: &str = r"
     POST /v1/executions/{id}/cancel
     POST /v1/executions/{id}/continue
     POST /v1/keys
+    POST /v1/mcp/authorize/verify
     POST /v1/mcp/configs
     POST /v1/mcp/instances/{id}/rotate
     POST /v1/modifiers
@@ -143,7 +148,8 @@ const ROUTES: &str = r"
 fn routes(document: &Document) -> Vec<String> {
     let mut routes: Vec<String> = Vec::new();
     for operation in document.operations() {
-        let open = ["/healthz", "/readyz", "/metrics", "/oauth/token", "/keys"].contains(&operation.path.as_str());
+        let open = ["/healthz", "/readyz", "/metrics", "/oauth/register", "/oauth/revoke", "/oauth/token", "/keys"]
+            .contains(&operation.path.as_str());
         assert_eq!(operation.is_open(), open, "{operation:?}");
         let named = operation.path.matches('{').count();
         assert_eq!(operation.parameters("path").len(), named, "{operation:?}");

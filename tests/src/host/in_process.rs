@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use gloveport::app::{App, AppError, Surroundings};
 use gloveport::config::{
-    Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenRetention, WrittenSources,
+    Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenMcp, WrittenRetention,
+    WrittenSources,
 };
 use gloveport::egress::{Resolver, SystemResolver};
 use gloveport::model::{Clock, Random, Secret};
@@ -34,6 +35,8 @@ pub struct Setup {
     pub retention: WrittenRetention,
     /// The pages on which users connect their accounts, as an operator writes it.
     pub connect: WrittenConnect,
+    /// What MCP clients are told of where tokens come from, likewise.
+    pub mcp: WrittenMcp,
     /// The host's time.
     pub clock: Clock,
     /// How many guests may run at the same time.
@@ -61,6 +64,7 @@ impl Setup {
             records: Records::Durable,
             retention: WrittenRetention::default(),
             connect: WrittenConnect::default(),
+            mcp: WrittenMcp::default(),
             clock: Clock::system(),
             max_concurrent_calls: Some(CALLS),
             limits: NeighbourLimits::NONE,
@@ -105,12 +109,13 @@ impl TestHost {
             listen: Some(address.to_string()),
             database: setup.database,
             allow_private_network: Some(setup.private_networks),
+            extra_ca: setup.extra_ca,
             generic: Some(programs::connector("openapi")),
             max_concurrent_calls: setup.max_concurrent_calls,
             limits: Some(setup.limits),
             records: Some(setup.retention),
             connect: Some(setup.connect),
-            extra_ca: setup.extra_ca,
+            mcp: Some(setup.mcp),
             secrets: Some(setup.secrets),
             ..ConfigFile::default()
         };

@@ -268,6 +268,9 @@ fn modifier(row: &ModifierRow) -> Current {
 fn mcp_config(row: &McpConfigRow) -> Current {
     let mut value = profile_value(&row.profile);
     value["tools"] = row.shows.as_str().into();
+    if let Some(url) = &row.verify_url {
+        value["user_verify_url"] = url.as_str().into();
+    }
     Current::of(value, row.profile.id.as_str())
 }
 

@@ -12,6 +12,8 @@ use crate::api::page::{List, page};
 use crate::api::profiles::{self, MissingBody, ProfileConnection, ProfileContent, missing_of};
 use crate::api::tools::raw;
 use crate::api::{ApiState, Problem, time};
+use crate::connect;
+use crate::issuer;
 use crate::model::{Caller, ToolsShown};
 use crate::store::{McpConfigFilter, McpConfigRow, ProfileRow, StoreError};
 
@@ -29,6 +31,11 @@ pub(in crate::api) struct McpConfigBody {
     missing: Vec<MissingBody>,
     /// `listed`, `search` or `both`.
     tools: &'static str,
+    /// What MCP clients are given that ask their users by themselves; it is no credential.
+    url: String,
+    /// Where your application says who is signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_verify_url: Option<String>,
     created_at: String,
     updated_at: String,
 }
@@ -46,6 +53,9 @@ pub(in crate::api) struct NewMcpConfig {
     /// How tools are shown: `listed` (but for deferred ones), `search` (tools for searching, describing and calling them
     /// instead) or `both`. `listed` if absent.
     tools: Option<String>,
+    /// Where your application says who is signed in, so that MCP clients can ask its users for access: their browsers are sent
+    /// there with `auth_request_id`. Its origin is one that this host's operator named.
+    user_verify_url: Option<String>,
 }
 
 /// All of an MCP config but its name.
@@ -58,6 +68,9 @@ pub(in crate::api) struct McpConfigContent {
     connections: Vec<ProfileConnection>,
     /// How tools are shown: `listed`, `search` or `both`. `listed` if absent.
     tools: Option<String>,
+    /// Where your application says who is signed in, so that MCP clients can ask its users for access: their browsers are sent
+    /// there with `auth_request_id`. Its origin is one that this host's operator named.
+    user_verify_url: Option<String>,
 }
 
 /// Which configs.
@@ -108,8 +121,8 @@ pub(in crate::api) async fn create(
     Admin(caller): Admin,
     Json(new): Json<NewMcpConfig>,
 ) -> Result<Response, Problem> {
-    let NewMcpConfig { name, description, connections, tools } = new;
-    let shows = shown(tools.as_deref())?;
+    let NewMcpConfig { name, description, connections, tools, user_verify_url } = new;
+    let shows = (shown(tools.as_deref())?, checked(&state, user_verify_url)?);
     let store = &state.host.store;
     let profile = match (store.find_profile(&caller.project, &name).await?, connections) {
         (Some(profile), None) if description.is_none() => {
@@ -157,8 +170,8 @@ pub(in crate::api) async fn put(
     Path(name): Path<String>,
     Json(content): Json<McpConfigContent>,
 ) -> Result<Response, Problem> {
-    let McpConfigContent { description, connections, tools } = content;
-    let shows = shown(tools.as_deref())?;
+    let McpConfigContent { description, connections, tools, user_verify_url } = content;
+    let shows = (shown(tools.as_deref())?, checked(&state, user_verify_url)?);
     let content = ProfileContent { description, connections };
     let (profile, _) = profiles::put_row(&state, &caller, name, content).await?;
     let known = state.host.store.tools_shown(&caller.project, &profile.id).await?.is_some();
@@ -185,8 +198,8 @@ pub(in crate::api) async fn remove(
 /// Puts an MCP config in place of the one of its name, or makes it. Without connections it serves the profile of its name as
 /// that is.
 pub(in crate::api) async fn put_new(state: &ApiState, caller: &Caller, new: NewMcpConfig) -> Result<(), Problem> {
-    let NewMcpConfig { name, description, connections, tools } = new;
-    let shows = shown(tools.as_deref())?;
+    let NewMcpConfig { name, description, connections, tools, user_verify_url } = new;
+    let shows = (shown(tools.as_deref())?, checked(state, user_verify_url)?);
     let profile = match connections {
         Some(connections) => {
             profiles::put_row(state, caller, name, ProfileContent { description, connections }).await?.0
@@ -213,9 +226,9 @@ async fn serve(
     state: &ApiState,
     caller: &Caller,
     profile: ProfileRow,
-    shows: ToolsShown,
+    (shows, verify_url): (ToolsShown, Option<String>),
 ) -> Result<McpConfigRow, Problem> {
-    let row = McpConfigRow { profile, shows };
+    let row = McpConfigRow { profile, shows, verify_url };
     let by = caller.by(state.host.clock.now());
     state.host.store.put_mcp_config(&by, &row).await.map_err(|error| match error {
         StoreError::Conflict(_) => Problem::conflict("somebody else removed the profile at the same time: try again"),
@@ -229,12 +242,20 @@ fn shown(text: Option<&str>) -> Result<ToolsShown, Problem> {
     shown.ok_or_else(|| Problem::bad_request("`tools` must be listed, search or both"))
 }
 
+/// The URL of an application that the operator named.
+fn checked(state: &ApiState, url: Option<String>) -> Result<Option<String>, Problem> {
+    if let Some(url) = &url {
+        connect::check_verify_url(&state.host, url)?;
+    }
+    Ok(url)
+}
+
 fn missing() -> Problem {
     Problem::not_found("there is no such MCP config")
 }
 
 async fn body(state: &ApiState, row: &McpConfigRow) -> Result<McpConfigBody, Problem> {
-    let McpConfigRow { profile, shows } = row;
+    let McpConfigRow { profile, shows, verify_url } = row;
     Ok(McpConfigBody {
         id: profile.id.to_string(),
         name: profile.name.clone(),
@@ -242,6 +263,8 @@ async fn body(state: &ApiState, row: &McpConfigRow) -> Result<McpConfigBody, Pro
         connections: raw(profile.connections.clone()),
         missing: missing_of(state, profile).await?,
         tools: shows.as_str(),
+        url: issuer::config_url(&state.host, &profile.id),
+        user_verify_url: verify_url.clone(),
         created_at: time::text(profile.created_at),
         updated_at: time::text(profile.updated_at),
     })

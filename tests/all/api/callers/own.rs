@@ -68,7 +68,7 @@ async fn a_client_without_its_secret_gets_nothing() {
         (vec![], 400, "invalid_request"),
         (vec![who, proof], 400, "invalid_request"),
         (vec![("grant_type", "password"), who, proof], 400, "unsupported_grant_type"),
-        (vec![("grant_type", "authorization_code"), who, proof], 400, "unsupported_grant_type"),
+        (vec![("grant_type", "authorization_code"), who, proof], 400, "invalid_request"),
         (vec![grant], 401, "invalid_client"),
         (vec![grant, who], 401, "invalid_client"),
         (vec![grant, proof], 401, "invalid_client"),

@@ -108,7 +108,7 @@ impl Mcp {
     }
 
     /// Names of the tools that are listed.
-    pub(super) async fn listed(&self) -> Vec<String> {
+    pub(in crate::api) async fn listed(&self) -> Vec<String> {
         let list = self.result("tools/list", json!({})).await;
         list["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
     }

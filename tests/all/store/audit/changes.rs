@@ -1,6 +1,7 @@
 //! Each kind of change leaves exactly its row, and what changes nothing leaves none.
 
 mod callers;
+mod grants;
 mod mcp;
 mod resealed;
 mod tokens;

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::super::super::fixture::Fixture;
-use super::{Seen, rows};
+use super::{Seen, grants, rows};
 
 pub(super) async fn endpoints(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     let now = f.clock.now();
@@ -20,7 +20,7 @@ pub(super) async fn endpoints(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
         created_at: now,
         updated_at: now,
     };
-    let config = McpConfigRow { profile: profile.clone(), shows: ToolsShown::Listed };
+    let config = McpConfigRow { profile: profile.clone(), shows: ToolsShown::Listed, verify_url: None };
     f.store.put_mcp_config(by, &config).await.unwrap_err();
     seen.none("a config without its profile").await;
     f.store.insert_profile(by, &profile).await.unwrap();
@@ -79,6 +79,7 @@ async fn instances(f: &Fixture, by: &By, seen: &mut Seen<'_>, instance: &McpInst
     assert_eq!((&listed[0].instance, listed[0].last_used_at), (instance, None));
     assert!(f.store.find_key(&hash).await.unwrap().is_some());
 
+    grants::grants(f, by, seen, instance).await;
     let (_, second) = new_instance_token(&f.random);
     assert!(f.store.rotate_mcp_instance(by, instance, &second, "v1.00000000.two").await.unwrap());
     seen.one(&rows(f).await, by, Action::McpInstanceRotated, id, &json!({}));

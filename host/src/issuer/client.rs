@@ -1,0 +1,65 @@
+//! Who asks: a client that registered here, or one whose identifier is the URL of its own document.
+
+use super::document::Documents;
+use super::limits::MAX_NAME;
+use super::{IssuerError, redirect, refuse};
+use crate::call::Host;
+use crate::model::McpClientId;
+
+/// A client as it may ask now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Client {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) redirect_uris: Vec<String>,
+}
+
+impl Client {
+    /// Whether an answer may go there.
+    pub(super) fn may_answer_at(&self, asked: &str) -> bool {
+        redirect::is_sound(asked) && self.redirect_uris.iter().any(|registered| redirect::matches(registered, asked))
+    }
+}
+
+/// The client with this identifier.
+pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result<Client, IssuerError> {
+    if id.starts_with("https://") {
+        return documents.client(host, id).await;
+    }
+    let found = match McpClientId::parse(id).filter(|parsed| parsed.as_str() == id) {
+        Some(id) => host.store.mcp_client(&id).await?,
+        None => None,
+    };
+    match found {
+        Some(row) => Ok(Client { id: row.id.to_string(), name: row.name, redirect_uris: row.redirect_uris }),
+        None => refuse("invalid_client", "This program is not known here. It has to register anew."),
+    }
+}
+
+/// A client's name as people are shown it: one line of printable characters, none of which moves or hides others.
+pub(super) fn readable(name: &str) -> String {
+    let hides = |c: char| {
+        matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    let clean: String = name.chars().filter(|c| !c.is_control() && !hides(*c)).take(MAX_NAME).collect();
+    clean.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_hides_nothing() {
+        for (name, expected) in [
+            ("  Claude Code ", "Claude Code"),
+            ("a\nb\u{202e}c\u{200b}\u{feff}", "abc"),
+            ("\u{202e}", ""),
+            ("Zo\u{eb} & <b>", "Zo\u{eb} & <b>"),
+        ] {
+            assert_eq!(readable(name), expected);
+        }
+        assert_eq!(readable(&"x".repeat(1_000)).len(), MAX_NAME);
+    }
+}
