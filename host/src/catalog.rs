@@ -16,11 +16,12 @@ mod proxy;
 mod search;
 mod section;
 mod tool_text;
+mod upstream;
 mod validation;
 
 pub use declare::{
-    Asked, Declared, Document, Importing, Operation, Preview, Ready, declare, finish, import_again, preview, ready,
-    removed,
+    Asked, Declared, Document, Held, Importing, Operation, Preview, Ready, declare, finish, import_again, preview,
+    ready, removed, take_over,
 };
 pub use difference::{Change, Difference};
 pub use error::CatalogError;
@@ -31,4 +32,5 @@ pub use installed::{Installed, InstalledTool};
 pub use live::Catalog;
 pub use narrowed::{NarrowedSchemas, PresetNames};
 pub use search::{Fit, Words};
+pub use upstream::{DISCOVERY, News};
 pub use validation::check_against;

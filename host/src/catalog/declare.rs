@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::difference::difference;
-use super::generic::Loaded;
+use super::generic::{Kind, Loaded};
 use super::made::{Made, make, options, write};
+use super::upstream::{Found, News, Upstream};
 use super::{Catalog, CatalogError, Difference, Generic, Installed, fetch, manifest, tool_text};
 use crate::egress::Egress;
 use crate::model::{By, Connector, Import, ProjectId, Timestamp, Tool};
@@ -88,6 +89,17 @@ pub struct Declared {
     pub created: bool,
     /// What is different from before.
     pub difference: Difference,
+    /// What an MCP server has changed, and nobody has accepted yet.
+    pub held: Option<Held>,
+}
+
+/// What waits for an operator.
+#[derive(Debug)]
+pub struct Held {
+    /// SHA-256 of the tools as the server has them now, in hex: what an operator accepts.
+    pub digest: String,
+    /// What would be different.
+    pub difference: Difference,
 }
 
 /// An operation of a declared connector, as it is remembered.
@@ -113,7 +125,13 @@ pub async fn preview(parts: Importing<'_>, name: Option<&str>, asked: Asked) -> 
         Document::Fetched { text, url } => (text, Some(url)),
         Document::Same => return Err(CatalogError::Document(NO_DOCUMENT.into())),
     };
-    let loaded = parts.generic.loaded(parts.runtime).await?;
+    if let Some(upstream) = Upstream::read(&text)? {
+        let options = options(name, &asked.options, None, &[])?;
+        let found = upstream.found(parts, None, News::None).await?;
+        let loaded = parts.generic.loaded(parts.runtime, Kind::Server).await?;
+        return Ok(make(parts, loaded, name, &upstream.described(&found), &options).await?.preview);
+    }
+    let loaded = parts.generic.loaded(parts.runtime, Kind::Document).await?;
     let options = options(name, &asked.options, url.as_deref(), &[])?;
     let made = make(parts, loaded, name, &text, &options).await?;
     Ok(made.preview)
@@ -133,7 +151,7 @@ pub async fn declare(
 ) -> Result<Declared, CatalogError> {
     check_name(name)?;
     let before = parts.store.find_declaration(project, name).await?;
-    import(parts, by, project, name, asked, before).await
+    import(parts, by, project, name, asked, (before, News::None)).await
 }
 
 /// Imports a declared connector again: with another document, or other options than before, or both. What is not said
@@ -155,7 +173,28 @@ pub async fn import_again(
     options.extend(asked.options);
     // Null takes back what was said before.
     options.retain(|_, value| !value.is_null());
-    import(parts, by, project, name, Asked { options, ..asked }, Some(before)).await
+    import(parts, by, project, name, Asked { options, ..asked }, (Some(before), News::None)).await
+}
+
+/// Takes over what is new of the MCP server that a connector is made of: what was found there, or what an operator accepts
+/// of it. Without a `dry_run` its tools are live when this returns.
+///
+/// # Errors
+/// Those of [`declare`]; [`CatalogError::NotFound`] if there is no connector of this name that is made of a server.
+pub async fn take_over(
+    parts: Importing<'_>,
+    by: &By,
+    project: &ProjectId,
+    name: &str,
+    news: News,
+    dry_run: bool,
+) -> Result<Declared, CatalogError> {
+    let Some(before) = parts.store.find_declaration(project, name).await? else {
+        return Err(CatalogError::NotFound(format!("there is no connector `{name}` that was made of an MCP server")));
+    };
+    let options = serde_json::from_str(&before.options).unwrap_or_default();
+    let asked = Asked { document: Document::Same, options, dry_run };
+    import(parts, by, project, name, asked, (Some(before), news)).await
 }
 
 /// The operations of a declared connector that are gone from its document.
@@ -169,7 +208,7 @@ async fn import(
     project: &ProjectId,
     name: &str,
     asked: Asked,
-    before: Option<DeclarationRow>,
+    before: (Option<DeclarationRow>, News),
 ) -> Result<Declared, CatalogError> {
     let dry_run = asked.dry_run;
     let ready = make_ready(parts, by, project, name, asked, before).await?;
@@ -179,16 +218,19 @@ async fn import(
 /// A declared connector that is made, and not stored yet.
 #[derive(Debug)]
 pub struct Ready {
+    kind: Kind,
     made: Made,
     declaration: DeclarationRow,
     document: String,
     created: bool,
     difference: Difference,
+    held: Option<Held>,
 }
 
 impl Ready {
     fn declared(self) -> Declared {
-        Declared { preview: self.made.preview, created: self.created, difference: self.difference }
+        let Self { made, created, difference, held, .. } = self;
+        Declared { preview: made.preview, created, difference, held }
     }
 }
 
@@ -205,7 +247,7 @@ pub async fn ready(
 ) -> Result<Ready, CatalogError> {
     check_name(name)?;
     let before = parts.store.find_declaration(project, name).await?;
-    make_ready(parts, by, project, name, asked, before).await
+    make_ready(parts, by, project, name, asked, (before, News::None)).await
 }
 
 /// Stores what is ready; its tools are live when this returns.
@@ -213,7 +255,7 @@ pub async fn ready(
 /// # Errors
 /// Those of [`declare`].
 pub async fn finish(parts: Importing<'_>, by: &By, ready: Ready) -> Result<Declared, CatalogError> {
-    let loaded = parts.generic.loaded(parts.runtime).await?;
+    let loaded = parts.generic.loaded(parts.runtime, ready.kind).await?;
     store(parts, by, loaded, &ready.made, &ready.declaration, &ready.document).await?;
     Ok(ready.declared())
 }
@@ -224,7 +266,7 @@ async fn make_ready(
     project: &ProjectId,
     name: &str,
     asked: Asked,
-    before: Option<DeclarationRow>,
+    (before, news): (Option<DeclarationRow>, News),
 ) -> Result<Ready, CatalogError> {
     let row = parts.store.find_connector(project, name).await?;
     if row.is_some() && before.is_none() {
@@ -233,21 +275,54 @@ async fn make_ready(
     }
     let (document, url) = text(parts, project, name, &asked.document, before.as_ref()).await?;
     let known = before.as_ref().map(operations).unwrap_or_default();
-    let loaded = parts.generic.loaded(parts.runtime).await?;
-    let options = options(name, &asked.options, url.as_deref(), &known)?;
-    let made = make(parts, loaded, name, &document, &options).await?;
+    let known = (name, &asked.options, &known[..]);
+    let (kind, made, found, held) = match Upstream::read(&document)? {
+        Some(upstream) => {
+            let found = before.as_ref().and_then(|before| Found::read(before.found.as_deref()?));
+            let found = upstream.found(parts, found, news).await?;
+            let (made, held) = of_server(parts, known, &upstream, &found).await?;
+            (Kind::Server, made, Some(found.written()), held)
+        }
+        None if matches!(news, News::None) => {
+            let loaded = parts.generic.loaded(parts.runtime, Kind::Document).await?;
+            let options = options(name, &asked.options, url.as_deref(), known.2)?;
+            (Kind::Document, make(parts, loaded, name, &document, &options).await?, None, None)
+        }
+        None => {
+            let detail = format!("connector `{name}` is not made of an MCP server");
+            return Err(CatalogError::NotFound(detail));
+        }
+    };
     let old = row.as_ref().and_then(|row| tool_text::read(&row.tools)).unwrap_or_default();
-    let difference = difference(&by_operation(&known, old), &made.preview.tools.iter().cloned().collect());
+    let difference = difference(&by_operation(known.2, old), &made.preview.tools.iter().cloned().collect());
     let declaration = DeclarationRow {
         project: project.clone(),
         name: name.to_owned(),
         url,
-        options: Value::Object(asked.options).to_string(),
-        operations: serde_json::to_string(&remembered(&known, &made.preview.tools, by.at))
+        options: Value::Object(asked.options.clone()).to_string(),
+        operations: serde_json::to_string(&remembered(known.2, &made.preview.tools, by.at))
             .map_err(|error| CatalogError::Document(error.to_string()))?,
+        found,
         imported_at: by.at,
     };
-    Ok(Ready { made, declaration, document, created: row.is_none(), difference })
+    Ok(Ready { kind, made, declaration, document, created: row.is_none(), difference, held })
+}
+
+/// Makes a connector of what was taken over of a server, and compares it with what waits.
+async fn of_server(
+    parts: Importing<'_>,
+    (name, said, known): (&str, &Map<String, Value>, &[Operation]),
+    upstream: &Upstream,
+    found: &Found,
+) -> Result<(Made, Option<Held>), CatalogError> {
+    let loaded = parts.generic.loaded(parts.runtime, Kind::Server).await?;
+    let options = options(name, said, None, known)?;
+    let made = make(parts, loaded, name, &upstream.described(found), &options).await?;
+    let Some((digest, accepted)) = found.if_accepted() else { return Ok((made, None)) };
+    let other = make(parts, loaded, name, &upstream.described(&accepted), &options).await?;
+    let [is, would] = [&made, &other].map(|made| made.preview.tools.iter().cloned().collect());
+    let difference = difference(&is, &would);
+    Ok((made, Some(Held { digest, difference })))
 }
 
 /// The document, and where it was fetched.

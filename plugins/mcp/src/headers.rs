@@ -39,10 +39,7 @@ pub(crate) fn of(declared: &[(String, String)], arguments: &Map<String, Value>) 
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
         _ => None,
     };
-    declared
-        .iter()
-        .filter_map(|(pointer, name)| Some((name.clone(), text(arguments.pointer(pointer)?)?)))
-        .collect()
+    declared.iter().filter_map(|(pointer, name)| Some((name.clone(), text(arguments.pointer(pointer)?)?))).collect()
 }
 
 /// A text as a header's value.

@@ -112,7 +112,11 @@ pub fn import_document(document: &str, options: &str) -> Result<Imported, String
     let of_server = || server("title").or_else(|| server("name")).filter(|text| !text.is_empty());
     let instructions = document.found.as_ref().map(|found| cut(&found.instructions, 500));
     let mut imported = Imported {
-        title: document.title.clone().or_else(of_server).map_or_else(|| human(&options.name), |text| line(&text, TITLE_BYTES)),
+        title: document
+            .title
+            .clone()
+            .or_else(of_server)
+            .map_or_else(|| human(&options.name), |text| line(&text, TITLE_BYTES)),
         description: document
             .description
             .clone()
@@ -214,7 +218,9 @@ fn compile(
         structured: output.is_some(),
     });
     let said = |text: Option<&String>, own: &Value, bytes| {
-        text.map(|text| cut(text, bytes)).or_else(|| own.as_str().map(|text| cut(text, bytes))).filter(|text| !text.is_empty())
+        text.map(|text| cut(text, bytes))
+            .or_else(|| own.as_str().map(|text| cut(text, bytes)))
+            .filter(|text| !text.is_empty())
     };
     let short = snake(upstream);
     let own_title = if tool["title"].is_string() { &tool["title"] } else { &tool["annotations"]["title"] };
@@ -255,6 +261,8 @@ fn tags(annotations: &Value) -> Vec<String> {
 
 /// Requests go to the one path; what ends a session is no more than the tool itself.
 fn routes(path: &str, effect: Effect) -> Vec<Route> {
+    // The query is no part of a route.
+    let path = path.split('?').next().unwrap_or_default();
     let route = |method: &str| Route { method: method.into(), host: None, path: path.into(), effect: Some(effect) };
     vec![route("POST"), route("DELETE")]
 }

@@ -41,7 +41,8 @@ impl<'a> Peer<'a> {
         let said = answer::result(&response, peer.last)?;
         let agreed = said["protocolVersion"].as_str().unwrap_or_default();
         let Some(agreed) = LEGACY.into_iter().find(|known| *known == agreed) else {
-            let message = format!("the server speaks the revision `{}`, which is not known here", answer::short(agreed));
+            let message =
+                format!("the server speaks the revision `{}`, which is not known here", answer::short(agreed));
             return Err(Refusal::Other(Failure::upstream(response.status, None, message)));
         };
         peer.revision = agreed;

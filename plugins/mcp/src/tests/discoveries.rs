@@ -14,8 +14,14 @@ fn discovered(host: &FakeHost) -> Result<Value, Failure> {
 }
 
 fn modern(versions: Value) -> Reply {
-    Reply::json(200, result(1, json!({ "supportedVersions": versions, "capabilities": {}, "instructions": "Be kind.",
-        "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "s", "version": "1.2" } } })))
+    Reply::json(
+        200,
+        result(
+            1,
+            json!({ "supportedVersions": versions, "capabilities": {}, "instructions": "Be kind.",
+        "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "s", "version": "1.2" } } }),
+        ),
+    )
 }
 
 fn tool(name: &str) -> Value {
@@ -70,7 +76,11 @@ fn an_older_server_is_found_out() {
 #[test]
 fn what_cannot_be_agreed_on_is_said() {
     let list = |page: Value| {
-        FakeHost::new().on("POST", "/mcp", modern(json!(["2026-07-28"]))).on("POST", "/mcp", Reply::json(200, result(2, page)))
+        FakeHost::new().on("POST", "/mcp", modern(json!(["2026-07-28"]))).on(
+            "POST",
+            "/mcp",
+            Reply::json(200, result(2, page)),
+        )
     };
     let began = |version: &str| Reply::json(200, result(1, json!({ "protocolVersion": version })));
     let first = |reply: Reply| FakeHost::new().on("POST", "/mcp", reply);
@@ -83,7 +93,14 @@ fn what_cannot_be_agreed_on_is_said() {
         (first(Reply::json(400, error(json!(1), -32022, "x"))), "another revision"),
         (first(Reply::text(404, "")).on("POST", "/mcp", began("1999-01-01")), "1999-01-01"),
         (first(Reply::text(404, "")).on("POST", "/mcp", began("2026-07-28")), "2026-07-28"),
-        (list(json!({ "tools": [], "nextCursor": "x" })).on("POST", "/mcp", Reply::json(200, result(3, json!({ "nextCursor": "x" })))), "does not end"),
+        (
+            list(json!({ "tools": [], "nextCursor": "x" })).on(
+                "POST",
+                "/mcp",
+                Reply::json(200, result(3, json!({ "nextCursor": "x" }))),
+            ),
+            "does not end",
+        ),
         (list(json!({ "tools": [{ "name": "a", "description": long }] })), "more than"),
         (list(json!({ "tools": vec![json!({ "name": "a" }); 2_000] })), "more than"),
     ] {
