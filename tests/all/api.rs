@@ -68,5 +68,6 @@ mod steps;
 mod stripe;
 mod tokens;
 mod tools;
+mod upstream_mcp;
 mod wasi;
 mod wasm;

@@ -150,7 +150,9 @@ fn usable(connector: &Connector, tools: Vec<ImportedTool>) -> (Vec<Kept>, Vec<Re
     for ImportedTool { tool, operation } in tools {
         let schema = validation::compile(&tool.input_schema).map(drop);
         let schema = schema.map_err(|reason| format!("its input schema cannot be used: {reason}"));
-        match check_place(connector, &tool).and(schema) {
+        let output = tool.output_schema.as_deref().map(validation::compile).transpose().map(drop);
+        let output = output.map_err(|reason| format!("its output schema cannot be used: {reason}"));
+        match check_place(connector, &tool).and(schema).and(output) {
             Ok(()) => kept.push((operation, tool)),
             Err(reason) => refused.push((operation, reason)),
         }
