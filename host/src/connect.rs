@@ -27,7 +27,7 @@ pub use advance::Came;
 pub use browser::Browser;
 pub use callback::{Answer, come_back};
 pub use choose::{Question, choose, question};
-pub use consent::{Asked, Begun, begin, redirect_uri};
+pub use consent::{Asked, Begun, begin, own_client, redirect_uri};
 pub use error::ConnectError;
 pub use fill::{Filled, fill};
 pub use limits::{LINK_LIFETIME, MAX_ATTEMPTS};

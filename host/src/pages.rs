@@ -2,6 +2,7 @@
 
 mod callback;
 mod choose;
+mod client_document;
 mod colour;
 mod cookie;
 mod ending;
@@ -31,6 +32,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(host: Host) -> Router<S> {
         .route("/connect/choose/{id}", get(choose::show).post(choose::submit))
         .route("/connect/result/{id}", get(ending::show))
         .route("/oauth/callback/{connector}", get(callback::take))
+        .route("/oauth/client/{connector}", get(client_document::show))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .with_state(Pages { host, look })
 }

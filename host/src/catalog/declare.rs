@@ -1,18 +1,18 @@
 //! Declared connectors: a document becomes tools, in the sandbox, and those a connector that the generic one runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::difference::difference;
 use super::generic::{Kind, Loaded};
 use super::made::{Made, make, options, write};
+use super::operations::{Operation, by_operation, operations, remembered};
 use super::upstream::{Found, News, Upstream};
 use super::{Catalog, CatalogError, Difference, Generic, Installed, fetch, manifest, tool_text};
 use crate::egress::Egress;
-use crate::model::{By, Connector, Import, ProjectId, Timestamp, Tool};
+use crate::model::{By, Connector, Import, ProjectId, Tool};
 use crate::runtime::Runtime;
 use crate::store::{ConnectorRow, DeclarationRow, Store, StoreError};
 
@@ -102,17 +102,6 @@ pub struct Held {
     pub difference: Difference,
 }
 
-/// An operation of a declared connector, as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operation {
-    /// What the document calls it.
-    pub operation: String,
-    /// Its tool. It gets the same name whenever it comes again.
-    pub tool: String,
-    /// When it was gone from the document, if it is. Milliseconds.
-    pub removed_at: Option<i64>,
-}
-
 /// Shows what would come of a document. Nothing is stored.
 ///
 /// # Errors
@@ -195,11 +184,6 @@ pub async fn take_over(
     let options = serde_json::from_str(&before.options).unwrap_or_default();
     let asked = Asked { document: Document::Same, options, dry_run };
     import(parts, by, project, name, asked, (Some(before), news)).await
-}
-
-/// The operations of a declared connector that are gone from its document.
-pub fn removed(declaration: &DeclarationRow) -> Vec<Operation> {
-    operations(declaration).into_iter().filter(|operation| operation.removed_at.is_some()).collect()
 }
 
 async fn import(
@@ -389,28 +373,4 @@ async fn store(
     })?;
     parts.catalog.put(&row.project, installed);
     Ok(())
-}
-
-fn operations(declaration: &DeclarationRow) -> Vec<Operation> {
-    serde_json::from_str(&declaration.operations).unwrap_or_default()
-}
-
-/// The tools that are on offer, by what the document calls them.
-fn by_operation(known: &[Operation], tools: Vec<Tool>) -> BTreeMap<String, Tool> {
-    let mut tools: BTreeMap<String, Tool> = tools.into_iter().map(|tool| (tool.name.clone(), tool)).collect();
-    let present = known.iter().filter(|operation| operation.removed_at.is_none());
-    present.filter_map(|one| Some((one.operation.clone(), tools.remove(&one.tool)?))).collect()
-}
-
-/// What is remembered after an import: its operations, and those of earlier ones that are gone.
-fn remembered(known: &[Operation], tools: &[(String, Tool)], now: Timestamp) -> Vec<Operation> {
-    let there: BTreeSet<&str> = tools.iter().map(|(operation, _)| operation.as_str()).collect();
-    let gone = known.iter().filter(|one| !there.contains(one.operation.as_str()));
-    let gone = gone.map(|one| Operation { removed_at: one.removed_at.or(Some(now.0)), ..one.clone() });
-    let present = tools.iter().map(|(operation, tool)| Operation {
-        operation: operation.clone(),
-        tool: tool.name.clone(),
-        removed_at: None,
-    });
-    present.chain(gone).collect()
 }

@@ -1,13 +1,13 @@
 //! MCP servers as connectors: where one is, what was found there, and what of that an operator has accepted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::CatalogError;
 use super::declare::Importing;
+use super::{CatalogError, authorization};
 
 /// The end of the name of the tool with which a server is asked for its tools; the connector's name is before it.
 pub const DISCOVERY: &str = "_mcp_discover";
@@ -63,6 +63,9 @@ pub(super) struct Found {
     pinned: Option<Listing>,
     /// What the server has now, if that is something else.
     held: Option<Listing>,
+    /// Where its users sign in: what the auth patterns that were declared became, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    authorization: BTreeMap<String, Value>,
 }
 
 /// What a server says, as the generic connector tells it.
@@ -102,14 +105,49 @@ impl Upstream {
     /// # Errors
     /// [`CatalogError::Document`] if what was found is not what it should be; [`CatalogError::Conflict`] if what an operator
     /// accepts is not what waits.
-    #[expect(clippy::unused_async, reason = "authorization servers are asked here")]
     pub(super) async fn found(
         &self,
-        _parts: Importing<'_>,
+        parts: Importing<'_>,
         before: Option<Found>,
         news: News,
     ) -> Result<Found, CatalogError> {
-        let fresh = || Found { url: self.url.clone(), pinned: None, held: None };
+        let looks = !matches!(news, News::Accepted(_));
+        let mut found = self.with_news(before, news)?;
+        if looks {
+            self.sign_in(parts, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    /// Finds out where users sign in. Where that cannot be found any more, what was found before stays; where it is
+    /// elsewhere, somebody has to look: whoever took the server over would send its users to himself.
+    async fn sign_in(&self, parts: Importing<'_>, found: &mut Found) -> Result<(), CatalogError> {
+        let declared = self.auth.iter().filter(|pattern| pattern["type"] == authorization::KIND);
+        for declared in declared {
+            let name = declared["name"].as_str().unwrap_or_default();
+            let known = found.authorization.get(name);
+            let pattern = match (authorization::pattern(parts.egress, &self.url, declared).await, known) {
+                (Ok(pattern), Some(known)) if known["issuer"] != pattern["issuer"] && declared["issuer"].is_null() => {
+                    return Err(CatalogError::Conflict(format!(
+                        "users of {} would sign in at {} and no longer at {}: if that is right, name it as `issuer` of the \
+                         auth pattern `{name}`",
+                        self.url, pattern["issuer"], known["issuer"]
+                    )));
+                }
+                (Ok(pattern), _) => pattern,
+                (Err(error), Some(_)) => {
+                    tracing::warn!(%error, server = self.url, "where users sign in was not found again");
+                    continue;
+                }
+                (Err(error), None) => return Err(error),
+            };
+            found.authorization.insert(name.to_owned(), pattern);
+        }
+        Ok(())
+    }
+
+    fn with_news(&self, before: Option<Found>, news: News) -> Result<Found, CatalogError> {
+        let fresh = || Found { url: self.url.clone(), pinned: None, held: None, authorization: BTreeMap::new() };
         let before = before.filter(|before| before.url == self.url).unwrap_or_else(fresh);
         match news {
             News::None if self.changes == Changes::Take => Ok(before.accepted()),
@@ -134,7 +172,11 @@ impl Upstream {
     pub(super) fn described(&self, found: &Found) -> String {
         let (origin, host, path) = self.parts().unwrap_or_default();
         let none = || vec![json!({ "name": "none", "title": "No account", "type": "none" })];
-        let auth = if self.auth.is_empty() { none() } else { self.auth.clone() };
+        let compiled = |declared: &Value| {
+            let own = declared["name"].as_str().filter(|_| declared["type"] == authorization::KIND);
+            own.and_then(|name| found.authorization.get(name)).unwrap_or(declared).clone()
+        };
+        let auth = if self.auth.is_empty() { none() } else { self.auth.iter().map(compiled).collect() };
         json!({
             "title": self.title, "description": self.description, "categories": self.categories,
             "origin": origin, "host": host, "path": path, "auth": auth, "found": found.pinned,
@@ -215,7 +257,7 @@ mod tests {
     }
 
     fn found(tools: Value) -> Found {
-        Found { url: "u".into(), pinned: Some(listing(tools)), held: None }
+        Found { url: "u".into(), pinned: Some(listing(tools)), held: None, authorization: BTreeMap::new() }
     }
 
     /// A server that changes what its tools say does not change what models are told.
@@ -245,7 +287,7 @@ mod tests {
     /// The first time an operator asks for all there is, and how a server is spoken to is no matter of trust.
     #[test]
     fn what_is_found_first_is_taken_over() {
-        let first = Found { url: "u".into(), pinned: None, held: None }.with(listing(json!([{ "name": "a" }])));
+        let first = Found { pinned: None, ..found(json!([])) }.with(listing(json!([{ "name": "a" }])));
         assert_eq!(first, found(json!([{ "name": "a" }])));
         let older = Listing { revision: "2025-06-18".into(), session: true, ..listing(json!([{ "name": "a" }])) };
         let after = first.with(older.clone());

@@ -13,3 +13,5 @@ mod refusals;
 mod stage;
 mod verification;
 mod visitor;
+
+pub(super) use visitor::{Visitor, link, text};

@@ -3,6 +3,7 @@
 mod attacks;
 mod calls;
 mod changes;
+mod oauth;
 mod server;
 
 use gloveport_tests::canary::Canary;

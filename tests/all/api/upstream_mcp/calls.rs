@@ -99,13 +99,13 @@ async fn operators_say_what_a_tool_does() {
         tools(&host).await.iter().map(|tool| (tool["name"].clone(), tool["effect"].clone())).collect();
     assert_eq!(effects, [(json!("desk_sum"), json!("destroy")), (json!("desk_tell"), json!("read"))]);
     forbid(&host, "effect != 'read'").await;
-    assert_eq!(host.execute("desk_sum", "ada", &json!({ "a": 1 })).await.problem(403), "policy_denied");
+    assert_eq!(host.execute("desk_sum", "ada", &json!({ "a": 1 })).await.problem(403), "denied_by_policy");
     host.execute("desk_tell", "ada", &json!({})).await.expect(200);
     discover(&host).await;
     forbid(&host, "tool == 'desk_mcp_discover'").await;
     let body = json!({ "identifier": "ada" });
     let refused = host.client().post("/v1/connectors/desk/discover-tools", &body).await;
-    assert_eq!(refused.problem(403), "policy_denied");
+    assert_eq!(refused.problem(403), "denied_by_policy");
 }
 
 /// The host's own endpoint is a server like any other: one host's user reaches another host's tools.

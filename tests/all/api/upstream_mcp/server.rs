@@ -1,5 +1,6 @@
 //! An MCP server that a test plays, in either era of the protocol.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use gloveport_tests::upstream::{Recorded, Reply, Upstream};
@@ -14,7 +15,8 @@ pub(super) struct Server {
 /// How it behaves.
 struct Said {
     era: Era,
-    token: Option<String>,
+    knows: Box<dyn Fn(&str) -> bool + Send>,
+    documents: BTreeMap<String, (u16, Value)>,
     tools: Value,
     challenge: String,
     /// What it answers to the next call.
@@ -34,7 +36,14 @@ pub(super) enum Era {
 impl Server {
     /// One with these tools.
     pub(super) async fn start(era: Era, tools: Value) -> Self {
-        let said = Said { era, token: None, tools, challenge: "Bearer".into(), odd: None };
+        let said = Said {
+            era,
+            knows: Box::new(|_| true),
+            documents: BTreeMap::new(),
+            tools,
+            challenge: "Bearer".into(),
+            odd: None,
+        };
         let said = Arc::new(Mutex::new(said));
         let own = Arc::clone(&said);
         Self { upstream: Upstream::start(move |request| own.lock().unwrap().answer(request)).await, said }
@@ -46,7 +55,23 @@ impl Server {
 
     /// Whoever does not bring this token is refused.
     pub(super) fn wants(&self, token: &str) {
-        self.said.lock().unwrap().token = Some(token.to_owned());
+        let token = token.to_owned();
+        self.wants_those(move |came| came == token);
+    }
+
+    /// Whoever brings no such token is refused.
+    pub(super) fn wants_those(&self, knows: impl Fn(&str) -> bool + Send + 'static) {
+        self.said.lock().unwrap().knows = Box::new(knows);
+    }
+
+    /// Anybody gets this at a path.
+    pub(super) fn serves(&self, path: &str, status: u16, document: Value) {
+        self.said.lock().unwrap().documents.insert(path.to_owned(), (status, document));
+    }
+
+    /// What it says to those who bring no token.
+    pub(super) fn challenges(&self, challenge: &str) {
+        self.said.lock().unwrap().challenge = challenge.to_owned();
     }
 
     /// It has other tools now.
@@ -76,7 +101,13 @@ impl Server {
 impl Said {
     fn answer(&mut self, request: &Recorded) -> Reply {
         let token = request.header("authorization").unwrap_or_default();
-        if self.token.as_ref().is_some_and(|wanted| token != format!("Bearer {wanted}")) {
+        if let Some((status, document)) = self.documents.get(request.path()) {
+            return Reply::json(*status, document);
+        }
+        if request.path().starts_with("/.well-known/") {
+            return Reply::status(404);
+        }
+        if !(self.knows)(token.trim_start_matches("Bearer ")) {
             return Reply::json(401, &json!({ "error": "invalid_token" })).header("www-authenticate", &self.challenge);
         }
         if request.method == "DELETE" {
