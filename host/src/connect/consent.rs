@@ -23,9 +23,6 @@ use crate::model::{
 use crate::oauth;
 use crate::store::{AuthMove, OAuthClient};
 
-/// Bytes of a connector's name.
-const MAX_CONNECTOR: usize = 32;
-
 /// What became of the form before the provider.
 #[derive(Debug)]
 pub enum Begun {
@@ -235,18 +232,6 @@ async fn leave(
 /// by the address of another.
 pub fn redirect_uri(host: &Host, connector: &str) -> String {
     page(&host.public_url, &["oauth", "callback", connector]).into()
-}
-
-/// What this host is to providers that register nobody by hand; `None` if there can be no such connector.
-pub fn own_client(host: &Host, connector: &str) -> Option<oauth::OwnClient> {
-    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if connector.is_empty() || connector.len() > MAX_CONNECTOR || !connector.chars().all(is_name) {
-        return None;
-    }
-    // A document that providers cannot read describes nobody.
-    let public = host.public_url.scheme() == "https";
-    let document = public.then(|| page(&host.public_url, &["oauth", "client", connector]).into());
-    Some(oauth::OwnClient { redirect_uri: redirect_uri(host, connector), document })
 }
 
 fn authorize_url(kind: &AuthKind, fields: &BTreeMap<String, String>) -> Result<Url, Fault> {
