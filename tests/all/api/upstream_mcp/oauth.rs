@@ -262,7 +262,7 @@ async fn a_client_is_given_or_registered() {
     assert!(scene.authority.consent(&scene.left(&ada).await).is_ok());
     assert_eq!(scene.server.requests().iter().filter(|request| request.path() == "/register").count(), 1);
     // By http nobody could read a document of this host's: there is none to name, and it is there all the same.
-    let document = scene.bed.client().get("/oauth/client/desk").await.expect(200);
+    let document = ada.open("/oauth/client/desk").await.expect(200);
     assert_eq!((&document["client_id"], &document["token_endpoint_auth_method"]), (&Value::Null, &json!("none")));
-    assert_eq!(scene.bed.client().get("/oauth/client/De-sk").await.status, 404);
+    assert_eq!(ada.open("/oauth/client/De-sk").await.status, 404);
 }
