@@ -42,6 +42,7 @@ mod query_names;
 mod results;
 mod scopes;
 mod secrets;
+mod services;
 mod state;
 mod time;
 mod token;
@@ -125,6 +126,7 @@ fn connected() -> OpenApiRouter<ApiState> {
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(connectors::install, connectors::list))
+                .routes(routes!(services::list))
                 .layer(DefaultBodyLimit::max(MAX_COMPONENT)),
         )
         .merge(

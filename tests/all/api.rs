@@ -69,5 +69,6 @@ mod stripe;
 mod tokens;
 mod tools;
 mod upstream_mcp;
+mod visitor;
 mod wasi;
 mod wasm;

@@ -49,6 +49,7 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("POST", "/v1/connections/{name}/accounts/{identifier}/disable", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/enable", AccountsWrite),
     ("POST", "/v1/connections/{name}/accounts/{identifier}/refresh", AccountsWrite),
+    ("GET", "/v1/catalog", ConnectorsRead),
     ("GET", "/v1/connectors", ConnectorsRead),
     ("POST", "/v1/connectors", ConnectorsWrite),
     ("POST", "/v1/connectors/parse-openapi", ConnectorsWrite),

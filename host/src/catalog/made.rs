@@ -52,7 +52,7 @@ pub(super) async fn make(
     // Compiling the schemas of a thousand tools takes a second of a thread's time.
     let (tools, refused) = blocking(move || Ok(usable(&checked, tools))).await?;
     skipped.extend(refused);
-    if tools.is_empty() {
+    if tools.is_empty() && (!skipped.is_empty() || filtered > 0) {
         let first = skipped.first().map(|(operation, reason)| format!(": {operation}: {reason}")).unwrap_or_default();
         return Err(CatalogError::Document(format!("no operation of the document is a tool{first}")));
     }

@@ -162,6 +162,10 @@ pub(crate) fn import(root: Value, options: &Options) -> Result<Imported, String>
     for clash in names.clashes {
         imported.warn(clash);
     }
+    // A declaration without operations is meant so, for callers who write their requests themselves; a document is not.
+    if imported.tools.is_empty() && imported.skipped.is_empty() && imported.filtered == 0 {
+        return Err("the document has no operations".into());
+    }
     Ok(imported)
 }
 

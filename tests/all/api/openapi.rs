@@ -53,6 +53,7 @@ const ROUTES: &str = r"
     GET /v1/approvals/{id}
     GET /v1/audit
     GET /v1/callers
+    GET /v1/catalog
     GET /v1/clients
     GET /v1/clients/{id}
     GET /v1/connections

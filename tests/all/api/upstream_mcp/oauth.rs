@@ -11,7 +11,7 @@ use url::Url;
 use super::server::{Era, Server};
 use super::{discover, tools};
 use crate::api::bed::Bed;
-use crate::api::pages::{Visitor, link, text};
+use crate::api::visitor::{Visitor, link, text};
 
 const RESOURCE: &str = "/.well-known/oauth-protected-resource/mcp";
 const ISSUER: &str = "/.well-known/oauth-authorization-server/as";
