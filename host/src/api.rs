@@ -48,6 +48,7 @@ mod time;
 mod token;
 mod tools;
 mod trace;
+mod upstream;
 mod webhooks;
 
 pub use state::ApiState;
@@ -135,6 +136,8 @@ fn connected() -> OpenApiRouter<ApiState> {
                 .routes(routes!(connectors::show, connectors::remove, imports::put))
                 .routes(routes!(imports::parse))
                 .routes(routes!(imports::import_again))
+                .routes(routes!(upstream::discover))
+                .routes(routes!(upstream::accept))
                 .layer(DefaultBodyLimit::max(MAX_IMPORT)),
         )
         .merge(OpenApiRouter::new().routes(routes!(apply::apply)).layer(DefaultBodyLimit::max(MAX_APPLY)))

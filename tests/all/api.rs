@@ -70,6 +70,7 @@ mod steps;
 mod stripe;
 mod tokens;
 mod tools;
+mod upstream_mcp;
 mod visitor;
 mod wasi;
 mod wasm;

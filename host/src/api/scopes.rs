@@ -57,6 +57,8 @@ const ROUTES: &[(&str, &str, CallerScope)] = &[
     ("PUT", "/v1/connectors/{name}", ConnectorsWrite),
     ("DELETE", "/v1/connectors/{name}", ConnectorsWrite),
     ("POST", "/v1/connectors/{name}/import-openapi", ConnectorsWrite),
+    ("POST", "/v1/connectors/{name}/discover-tools", ConnectorsWrite),
+    ("POST", "/v1/connectors/{name}/accept-tools", ConnectorsWrite),
     ("POST", "/v1/connectors/{name}/test/{tool}", ConnectorsWrite),
     ("GET", "/v1/executions", ExecutionsOwn),
     ("GET", "/v1/executions/{id}", ExecutionsOwn),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::list::{self, MAX_ITEMS};
 use super::remote::Remote;
 use super::table::{Column, array_at, clean, str_at, text_at, write_list, write_rows};
-use super::{CliError, Session, import, upload};
+use super::{CliError, Session, import, upload, upstream};
 use available::Wanted;
 
 /// Options of `gloveport connector`.
@@ -39,6 +39,20 @@ enum Action {
     /// Make a connector of an OpenAPI document, or of operations that you wrote down.
     #[command(after_help = import::HELP)]
     Import(import::Import),
+    /// Make a connector of an MCP server.
+    #[command(after_help = upstream::HELP)]
+    Server(upstream::Server),
+    /// Ask the MCP server of a connector for its tools.
+    #[command(after_help = "Example:\n  gloveport connector discover desk --identifier ada")]
+    Discover(upstream::Discover),
+    /// Accept what the MCP server of a connector has changed.
+    #[command(after_help = "Example:\n  gloveport connector accept desk 5f2c…")]
+    Accept {
+        /// Name of the connector.
+        name: String,
+        /// What `discover` showed beside the changes.
+        digest: String,
+    },
     /// List installed connectors, or those that could be.
     List(Wanted),
     /// Show what a connector is, may reach and can do.
@@ -86,6 +100,9 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     match action {
         Action::Add { files, imports } => add(&remote, &files, imports, session).await,
         Action::Import(asked) => import::run(&remote, asked, session).await,
+        Action::Server(asked) => upstream::server(&remote, asked, session).await,
+        Action::Discover(asked) => upstream::discover(&remote, asked, session).await,
+        Action::Accept { name, digest } => upstream::accept(&remote, &name, &digest, session).await,
         Action::List(wanted) => {
             if wanted.show(&remote, session).await? {
                 return Ok(());

@@ -112,6 +112,8 @@ const ROUTES: &str = r"
     POST /v1/connections/{name}/test
     POST /v1/connectors
     POST /v1/connectors/parse-openapi
+    POST /v1/connectors/{name}/accept-tools
+    POST /v1/connectors/{name}/discover-tools
     POST /v1/connectors/{name}/import-openapi
     POST /v1/connectors/{name}/test/{tool}
     POST /v1/executions/{id}/cancel

@@ -11,27 +11,27 @@ use super::bed::Bed;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// One person's browser.
-pub(super) struct Visitor {
+pub(in crate::api) struct Visitor {
     client: Client,
     cookie: Mutex<Option<String>>,
 }
 
 impl Visitor {
     /// Somebody who was never here.
-    pub(super) fn new(bed: &Bed) -> Self {
+    pub(in crate::api) fn new(bed: &Bed) -> Self {
         Self { client: bed.client().with_key(""), cookie: Mutex::default() }
     }
 
-    pub(super) fn cookie(&self) -> Option<String> {
+    pub(in crate::api) fn cookie(&self) -> Option<String> {
         self.cookie.lock().unwrap().clone()
     }
 
-    pub(super) fn take_cookie(&self, cookie: Option<String>) {
+    pub(in crate::api) fn take_cookie(&self, cookie: Option<String>) {
         *self.cookie.lock().unwrap() = cookie;
     }
 
     /// Opens a page of the host.
-    pub(super) async fn open(&self, url: &str) -> Answer {
+    pub(in crate::api) async fn open(&self, url: &str) -> Answer {
         let cookie = self.cookie();
         let headers: Vec<_> = cookie.iter().map(|cookie| ("cookie", cookie.as_str())).collect();
         let answer = self.client.send("GET", self.path(url), &headers, "").await;
@@ -40,7 +40,7 @@ impl Visitor {
     }
 
     /// Sends a form as it is.
-    pub(super) async fn send(&self, url: &str, pairs: &[(&str, &str)]) -> Answer {
+    pub(in crate::api) async fn send(&self, url: &str, pairs: &[(&str, &str)]) -> Answer {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let cookie = self.cookie();
         let mut headers: Vec<_> = cookie.iter().map(|cookie| ("cookie", cookie.as_str())).collect();
@@ -51,14 +51,14 @@ impl Visitor {
     }
 
     /// Opens a page and sends its form with these fields.
-    pub(super) async fn fill(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(in crate::api) async fn fill(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
         let page = self.open(url).await;
         assert_eq!(page.status, 200, "{}", text(&page));
         self.send_from(&page, url, fields).await
     }
 
     /// Sends the form of a page.
-    pub(super) async fn send_from(&self, page: &Answer, url: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(in crate::api) async fn send_from(&self, page: &Answer, url: &str, fields: &[(&str, &str)]) -> Answer {
         let token = form_token(page);
         let names: Vec<_> = fields.iter().map(|(name, value)| (format!("field.{name}"), *value)).collect();
         let mut pairs = vec![("form", token.as_str())];
@@ -78,12 +78,12 @@ impl Visitor {
 }
 
 /// A page as text.
-pub(super) fn text(page: &Answer) -> String {
+pub(in crate::api) fn text(page: &Answer) -> String {
     String::from_utf8(page.body.to_vec()).unwrap()
 }
 
 /// What the page's form carries so that nobody else can send it.
-pub(super) fn form_token(page: &Answer) -> String {
+pub(in crate::api) fn form_token(page: &Answer) -> String {
     let text = text(page);
     let (_, rest) = text.split_once(r#"name="form" value=""#).unwrap_or_else(|| panic!("no form: {text}"));
     rest.split('"').next().unwrap().to_owned()
@@ -107,13 +107,13 @@ pub(super) fn parameter(url: &str, name: &str) -> Option<String> {
 }
 
 /// A link for this user.
-pub(super) async fn link(bed: &Bed, connection: &str, identifier: &str) -> String {
+pub(in crate::api) async fn link(bed: &Bed, connection: &str, identifier: &str) -> String {
     let path = format!("/v1/connections/{connection}/accounts/{identifier}/authorize");
     let made = bed.client().post(&path, &json!({})).await.expect(201);
     made["link"].as_str().unwrap().to_owned()
 }
 
 /// The state of an account.
-pub(super) async fn account(bed: &Bed, connection: &str, identifier: &str) -> Value {
+pub(in crate::api) async fn account(bed: &Bed, connection: &str, identifier: &str) -> Value {
     bed.client().get(&format!("/v1/connections/{connection}/accounts/{identifier}")).await.expect(200)
 }
