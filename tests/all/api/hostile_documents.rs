@@ -138,9 +138,18 @@ async fn torn_documents_are_contained() {
     for round in 0..60 {
         let mut document = if round % 2 == 0 { json.clone() } else { format!("# YAML\n{json}") };
         for _ in 0..=below(3) {
-            let (from, length) = (below(document.len()), below(12));
-            let to = (from + length).min(document.len());
-            document.replace_range(from..to, signs[below(signs.len())]);
+            let Some(from) = Some(below(document.len())).filter(|from| document.is_char_boundary(*from)) else {
+                continue;
+            };
+            let word = document[from..].chars().take_while(char::is_ascii_alphanumeric).count();
+            // Every other time a word, which leaves the document one more often than not.
+            let (to, sign) = match round % 4 < 2 {
+                true => (from + word, ["", "x", "0", "_", "ref", " {é} "][below(6)]),
+                false => ((from + below(12)).min(document.len()), signs[below(signs.len())]),
+            };
+            if document.is_char_boundary(to) {
+                document.replace_range(from..to, sign);
+            }
         }
         let (body, nothing) = (json!({ "document": document }), json!({}));
         let (answer, neighbour) = tokio::join!(

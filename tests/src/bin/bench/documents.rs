@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use bytes::Bytes;
-use gloveport_tests::host::{ADMIN_KEY, Client, TestHost};
+use gloveport_tests::host::{ADMIN_KEY, Client, TestHost, log};
 use serde_json::{Value, json};
 
 use crate::load::Shot;
@@ -64,7 +64,7 @@ pub(crate) fn lists(host: &TestHost) -> [(&'static str, Shot); 2] {
     [("list of 5,000 tools", get("limit=50")), ("search in 5,000 tools", get("limit=50&query=thing%20history%20999"))]
 }
 
-/// How long each of the documents beside the project takes to import.
+/// How long each of the documents beside the project takes to import, and how much memory it needs in the sandbox.
 ///
 /// # Errors
 ///
@@ -78,20 +78,35 @@ pub(crate) async fn import(host: &TestHost) -> Result<Vec<Single>, String> {
     let mut paths: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
     paths.sort();
     let mut figures = Vec::new();
+    // From here on nothing is measured that a log would slow down.
+    log::capture();
     for (number, path) in paths.iter().enumerate() {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Ok(document) = std::fs::read_to_string(path) else { continue };
         if !name.ends_with(".json") && !name.ends_with(".yaml") {
             continue;
         }
+        // Some of them name no server, or one that is relative to where they came from.
+        let body = json!({ "document": document, "options": { "document_url": "https://docs.example/openapi.json" } });
         let started = Instant::now();
-        let answer = host.client().put(&format!("/v1/connectors/doc{number}"), &json!({ "document": document })).await;
+        let answer = host.client().put(&format!("/v1/connectors/doc{number}"), &body).await;
         let took = started.elapsed().as_secs_f64() * 1e3;
         let made = done(answer)?;
         let tools = made["tools"].as_array().map_or(0, Vec::len);
         figures.push(Single { name: format!("import of {name}, {tools} tools"), value: took, unit: "ms" });
+        let needed = memory(document.len());
+        figures.extend(needed.map(|value| Single { name: format!("memory for {name}"), value, unit: "MiB" }));
     }
     Ok(figures)
+}
+
+/// What the host's log says of the last document of this length.
+fn memory(bytes: usize) -> Option<f64> {
+    let log = String::from_utf8_lossy(&log::lines()).into_owned();
+    let lines = log.lines().rev().filter(|line| line.contains("read in the sandbox"));
+    let mut fields = lines.filter_map(|line| Some(serde_json::from_str::<Value>(line).ok()?["fields"].take()));
+    let own = fields.find(|fields| fields["document_bytes"] == json!(bytes))?;
+    Some(own["memory_bytes"].as_f64()? / f64::from(1 << 20))
 }
 
 async fn put(client: &Client, name: &str, operations: &[Value]) -> Result<(), String> {

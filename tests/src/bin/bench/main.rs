@@ -136,10 +136,10 @@ async fn bench(options: &Options) -> Result<(), String> {
     report.single.extend(instance::measure()?);
     eprintln!("measuring: a call that goes on");
     report.single.extend(resume::measure(&recorded, &upstream, CREDENTIAL).await?);
-    eprintln!("measuring: imports");
-    report.single.extend(documents::import(&many).await?);
     eprintln!("measuring: starts");
     report.single.extend(starts::measure().await?);
+    eprintln!("measuring: imports");
+    report.single.extend(documents::import(&many).await?);
     println!("{}", report.table());
     match &options.json {
         Some(path) => report.write(path),
