@@ -42,11 +42,13 @@ mod query_names;
 mod results;
 mod scopes;
 mod secrets;
+mod services;
 mod state;
 mod time;
 mod token;
 mod tools;
 mod trace;
+mod upstream;
 mod webhooks;
 
 pub use state::ApiState;
@@ -126,6 +128,7 @@ fn connected() -> OpenApiRouter<ApiState> {
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(connectors::install, connectors::list))
+                .routes(routes!(services::list))
                 .layer(DefaultBodyLimit::max(MAX_COMPONENT)),
         )
         .merge(
@@ -133,6 +136,8 @@ fn connected() -> OpenApiRouter<ApiState> {
                 .routes(routes!(connectors::show, connectors::remove, imports::put))
                 .routes(routes!(imports::parse))
                 .routes(routes!(imports::import_again))
+                .routes(routes!(upstream::discover))
+                .routes(routes!(upstream::accept))
                 .layer(DefaultBodyLimit::max(MAX_IMPORT)),
         )
         .merge(OpenApiRouter::new().routes(routes!(apply::apply)).layer(DefaultBodyLimit::max(MAX_APPLY)))

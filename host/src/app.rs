@@ -12,7 +12,7 @@ use crate::api::ApiState;
 use crate::call::{self, Host};
 use crate::catalog::{Catalog, CatalogError, Generic};
 use crate::config::{Config, PrivateNetworks};
-use crate::egress::{Egress, EgressConfig, EgressError};
+use crate::egress::{Egress, EgressConfig, EgressError, Resolver, SystemResolver};
 use crate::identity::Identity;
 use crate::issuing::Issuing;
 use crate::model::{Clock, Random, Secret};
@@ -35,6 +35,24 @@ pub struct App {
     pub first_key: Option<String>,
     /// How long calls that run may go on after the host was asked to stop.
     pub stop_grace: std::time::Duration,
+}
+
+/// What a host takes from the machine that it runs on, and a test from itself.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// What time it is.
+    pub clock: Clock,
+    /// Chance.
+    pub random: Random,
+    /// Where names lead.
+    pub resolver: Arc<dyn Resolver>,
+}
+
+impl Surroundings {
+    /// The machine's own.
+    pub fn system() -> Self {
+        Self { clock: Clock::system(), random: Random::system(), resolver: Arc::new(SystemResolver) }
+    }
 }
 
 /// Why a host does not start.
@@ -81,7 +99,8 @@ pub enum AppError {
 
 impl App {
     /// Opens everything that a host needs, in the order in which it depends on each other.
-    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, AppError> {
+    pub async fn open(config: Config, around: Surroundings) -> Result<Self, AppError> {
+        let Surroundings { clock, random, .. } = around.clone();
         let data = &config.data;
         private_folder(data)?;
         let metrics = figures::recorder()?;
@@ -94,7 +113,7 @@ impl App {
             random,
             max_concurrent_calls: config.max_concurrent_calls,
         })?;
-        let egress = egress(config.extra_ca.as_deref(), &config.private_networks, &clock, random)?;
+        let egress = egress(config.extra_ca.as_deref(), config.private_networks, &around)?;
         let project = store.default_project(&clock, &random).await?;
         let first_key = first_key::ensure(&store, &project, config.admin_key, &clock, &random).await?;
         let catalog = Catalog::load(&store).await?;
@@ -188,14 +207,10 @@ fn key_source(data: &Path, from_environment: Option<Secret>) -> KeySource {
 }
 
 /// The only way out.
-fn egress(
-    ca: Option<&Path>,
-    private: &PrivateNetworks,
-    clock: &Clock,
-    random: Random,
-) -> Result<Arc<Egress>, AppError> {
+fn egress(ca: Option<&Path>, private: PrivateNetworks, around: &Surroundings) -> Result<Arc<Egress>, AppError> {
     let ca_certificate = ca.map(read_ca).transpose()?;
-    let config = EgressConfig { ca_certificate, clock: clock.clone(), random, ..EgressConfig::new(private.clone()) };
+    let Surroundings { clock, random, resolver } = around.clone();
+    let config = EgressConfig { private_networks: private, ca_certificate, resolver, clock, random };
     Ok(Arc::new(Egress::new(config)?))
 }
 

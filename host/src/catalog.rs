@@ -1,5 +1,6 @@
 //! Installed connectors and their tools: what is on offer, and how something gets there.
 
+mod authorization;
 mod declare;
 mod difference;
 mod error;
@@ -12,15 +13,18 @@ mod live;
 mod made;
 mod manifest;
 mod narrowed;
+mod operations;
 mod proxy;
 mod search;
 mod section;
+mod services;
 mod tool_text;
+mod upstream;
 mod validation;
 
 pub use declare::{
-    Asked, Declared, Document, Importing, Operation, Preview, Ready, declare, finish, import_again, preview, ready,
-    removed,
+    Asked, Declared, Document, Held, Importing, Preview, Ready, declare, finish, import_again, preview, ready,
+    take_over,
 };
 pub use difference::{Change, Difference};
 pub use error::CatalogError;
@@ -30,5 +34,8 @@ pub use install::{Installation, compile_ahead, install, remove};
 pub use installed::{Installed, InstalledTool};
 pub use live::Catalog;
 pub use narrowed::{NarrowedSchemas, PresetNames};
+pub use operations::{Operation, removed};
 pub use search::{Fit, Words};
+pub use services::{SERVICES, Service, ServicePattern};
+pub use upstream::{DISCOVERY, News};
 pub use validation::check_against;

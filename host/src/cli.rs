@@ -37,6 +37,7 @@ pub mod telemetry;
 #[cfg(test)]
 mod testing;
 mod upload;
+mod upstream;
 mod webhook;
 
 use std::ffi::OsString;

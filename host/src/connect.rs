@@ -17,6 +17,7 @@ mod fill;
 mod advance;
 mod callback;
 mod choose;
+mod own_client;
 mod verify;
 
 mod kept;
@@ -33,5 +34,6 @@ pub use fill::{Filled, fill};
 pub use limits::{LINK_LIFETIME, MAX_ATTEMPTS};
 pub use link::{Link, LinkRequest, check_verify_url, offer, page};
 pub use mend::mend;
+pub use own_client::client_document;
 pub use verify::verify;
 pub use visit::{Ending, Seen, Visit, ending, look};

@@ -37,6 +37,7 @@ use exchange::{check_literal, exchange};
 use resolve::Transport;
 use scrub::Scrubber;
 
+pub use challenge::parameter as challenge_parameter;
 pub use error::EgressError;
 pub use grant::{Grant, GrantState, IdempotencyKey, Injection, Renewal, Text, Values};
 pub use header::is_for_credentials;

@@ -36,8 +36,8 @@ pub use audit::{Action, Actor, By};
 pub use auth::{
     AuthKind, AuthPattern, AwsSigV4, BodyInsertion, Choice, ClientAuth, ClientCredentials, Encoding, Escaping, Field,
     FieldPattern, FieldPatternError, HeaderTemplate, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims,
-    KEY_FINGERPRINT, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Scope, Session, SessionRequest,
-    SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
+    KEY_FINGERPRINT, KeyEncoding, Lookup, OAuth1a, OAuth1aSignature, OAuth2, Placement, Registration, Scope, Session,
+    SessionRequest, SignedJwt, TextSource, TokenBody, TokenPlacement, TokenResponse,
 };
 pub use authorization::{AccountEvent, AccountEventKind, AuthFailure, AuthRequest, AuthStep, Verify};
 pub use caller::{BoundProfile, Caller, CallerToken, Role};

@@ -15,6 +15,7 @@ mod client;
 mod endpoints;
 mod grants;
 mod legs;
+mod register;
 mod renew;
 mod revoke;
 
@@ -39,6 +40,7 @@ pub use error::OAuthError;
 pub use grants::CodeExchange;
 pub use legs::{Consumer, Temporary, is_consumer, own_consumer};
 pub use life::Want;
+pub use register::{OwnClient, described};
 pub use renew::{can_renew, gets_tokens};
 pub use revoke::Parting;
 pub use tokens::{ACCESS_TOKEN, CONSUMER, REFRESH_TOKEN, TOKEN_PAIR, Tokens, placed};

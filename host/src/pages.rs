@@ -3,6 +3,7 @@
 mod authorize;
 mod callback;
 mod choose;
+mod client_document;
 mod colour;
 mod cookie;
 mod ending;
@@ -34,6 +35,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(host: Host) -> Router<S> {
         .route("/oauth/callback/{connector}", get(callback::take))
         .route("/oauth/authorize", get(authorize::begin))
         .route("/oauth/authorize/{page}", get(authorize::show).post(authorize::submit))
+        .route("/oauth/client/{connector}", get(client_document::show))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .with_state(Pages { host, look, documents: Arc::default() })
 }

@@ -1,15 +1,19 @@
-//! An authorization server that nobody of this project wrote: npm's `oidc-provider`, on the loopback.
+//! Programs from npm that nobody of this project wrote: an authorization server, and a judge of requests.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-/// What npm installs, once for each target folder.
-const PACKAGE: &str = "oidc-provider@9.13.3";
+/// What npm installs for the authorization server, once for each target folder.
+const SERVER: [&str; 1] = ["oidc-provider@9.13.3"];
+
+/// What npm installs for the judge of requests.
+const JUDGE: [&str; 3] = ["express-openapi-validator@5.6.2", "express@4.22.3", "js-yaml@4.3.2"];
 
 /// How long npm may take: seconds where it has the package, and less than anybody waits where it has no network.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -28,17 +32,7 @@ impl IndependentServer {
     /// Starts one that sends browsers back to `redirect_uri` only; `None` where Node or its package cannot be had, which
     /// is said on standard error.
     pub async fn start(redirect_uri: &str) -> Option<Self> {
-        let folder = folder();
-        std::fs::create_dir_all(&folder).expect("the target folder can be written to");
-        if let Err(why) = install(&folder).await {
-            // Nobody reads a closed standard error.
-            let _ = writeln!(std::io::stderr(), "skipped: {PACKAGE} cannot be had here: {why}");
-            return None;
-        }
-        // Node looks for packages beside the program.
-        let program = folder.join("server.mjs");
-        std::fs::write(&program, include_str!("../independent/server.mjs"))
-            .expect("the target folder can be written to");
+        let program = program("server.mjs", include_str!("../independent/server.mjs"), &SERVER).await?;
         let mut process = Command::new("node")
             .arg(program)
             .arg(redirect_uri)
@@ -62,12 +56,52 @@ impl IndependentServer {
     }
 }
 
-async fn install(folder: &Path) -> Result<(), String> {
-    if folder.join("node_modules/oidc-provider/package.json").is_file() {
+/// Holds requests against OpenAPI documents with npm's `express-openapi-validator`: one answer per request, in order, with
+/// what is wrong with it. `None` where that cannot be had, which is said on standard error. `cases` are the lines that
+/// `documents.mjs` describes.
+///
+/// # Panics
+///
+/// When the program ends with an error.
+pub async fn judged(cases: &[Value]) -> Option<Vec<Option<String>>> {
+    let program = program("documents.mjs", include_str!("../independent/documents.mjs"), &JUDGE).await?;
+    let mut file = tempfile::NamedTempFile::new().expect("there is room for a temporary file");
+    let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
+    file.write_all(lines.join("\n").as_bytes()).expect("there is room for a temporary file");
+    let node = Command::new("node").arg(program).arg(file.path()).stdin(Stdio::null()).kill_on_drop(true).output();
+    let ended = node.await.expect("npm does not work without node");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    Some(said.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect())
+}
+
+/// Where a program lies that Node can run, with its packages; `None` where those cannot be had.
+async fn program(name: &str, text: &str, packages: &[&str]) -> Option<PathBuf> {
+    // Node looks for packages beside the program; two programs do not wait for each other.
+    let folder = folder().join(name.trim_end_matches(".mjs"));
+    std::fs::create_dir_all(&folder).expect("the target folder can be written to");
+    if let Err(why) = install(&folder, packages).await {
+        // Nobody reads a closed standard error.
+        let _ = writeln!(std::io::stderr(), "skipped: {} cannot be had here: {why}", packages.join(", "));
+        return None;
+    }
+    let program = folder.join(name);
+    std::fs::write(&program, text).expect("the target folder can be written to");
+    Some(program)
+}
+
+async fn install(folder: &Path, packages: &[&str]) -> Result<(), String> {
+    let is_there = |package: &&str| {
+        let name = package.split_once('@').map_or(*package, |(name, _)| name);
+        folder.join("node_modules").join(name).join("package.json").is_file()
+    };
+    if packages.iter().all(is_there) {
         return Ok(());
     }
     let npm = Command::new("npm")
-        .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", PACKAGE, "--prefix"])
+        .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"])
+        .args(packages)
+        .arg("--prefix")
         .arg(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true)

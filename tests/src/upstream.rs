@@ -2,6 +2,7 @@
 
 mod raw;
 mod reply;
+mod tls;
 
 pub use gloveport::demo::recorded::Recorded;
 pub use raw::RawUpstream;
@@ -15,6 +16,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::serve::Listener;
 use axum::{Router, body};
+use tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -48,7 +50,14 @@ impl Upstream {
     /// A server that answers each request with what `answer` makes of it.
     pub async fn start(answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has free ports");
-        Self::serve(listener, Arc::new(answer))
+        Self::serve(listener, Arc::new(answer), |counting| counting)
+    }
+
+    /// The same by TLS, under every name that it is asked for; and the PEM of the authority that says so.
+    pub async fn under_every_name(answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has free ports");
+        let (acceptor, authority) = tls::acceptor();
+        (Self::serve(listener, Arc::new(answer), |plain| Tls { plain, acceptor }), authority)
     }
 
     /// A server that gives each reply once, in order, and then 500 with a body that says so.
@@ -61,17 +70,20 @@ impl Upstream {
         .await
     }
 
-    fn serve(listener: TcpListener, answer: Arc<Answer>) -> Self {
+    fn serve<L>(listener: TcpListener, answer: Arc<Answer>, wrap: impl FnOnce(Counting) -> L) -> Self
+    where
+        L: Listener<Addr = SocketAddr>,
+    {
         let address = listener.local_addr().expect("a bound listener has an address");
         let seen = Arc::new(Seen {
             requests: Mutex::default(),
             arrived: watch::Sender::new(0),
             connections: watch::Sender::new(0),
         });
-        let counting = Counting { listener, seen: Arc::clone(&seen) };
+        let listener = wrap(Counting { listener, seen: Arc::clone(&seen) });
         let router = Router::new().fallback(handle).with_state(Shared { seen: Arc::clone(&seen), answer });
         let server = tokio::spawn(async move {
-            axum::serve(counting, router).await.expect("serving the loopback does not fail");
+            axum::serve(listener, router).await.expect("serving the loopback does not fail");
         });
         Self { address, seen, server }
     }

@@ -63,7 +63,9 @@ pub fn prepare(
     account.fields = public;
     let before = account.clone();
     account.hosts = allowed_hosts(connector, connection, &account.fields)
-        .and_then(|hosts| rendered_base_url(connector, connection, &account.fields).map(|_| hosts))
+        .and_then(|hosts| {
+            rendered_base_url(connector, connection, &once_filled(pattern, &account.fields)).map(|_| hosts)
+        })
         .map_err(|message| AccountError::Invalid(vec![InputError { path: "/credentials".into(), message }]))?;
     let mut token = if kept.is_empty() { AccountToken::none() } else { account.token };
     let of_pattern = oauth::field_hosts(pattern, &account.hosts, &account.fields)
@@ -83,6 +85,14 @@ pub fn prepare(
         sealed.insert(field.clone(), vault.seal(&binding, &secret)?);
     }
     Ok(Prepared { account, sealed })
+}
+
+/// The fields as they could be once the provider's answers have filled what nobody fills in: what a user wrote can be checked
+/// before there is an answer.
+fn once_filled(pattern: &AuthPattern, fields: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<_, _> = pattern.filled_fields().into_iter().map(|name| (name.into(), "0".into())).collect();
+    all.extend(fields.clone());
+    all
 }
 
 /// What relative targets of this account are joined to.

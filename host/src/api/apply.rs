@@ -168,14 +168,7 @@ async fn transact(
     wish: Wish,
 ) -> Result<axum::Json<AppliedBody>, Problem> {
     let host = &state.host;
-    // Nothing of it is kept if this is dropped before its commit.
-    let joint = host.store.join().await?;
-    let catalog = host.catalog.copy().await;
-    let within = ApiState {
-        host: host.over(joint.store().clone(), catalog),
-        notices: state.notices.over(joint.store().clone()),
-        ..state.clone()
-    };
+    let (within, joint) = state.joined().await?;
     let project = caller.project.clone();
     let mut run = Run::new(within.clone(), caller, joint, wish.set).await?;
     let in_time = tokio::time::timeout(MAX_TRANSACTION, run.go(placed, prepared, wish.prune)).await;

@@ -14,7 +14,7 @@ use super::oauth::{self, OAuthBody, OAuthText};
 use super::page::{List, page};
 use super::tools::raw;
 use super::{ApiState, Problem, time};
-use crate::model::{Caller, Connection};
+use crate::model::{By, Caller, Connection};
 use crate::store::{ConnectionFilter, OAuthClient, StoreError};
 pub(super) use checks::check_name;
 use checks::{check_base_url, presets_text, settings_text};
@@ -147,9 +147,17 @@ pub(super) async fn create(
     Json(new): Json<NewConnection>,
 ) -> Result<Response, Problem> {
     let new = new_row(&state, &caller, new).await?;
-    insert(&state, &caller, &new.connection).await?;
     let connection = new.connection.clone();
-    let client = new.set_client(&state, &caller).await?;
+    let client = if new.client.is_some() {
+        let (within, joint) = state.joined().await?;
+        insert(&within, &caller, &connection).await?;
+        let client = new.set_client(&within, &caller).await?;
+        joint.commit().await?;
+        client
+    } else {
+        insert(&state, &caller, &connection).await?;
+        None
+    };
     Ok((StatusCode::CREATED, axum::Json(body(&state, &connection, client.as_ref(), 0)?)).into_response())
 }
 
@@ -235,13 +243,22 @@ pub(super) async fn change(
     };
     connection.updated_at = host.clock.now().max(before.updated_at.plus(std::time::Duration::from_millis(1)));
     let by = caller.by(host.clock.now());
-    if !host.store.update_connection(&by, &connection, before.updated_at).await? {
-        return Err(Problem::conflict("somebody else changed the connection at the same time: try again"));
-    }
     if let Some((pattern, change)) = client {
-        host.oauth.set_client(&by, &connection, pattern, change).await.map_err(oauth::problem)?;
+        let (within, joint) = state.joined().await?;
+        update(&within, &by, &connection, &before).await?;
+        within.host.oauth.set_client(&by, &connection, pattern, change).await.map_err(oauth::problem)?;
+        joint.commit().await?;
+    } else {
+        update(&state, &by, &connection, &before).await?;
     }
     answer(&state, &connection).await
+}
+
+async fn update(state: &ApiState, by: &By, connection: &Connection, before: &Connection) -> Result<(), Problem> {
+    if state.host.store.update_connection(by, connection, before.updated_at).await? {
+        return Ok(());
+    }
+    Err(Problem::conflict("somebody else changed the connection at the same time: try again"))
 }
 
 /// Removes a connection that has no accounts.

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 
 use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Json, Path};
-use super::{ApiState, Problem};
+use super::upstream::ServerBody;
+use super::{ApiState, Problem, services};
 use crate::catalog::{self, Asked, Change, Declared, Difference, Document, Importing, Preview};
 use crate::model::Tool;
 
@@ -24,6 +25,10 @@ pub(super) struct ImportBody {
     document: Option<Box<RawValue>>,
     /// Where it is fetched, in place of the document itself: a public address.
     url: Option<String>,
+    /// In place of a document: an MCP server. It is asked for its tools with `discover-tools`.
+    mcp: Option<ServerBody>,
+    /// Name of a service in `GET /v1/catalog`, in place of a document.
+    catalog: Option<String>,
     /// `base_url`, `server_variables`, `include` and `exclude` (`tags`, `paths`, `methods`, `operations`), `headers`,
     /// `deferred`, `requires_approval`, and `operations`: for an operation id or a `METHOD /path` what is said of it (`name`,
     /// `title`, `description`, `effect`, `deferred`, `requires_approval`, `skip`).
@@ -43,6 +48,8 @@ pub(super) struct ParseBody {
     document: Option<Box<RawValue>>,
     /// As for an import.
     url: Option<String>,
+    /// As for an import.
+    catalog: Option<String>,
     /// As for an import.
     #[schema(value_type = Option<Object>)]
     options: Option<Map<String, Value>>,
@@ -78,6 +85,19 @@ pub(super) struct ImportedBody {
     created: bool,
     /// Whether nothing was stored.
     dry_run: bool,
+    difference: DifferenceBody,
+    /// What an MCP server changed, and nobody has accepted yet: the tools are as they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    held: Option<HeldBody>,
+}
+
+/// What waits to be accepted.
+#[derive(Debug, Serialize, ToSchema)]
+struct HeldBody {
+    /// What `accept-tools` takes.
+    digest: String,
+    /// What would be different.
     difference: DifferenceBody,
 }
 
@@ -142,8 +162,9 @@ pub(super) async fn parse(
     Admin(_caller): Admin,
     Json(body): Json<ParseBody>,
 ) -> Result<axum::Json<ParsedBody>, Problem> {
-    let ParseBody { document, url, options, name } = body;
-    let asked = asked(document, url, options, true)?;
+    let ParseBody { document, url, catalog, options, name } = body;
+    let document = document_of(document, url, catalog)?;
+    let asked = Asked { document, options: options.unwrap_or_default(), dry_run: true };
     let preview = catalog::preview(importing(&state), name.as_deref(), asked).await?;
     Ok(axum::Json(parsed(preview)))
 }
@@ -198,23 +219,27 @@ pub(super) fn importing(state: &ApiState) -> Importing<'_> {
 }
 
 fn asked_for(body: ImportBody) -> Result<Asked, Problem> {
-    let ImportBody { document, url, options, dry_run } = body;
-    asked(document, url, options, dry_run)
-}
-
-fn asked(
-    document: Option<Box<RawValue>>,
-    url: Option<String>,
-    options: Option<Map<String, Value>>,
-    dry_run: bool,
-) -> Result<Asked, Problem> {
-    let document = match (document, url) {
-        (Some(_), Some(_)) => return Err(Problem::bad_request("give `document` or `url`, not both")),
-        (Some(document), None) => Document::Text(text(&document)),
-        (None, Some(url)) => Document::Url(url),
-        (None, None) => Document::Same,
+    let ImportBody { document, url, catalog, mcp, options, dry_run } = body;
+    let document = match (document_of(document, url, catalog)?, mcp) {
+        (Document::Same, Some(server)) => Document::Text(server.document()),
+        (document, None) => document,
+        (_, Some(_)) => return Err(Problem::bad_request("give one of `document`, `url`, `catalog` and `mcp`")),
     };
     Ok(Asked { document, options: options.unwrap_or_default(), dry_run })
+}
+
+fn document_of(
+    document: Option<Box<RawValue>>,
+    url: Option<String>,
+    catalog: Option<String>,
+) -> Result<Document, Problem> {
+    match (document, url, catalog) {
+        (Some(document), None, None) => Ok(Document::Text(text(&document))),
+        (None, Some(url), None) => Ok(Document::Url(url)),
+        (None, None, Some(name)) => Ok(Document::Text(services::document(&name)?)),
+        (None, None, None) => Ok(Document::Same),
+        _ => Err(Problem::bad_request("give one of `document`, `url` and `catalog`")),
+    }
 }
 
 /// A text is a document in itself; anything else is one in JSON, as it was written.
@@ -222,8 +247,13 @@ pub(super) fn text(document: &RawValue) -> String {
     serde_json::from_str(document.get()).unwrap_or_else(|_| document.get().to_owned())
 }
 
-fn imported(declared: Declared, dry_run: bool) -> ImportedBody {
-    let Declared { preview, created, difference } = declared;
+pub(super) fn imported(declared: Declared, dry_run: bool) -> ImportedBody {
+    let Declared { preview, created, difference, held } = declared;
+    let held = held.map(|held| HeldBody { digest: held.digest, difference: differs(held.difference) });
+    ImportedBody { parsed: parsed(preview), created, dry_run, difference: differs(difference), held }
+}
+
+fn differs(difference: Difference) -> DifferenceBody {
     let breaking = difference.is_breaking();
     let Difference { added, removed, changed } = difference;
     let named =
@@ -234,17 +264,7 @@ fn imported(declared: Declared, dry_run: bool) -> ImportedBody {
         what,
         breaking,
     });
-    ImportedBody {
-        parsed: parsed(preview),
-        created,
-        dry_run,
-        difference: DifferenceBody {
-            breaking,
-            added: named(added),
-            removed: named(removed),
-            changed: changed.collect(),
-        },
-    }
+    DifferenceBody { breaking, added: named(added), removed: named(removed), changed: changed.collect() }
 }
 
 fn parsed(preview: Preview) -> ParsedBody {

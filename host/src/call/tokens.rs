@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::connect::parts;
 use super::resolve::Resolved;
 use super::{Host, credential, faults, oauth_fault};
-use crate::accounts::Prepared;
+use crate::accounts::{Prepared, rendered_base_url};
 use crate::egress::{Injection, Renewal};
 use crate::model::{Account, AccountId, AuthPattern, By, Code, Connection, Culprit, Fault};
 use crate::oauth::{self, OAuthError, Parting, Want};
@@ -49,6 +49,12 @@ pub(super) async fn first(
             Fault::new(Code::InvalidInput, Culprit::Caller, detail)
         }
         error => oauth_fault(error),
+    })?;
+    let (installed, _) = parts(host, connection).await?;
+    // A base URL that this answer was to fill in is to be known now.
+    rendered_base_url(&installed.connector, connection, &account.fields).map_err(|reason| {
+        let detail = format!("the provider's answer does not say where the account is; nothing was stored. {reason}");
+        Fault::new(Code::UpstreamError, Culprit::Upstream, detail)
     })?;
     Ok(Prepared { account, sealed })
 }

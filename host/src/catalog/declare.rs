@@ -1,17 +1,18 @@
 //! Declared connectors: a document becomes tools, in the sandbox, and those a connector that the generic one runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::difference::difference;
-use super::generic::Loaded;
+use super::generic::{Kind, Loaded};
 use super::made::{Made, make, options, write};
+use super::operations::{Operation, by_operation, operations, remembered};
+use super::upstream::{Found, News, Upstream};
 use super::{Catalog, CatalogError, Difference, Generic, Installed, fetch, manifest, tool_text};
 use crate::egress::Egress;
-use crate::model::{By, Connector, Import, ProjectId, Timestamp, Tool};
+use crate::model::{By, Connector, Import, ProjectId, Tool};
 use crate::runtime::Runtime;
 use crate::store::{ConnectorRow, DeclarationRow, Store, StoreError};
 
@@ -88,17 +89,17 @@ pub struct Declared {
     pub created: bool,
     /// What is different from before.
     pub difference: Difference,
+    /// What an MCP server has changed, and nobody has accepted yet.
+    pub held: Option<Held>,
 }
 
-/// An operation of a declared connector, as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operation {
-    /// What the document calls it.
-    pub operation: String,
-    /// Its tool. It gets the same name whenever it comes again.
-    pub tool: String,
-    /// When it was gone from the document, if it is. Milliseconds.
-    pub removed_at: Option<i64>,
+/// What waits for an operator.
+#[derive(Debug)]
+pub struct Held {
+    /// SHA-256 of the tools as the server has them now, in hex: what an operator accepts.
+    pub digest: String,
+    /// What would be different.
+    pub difference: Difference,
 }
 
 /// Shows what would come of a document. Nothing is stored.
@@ -113,7 +114,13 @@ pub async fn preview(parts: Importing<'_>, name: Option<&str>, asked: Asked) -> 
         Document::Fetched { text, url } => (text, Some(url)),
         Document::Same => return Err(CatalogError::Document(NO_DOCUMENT.into())),
     };
-    let loaded = parts.generic.loaded(parts.runtime).await?;
+    if let Some(upstream) = Upstream::read(&text)? {
+        let options = options(name, &asked.options, None, &[])?;
+        let found = upstream.found(parts, None, News::None).await?;
+        let loaded = parts.generic.loaded(parts.runtime, Kind::Server).await?;
+        return Ok(make(parts, loaded, name, &upstream.described(&found), &options).await?.preview);
+    }
+    let loaded = parts.generic.loaded(parts.runtime, Kind::Document).await?;
     let options = options(name, &asked.options, url.as_deref(), &[])?;
     let made = make(parts, loaded, name, &text, &options).await?;
     Ok(made.preview)
@@ -133,7 +140,7 @@ pub async fn declare(
 ) -> Result<Declared, CatalogError> {
     check_name(name)?;
     let before = parts.store.find_declaration(project, name).await?;
-    import(parts, by, project, name, asked, before).await
+    import(parts, by, project, name, asked, (before, News::None)).await
 }
 
 /// Imports a declared connector again: with another document, or other options than before, or both. What is not said
@@ -155,12 +162,28 @@ pub async fn import_again(
     options.extend(asked.options);
     // Null takes back what was said before.
     options.retain(|_, value| !value.is_null());
-    import(parts, by, project, name, Asked { options, ..asked }, Some(before)).await
+    import(parts, by, project, name, Asked { options, ..asked }, (Some(before), News::None)).await
 }
 
-/// The operations of a declared connector that are gone from its document.
-pub fn removed(declaration: &DeclarationRow) -> Vec<Operation> {
-    operations(declaration).into_iter().filter(|operation| operation.removed_at.is_some()).collect()
+/// Takes over what is new of the MCP server that a connector is made of: what was found there, or what an operator accepts
+/// of it. Without a `dry_run` its tools are live when this returns.
+///
+/// # Errors
+/// Those of [`declare`]; [`CatalogError::NotFound`] if there is no connector of this name that is made of a server.
+pub async fn take_over(
+    parts: Importing<'_>,
+    by: &By,
+    project: &ProjectId,
+    name: &str,
+    news: News,
+    dry_run: bool,
+) -> Result<Declared, CatalogError> {
+    let Some(before) = parts.store.find_declaration(project, name).await? else {
+        return Err(CatalogError::NotFound(format!("there is no connector `{name}` that was made of an MCP server")));
+    };
+    let options = serde_json::from_str(&before.options).unwrap_or_default();
+    let asked = Asked { document: Document::Same, options, dry_run };
+    import(parts, by, project, name, asked, (Some(before), news)).await
 }
 
 async fn import(
@@ -169,7 +192,7 @@ async fn import(
     project: &ProjectId,
     name: &str,
     asked: Asked,
-    before: Option<DeclarationRow>,
+    before: (Option<DeclarationRow>, News),
 ) -> Result<Declared, CatalogError> {
     let dry_run = asked.dry_run;
     let ready = make_ready(parts, by, project, name, asked, before).await?;
@@ -179,16 +202,19 @@ async fn import(
 /// A declared connector that is made, and not stored yet.
 #[derive(Debug)]
 pub struct Ready {
+    kind: Kind,
     made: Made,
     declaration: DeclarationRow,
     document: String,
     created: bool,
     difference: Difference,
+    held: Option<Held>,
 }
 
 impl Ready {
     fn declared(self) -> Declared {
-        Declared { preview: self.made.preview, created: self.created, difference: self.difference }
+        let Self { made, created, difference, held, .. } = self;
+        Declared { preview: made.preview, created, difference, held }
     }
 }
 
@@ -205,7 +231,7 @@ pub async fn ready(
 ) -> Result<Ready, CatalogError> {
     check_name(name)?;
     let before = parts.store.find_declaration(project, name).await?;
-    make_ready(parts, by, project, name, asked, before).await
+    make_ready(parts, by, project, name, asked, (before, News::None)).await
 }
 
 /// Stores what is ready; its tools are live when this returns.
@@ -213,7 +239,7 @@ pub async fn ready(
 /// # Errors
 /// Those of [`declare`].
 pub async fn finish(parts: Importing<'_>, by: &By, ready: Ready) -> Result<Declared, CatalogError> {
-    let loaded = parts.generic.loaded(parts.runtime).await?;
+    let loaded = parts.generic.loaded(parts.runtime, ready.kind).await?;
     store(parts, by, loaded, &ready.made, &ready.declaration, &ready.document).await?;
     Ok(ready.declared())
 }
@@ -224,7 +250,7 @@ async fn make_ready(
     project: &ProjectId,
     name: &str,
     asked: Asked,
-    before: Option<DeclarationRow>,
+    (before, news): (Option<DeclarationRow>, News),
 ) -> Result<Ready, CatalogError> {
     let row = parts.store.find_connector(project, name).await?;
     if row.is_some() && before.is_none() {
@@ -233,21 +259,54 @@ async fn make_ready(
     }
     let (document, url) = text(parts, project, name, &asked.document, before.as_ref()).await?;
     let known = before.as_ref().map(operations).unwrap_or_default();
-    let loaded = parts.generic.loaded(parts.runtime).await?;
-    let options = options(name, &asked.options, url.as_deref(), &known)?;
-    let made = make(parts, loaded, name, &document, &options).await?;
+    let known = (name, &asked.options, &known[..]);
+    let (kind, made, found, held) = match Upstream::read(&document)? {
+        Some(upstream) => {
+            let found = before.as_ref().and_then(|before| Found::read(before.found.as_deref()?));
+            let found = upstream.found(parts, found, news).await?;
+            let (made, held) = of_server(parts, known, &upstream, &found).await?;
+            (Kind::Server, made, Some(found.written()), held)
+        }
+        None if matches!(news, News::None) => {
+            let loaded = parts.generic.loaded(parts.runtime, Kind::Document).await?;
+            let options = options(name, &asked.options, url.as_deref(), known.2)?;
+            (Kind::Document, make(parts, loaded, name, &document, &options).await?, None, None)
+        }
+        None => {
+            let detail = format!("connector `{name}` is not made of an MCP server");
+            return Err(CatalogError::NotFound(detail));
+        }
+    };
     let old = row.as_ref().and_then(|row| tool_text::read(&row.tools)).unwrap_or_default();
-    let difference = difference(&by_operation(&known, old), &made.preview.tools.iter().cloned().collect());
+    let difference = difference(&by_operation(known.2, old), &made.preview.tools.iter().cloned().collect());
     let declaration = DeclarationRow {
         project: project.clone(),
         name: name.to_owned(),
         url,
-        options: Value::Object(asked.options).to_string(),
-        operations: serde_json::to_string(&remembered(&known, &made.preview.tools, by.at))
+        options: Value::Object(asked.options.clone()).to_string(),
+        operations: serde_json::to_string(&remembered(known.2, &made.preview.tools, by.at))
             .map_err(|error| CatalogError::Document(error.to_string()))?,
+        found,
         imported_at: by.at,
     };
-    Ok(Ready { made, declaration, document, created: row.is_none(), difference })
+    Ok(Ready { kind, made, declaration, document, created: row.is_none(), difference, held })
+}
+
+/// Makes a connector of what was taken over of a server, and compares it with what waits.
+async fn of_server(
+    parts: Importing<'_>,
+    (name, said, known): (&str, &Map<String, Value>, &[Operation]),
+    upstream: &Upstream,
+    found: &Found,
+) -> Result<(Made, Option<Held>), CatalogError> {
+    let loaded = parts.generic.loaded(parts.runtime, Kind::Server).await?;
+    let options = options(name, said, None, known)?;
+    let made = make(parts, loaded, name, &upstream.described(found), &options).await?;
+    let Some((digest, accepted)) = found.if_accepted() else { return Ok((made, None)) };
+    let other = make(parts, loaded, name, &upstream.described(&accepted), &options).await?;
+    let [is, would] = [&made, &other].map(|made| made.preview.tools.iter().cloned().collect());
+    let difference = difference(&is, &would);
+    Ok((made, Some(Held { digest, difference })))
 }
 
 /// The document, and where it was fetched.
@@ -314,28 +373,4 @@ async fn store(
     })?;
     parts.catalog.put(&row.project, installed);
     Ok(())
-}
-
-fn operations(declaration: &DeclarationRow) -> Vec<Operation> {
-    serde_json::from_str(&declaration.operations).unwrap_or_default()
-}
-
-/// The tools that are on offer, by what the document calls them.
-fn by_operation(known: &[Operation], tools: Vec<Tool>) -> BTreeMap<String, Tool> {
-    let mut tools: BTreeMap<String, Tool> = tools.into_iter().map(|tool| (tool.name.clone(), tool)).collect();
-    let present = known.iter().filter(|operation| operation.removed_at.is_none());
-    present.filter_map(|one| Some((one.operation.clone(), tools.remove(&one.tool)?))).collect()
-}
-
-/// What is remembered after an import: its operations, and those of earlier ones that are gone.
-fn remembered(known: &[Operation], tools: &[(String, Tool)], now: Timestamp) -> Vec<Operation> {
-    let there: BTreeSet<&str> = tools.iter().map(|(operation, _)| operation.as_str()).collect();
-    let gone = known.iter().filter(|one| !there.contains(one.operation.as_str()));
-    let gone = gone.map(|one| Operation { removed_at: one.removed_at.or(Some(now.0)), ..one.clone() });
-    let present = tools.iter().map(|(operation, tool)| Operation {
-        operation: operation.clone(),
-        tool: tool.name.clone(),
-        removed_at: None,
-    });
-    present.chain(gone).collect()
 }

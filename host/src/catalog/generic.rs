@@ -1,4 +1,4 @@
-//! The generic connector: one component that makes tools of documents and runs them, for all declared connectors.
+//! The generic connectors: components that make tools of documents, or of MCP servers, and run them.
 
 use std::path::PathBuf;
 
@@ -9,18 +9,36 @@ use tokio::sync::OnceCell;
 use super::CatalogError;
 use crate::runtime::{Compiled, ImporterPlugin, Plugin, Runtime};
 
-/// Where the generic connector is, and its code once something was imported.
+/// The file beside the one for documents.
+const SERVERS: &str = "mcp.wasm";
+
+/// What a connector is made of: each has a component that makes its tools and runs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A document that describes an API (`plugins/openapi`).
+    Document,
+    /// An MCP server (`plugins/mcp`).
+    Server,
+}
+
+/// Where the generic connectors are, and their code once something was imported.
 ///
-/// It is not looked at before: a host that imports nothing needs none, and tools that were imported earlier run by the
+/// They are not looked at before: a host that imports nothing needs none, and tools that were imported earlier run by the
 /// component that they were imported with.
 #[derive(Debug)]
 pub struct Generic {
-    places: Vec<PathBuf>,
-    loaded: OnceCell<Loaded>,
+    documents: Component,
+    servers: Component,
     plugin: OnceCell<Plugin>,
 }
 
-/// The component, read and compiled.
+#[derive(Debug)]
+struct Component {
+    places: Vec<PathBuf>,
+    loaded: OnceCell<Loaded>,
+}
+
+/// A component, read and compiled.
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) wasm: Bytes,
@@ -31,33 +49,41 @@ pub(super) struct Loaded {
 }
 
 impl Generic {
-    /// The first of these files that is there.
+    /// The first of these files that is there is for documents; the one for MCP servers lies beside it.
     pub fn new(places: Vec<PathBuf>) -> Self {
-        Self { places, loaded: OnceCell::new(), plugin: OnceCell::new() }
+        let beside = places.iter().map(|place| place.with_file_name(SERVERS)).collect();
+        let component = |places| Component { places, loaded: OnceCell::new() };
+        Self { documents: component(places), servers: component(beside), plugin: OnceCell::new() }
     }
 
-    /// Its code, for requests that callers write themselves; linked the first time.
+    /// The code of the one for documents, for requests that callers write themselves; linked the first time.
     ///
     /// # Errors
     /// [`CatalogError::NoGeneric`] if it is not there, or cannot be used.
     pub async fn plugin(&self, runtime: &Runtime) -> Result<&Plugin, CatalogError> {
         let link = async || {
-            let loaded = self.loaded(runtime).await?;
+            let loaded = self.loaded(runtime, Kind::Document).await?;
             Ok(runtime.link(&loaded.compiled, runtime.imports(&loaded.compiled))?)
         };
         self.plugin.get_or_try_init(link).await
     }
 
     /// The component; read and compiled the first time.
-    pub(super) async fn loaded(&self, runtime: &Runtime) -> Result<&Loaded, CatalogError> {
-        self.loaded.get_or_try_init(|| self.load(runtime)).await
+    pub(super) async fn loaded(&self, runtime: &Runtime, kind: Kind) -> Result<&Loaded, CatalogError> {
+        let component = match kind {
+            Kind::Document => &self.documents,
+            Kind::Server => &self.servers,
+        };
+        component.loaded.get_or_try_init(|| component.load(runtime)).await
     }
+}
 
+impl Component {
     async fn load(&self, runtime: &Runtime) -> Result<Loaded, CatalogError> {
         let Some(path) = self.places.iter().find(|path| path.is_file()).cloned() else {
             let places: Vec<String> = self.places.iter().map(|path| path.display().to_string()).collect();
             return Err(CatalogError::NoGeneric(format!(
-                "this host cannot import documents: the generic connector is not at {}. Start it with --generic FILE",
+                "this host cannot import: the generic connector is not at {}. Start it with --generic FILE",
                 places.join(" or ")
             )));
         };

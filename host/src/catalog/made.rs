@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::declare::{Importing, Operation, Preview};
+use super::declare::{Importing, Preview};
 use super::generic::Loaded;
 use super::install::{blocking, check_place};
+use super::operations::Operation;
 use super::{CatalogError, manifest, tool_text, validation};
 use crate::model::{Connector, Effect, Tool};
 use crate::runtime::{CallError, Failure, Imported, ImportedTool};
@@ -51,7 +52,7 @@ pub(super) async fn make(
     // Compiling the schemas of a thousand tools takes a second of a thread's time.
     let (tools, refused) = blocking(move || Ok(usable(&checked, tools))).await?;
     skipped.extend(refused);
-    if tools.is_empty() {
+    if tools.is_empty() && (!skipped.is_empty() || filtered > 0) {
         let first = skipped.first().map(|(operation, reason)| format!(": {operation}: {reason}")).unwrap_or_default();
         return Err(CatalogError::Document(format!("no operation of the document is a tool{first}")));
     }
@@ -150,7 +151,9 @@ fn usable(connector: &Connector, tools: Vec<ImportedTool>) -> (Vec<Kept>, Vec<Re
     for ImportedTool { tool, operation } in tools {
         let schema = validation::compile(&tool.input_schema).map(drop);
         let schema = schema.map_err(|reason| format!("its input schema cannot be used: {reason}"));
-        match check_place(connector, &tool).and(schema) {
+        let output = tool.output_schema.as_deref().map(validation::compile_output).transpose().map(drop);
+        let output = output.map_err(|reason| format!("its output schema cannot be used: {reason}"));
+        match check_place(connector, &tool).and(schema).and(output) {
             Ok(()) => kept.push((operation, tool)),
             Err(reason) => refused.push((operation, reason)),
         }

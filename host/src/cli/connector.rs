@@ -1,5 +1,7 @@
 //! `gloveport connector`: install connectors and look at them.
 
+mod available;
+
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
@@ -7,8 +9,9 @@ use serde_json::Value;
 
 use super::list::{self, MAX_ITEMS};
 use super::remote::Remote;
-use super::table::{Column, array_at, str_at, text_at, write_list, write_rows};
-use super::{CliError, Session, import, upload};
+use super::table::{Column, array_at, clean, str_at, text_at, write_list, write_rows};
+use super::{CliError, Session, import, upload, upstream};
+use available::Wanted;
 
 /// Options of `gloveport connector`.
 #[derive(ClapArgs, Debug)]
@@ -21,11 +24,13 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Install components; the host compiles each before it answers.
-    #[command(after_help = "Example:\n  gloveport connector add github.wasm stripe.wasm --imports http,log")]
+    /// Install components, which the host compiles before it answers, or what comes with the host.
+    #[command(
+        after_help = "Examples:\n  gloveport connector add github.wasm stripe.wasm --imports http,log\n  gloveport connector add slack"
+    )]
     Add {
-        /// Components to install, in this order.
-        #[arg(required = true, value_name = "FILE")]
+        /// Components to install, in this order, or names out of `connector list --available`.
+        #[arg(required = true, value_name = "FILE|NAME")]
         files: Vec<PathBuf>,
         /// Grant only these of the imports that the component wants.
         #[arg(long, value_delimiter = ',', value_name = "IMPORT,…")]
@@ -34,8 +39,22 @@ enum Action {
     /// Make a connector of an OpenAPI document, or of operations that you wrote down.
     #[command(after_help = import::HELP)]
     Import(import::Import),
-    /// List installed connectors.
-    List,
+    /// Make a connector of an MCP server.
+    #[command(after_help = upstream::HELP)]
+    Server(upstream::Server),
+    /// Ask the MCP server of a connector for its tools.
+    #[command(after_help = "Example:\n  gloveport connector discover desk --identifier ada")]
+    Discover(upstream::Discover),
+    /// Accept what the MCP server of a connector has changed.
+    #[command(after_help = "Example:\n  gloveport connector accept desk 5f2c…")]
+    Accept {
+        /// Name of the connector.
+        name: String,
+        /// What `discover` showed beside the changes.
+        digest: String,
+    },
+    /// List installed connectors, or those that could be.
+    List(Wanted),
     /// Show what a connector is, may reach and can do.
     Inspect {
         /// Name of the connector.
@@ -81,9 +100,17 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     match action {
         Action::Add { files, imports } => add(&remote, &files, imports, session).await,
         Action::Import(asked) => import::run(&remote, asked, session).await,
-        Action::List => {
-            let list = list::fetch(&remote.client(session)?, &["v1", "connectors"], &[], MAX_ITEMS).await?;
-            list.show(session, remote.json, COLUMNS, "No connector is installed: `gloveport connector add FILE`.")
+        Action::Server(asked) => upstream::server(&remote, asked, session).await,
+        Action::Discover(asked) => upstream::discover(&remote, asked, session).await,
+        Action::Accept { name, digest } => upstream::accept(&remote, &name, &digest, session).await,
+        Action::List(wanted) => {
+            if wanted.show(&remote, session).await? {
+                return Ok(());
+            }
+            let query = [("type", wanted.kind.as_deref())];
+            let list = list::fetch(&remote.client(session)?, &["v1", "connectors"], &query, MAX_ITEMS).await?;
+            let if_empty = "There is none: `gloveport connector list --available` shows what could be installed.";
+            list.show(session, remote.json, COLUMNS, if_empty)
         }
         Action::Inspect { name } => inspect(&remote, &name, session).await,
         Action::Remove { name } => {
@@ -102,7 +129,11 @@ async fn add(
     let client = remote.client(session)?;
     let imports = imports.map(|imports| imports.join(","));
     for file in files {
-        let answer = upload::install(&client, file, &[("imports", imports.as_deref())]).await;
+        let answer = match available::service(file) {
+            Some(_) if imports.is_some() => return Err(CliError::Usage("--imports is for components".into())),
+            Some(name) => available::install(&client, name).await,
+            None => upload::install(&client, file, &[("imports", imports.as_deref())]).await,
+        };
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
@@ -123,7 +154,15 @@ fn show_installed(session: &mut Session<'_>, connector: &Value) -> Result<(), Cl
     let [name, version, patterns] = ["/name", "/version", "/auth/*/name"].map(|pointer| text_at(connector, pointer));
     let tools = array_at(connector, "/tools").len();
     writeln!(session.out, "Installed {name} {version}: {tools} tools; auth patterns: {patterns}.")?;
+    if array_at(connector, "/auth").iter().any(asks_at_a_provider) {
+        writeln!(session.err, "What to register at the provider: gloveport connector inspect {name}")?;
+    }
     Ok(writeln!(session.err, "Next: gloveport connection add {name} --connector {name}")?)
+}
+
+/// Whether users of this pattern consent at the provider, which has to know this host.
+fn asks_at_a_provider(pattern: &Value) -> bool {
+    ["oauth2", "oauth1a"].contains(&str_at(pattern, "/type"))
 }
 
 async fn inspect(remote: &Remote, name: &str, session: &mut Session<'_>) -> Result<(), CliError> {
@@ -132,10 +171,19 @@ async fn inspect(remote: &Remote, name: &str, session: &mut Session<'_>) -> Resu
         return Ok(writeln!(session.out, "{}", answer.text.trim_end())?);
     }
     write_list(session.out, LINES, &answer.value)?;
-    let patterns: Vec<_> = array_at(&answer.value, "/auth").iter().flat_map(pattern_rows).collect();
+    let patterns = array_at(&answer.value, "/auth");
+    if patterns.iter().any(asks_at_a_provider) {
+        writeln!(session.out, "\nRegister at the provider: {}", clean(str_at(&answer.value, "/redirect_uri")))?;
+    }
+    let scopes: Vec<_> = patterns.iter().flat_map(scope_rows).collect();
+    let patterns: Vec<_> = patterns.iter().flat_map(pattern_rows).collect();
     if !patterns.is_empty() {
         writeln!(session.out)?;
         write_rows(session.out, &["AUTH PATTERN", "TYPE", "FIELD", "LABEL", "INPUT", "REQUIRED"], patterns)?;
+    }
+    if !scopes.is_empty() {
+        writeln!(session.out)?;
+        write_rows(session.out, &["AUTH PATTERN", "SCOPE", "TITLE", "REQUIRED"], scopes)?;
     }
     let tools: Vec<_> = array_at(&answer.value, "/tools").iter().flat_map(tool_rows).collect();
     if !tools.is_empty() {
@@ -150,6 +198,16 @@ fn pattern_rows(pattern: &Value) -> Vec<Vec<String>> {
     let head = ["/name", "/type"].map(|pointer| text_at(pattern, pointer));
     let field = |field: &Value| ["/name", "/label", "/type", "/required"].map(|p| text_at(field, p)).to_vec();
     rows_under(&head, array_at(pattern, "/fields").iter().map(field).collect())
+}
+
+/// A row for each scope that a client at the provider needs; the pattern's name stands in the first.
+fn scope_rows(pattern: &Value) -> Vec<Vec<String>> {
+    let scopes = array_at(pattern, "/scopes");
+    if scopes.is_empty() {
+        return Vec::new();
+    }
+    let scope = |scope: &Value| ["/name", "/title", "/required"].map(|pointer| text_at(scope, pointer)).to_vec();
+    rows_under(&[text_at(pattern, "/name")], scopes.iter().map(scope).collect())
 }
 
 /// A row for each route; the tool's name stands in the first.
@@ -239,7 +297,7 @@ github  0.1.0    GitHub  Gloveport  token, none  2      -
         let empty = Fake::answering(200, r#"{"items": [], "next_cursor": null, "total_size": 0}"#).await;
         let ran = run_at(&empty, "connector list", "").await;
         assert_eq!((ran.code, ran.out.as_str()), (0, ""));
-        assert!(ran.err.contains("connector add"), "{}", ran.err);
+        assert!(ran.err.contains("connector list --available"), "{}", ran.err);
     }
 
     #[tokio::test]

@@ -123,25 +123,16 @@ fn options(asked: &Import, session: &mut Session<'_>) -> Result<Value, CliError>
     Ok(options.into())
 }
 
-fn show(session: &mut Session<'_>, answer: &Value) -> Result<(), CliError> {
+/// Shows what became of an import.
+pub(super) fn show(session: &mut Session<'_>, answer: &Value) -> Result<(), CliError> {
     let [name, version, patterns] = ["/name", "/version", "/auth/*/name"].map(|pointer| text_at(answer, pointer));
     let is = |pointer: &str| answer.pointer(pointer).and_then(Value::as_bool).unwrap_or_default();
     let (dry_run, created) = (is("/dry_run"), is("/created"));
     let done = if dry_run { "Would import" } else { "Imported" };
     let tools = array_at(answer, "/tools").len();
     writeln!(session.out, "{done} {name} {version}: {tools} tools; auth patterns: {patterns}.")?;
-    let named = |one: &Value| format!("{}  {}", clean(str_at(one, "/operation")), clean(str_at(one, "/tool")));
     if !created {
-        for (sign, pointer) in [("+", "/difference/added"), ("-", "/difference/removed")] {
-            for one in array_at(answer, pointer) {
-                writeln!(session.out, "{sign} {}", named(one))?;
-            }
-        }
-        for one in array_at(answer, "/difference/changed") {
-            let what: Vec<String> = array_at(one, "/what").iter().filter_map(Value::as_str).map(clean).collect();
-            let sign = if one["breaking"] == json!(true) { "!" } else { "~" };
-            writeln!(session.out, "{sign} {}: {}", named(one), what.join("; "))?;
-        }
+        differences(session, &answer["difference"])?;
         if is("/difference/breaking") {
             writeln!(session.err, "Calls that were right before may be refused: see the lines with - and !.")?;
         }
@@ -155,6 +146,22 @@ fn show(session: &mut Session<'_>, answer: &Value) -> Result<(), CliError> {
     }
     if created && !dry_run {
         writeln!(session.err, "Next: gloveport connection add {name} --connector {name}")?;
+    }
+    Ok(())
+}
+
+/// A line for each operation that is not what it was.
+pub(super) fn differences(session: &mut Session<'_>, difference: &Value) -> Result<(), CliError> {
+    let named = |one: &Value| format!("{}  {}", clean(str_at(one, "/operation")), clean(str_at(one, "/tool")));
+    for (sign, pointer) in [("+", "/added"), ("-", "/removed")] {
+        for one in array_at(difference, pointer) {
+            writeln!(session.out, "{sign} {}", named(one))?;
+        }
+    }
+    for one in array_at(difference, "/changed") {
+        let what: Vec<String> = array_at(one, "/what").iter().filter_map(Value::as_str).map(clean).collect();
+        let sign = if one["breaking"] == json!(true) { "!" } else { "~" };
+        writeln!(session.out, "{sign} {}: {}", named(one), what.join("; "))?;
     }
     Ok(())
 }

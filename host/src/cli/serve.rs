@@ -6,9 +6,8 @@ use tokio::net::TcpListener;
 
 use super::telemetry::{self, LogFormat, LogLevel};
 use super::{CliError, Session};
-use crate::app::App;
+use crate::app::{App, Surroundings};
 use crate::config::{Config, ConfigError, ConfigFile, Environment};
-use crate::model::{Clock, Random};
 use crate::server;
 
 /// Options of `gloveport serve`.
@@ -99,7 +98,7 @@ pub async fn run(args: Args, session: &mut Session<'_>) -> Result<(), CliError> 
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         CliError::Failed(format!("cannot listen on {listen}: {error}. Choose another with --listen"))
     })?;
-    let app = App::open(config, Clock::system(), Random::system()).await.map_err(failed)?;
+    let app = App::open(config, Surroundings::system()).await.map_err(failed)?;
     if let Some(key) = &app.first_key {
         writeln!(session.out, "First admin key, shown this once: {key}")?;
     }

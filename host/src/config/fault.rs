@@ -35,6 +35,10 @@ pub enum FaultPoint {
     OutcomeKept,
     /// A token endpoint has answered, and nothing of it is on disk. Only calls pass it that need another token.
     TokenAnswered,
+    /// Several changes are about to be made at once. Only what applies files or sets a client passes it.
+    Joining,
+    /// They are made, and nobody knows.
+    Joined,
 }
 
 impl FaultPoint {

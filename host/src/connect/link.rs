@@ -108,7 +108,8 @@ async fn check_ready(host: &Host, connection: &Connection, pattern: &AuthPattern
     if !oauth::is_consented(&pattern.kind) || !pattern.needs_client() {
         return Ok(());
     }
-    match host.oauth.client(connection).await {
+    let Some(own) = super::own_client::own_client(host, &connection.connector) else { return Ok(()) };
+    match host.oauth.client_or_registered(connection, pattern, &own).await {
         Ok(_) => Ok(()),
         Err(OAuthError::Configuration { reason }) => Err(refuse(reason).into()),
         Err(error) => Err(call::oauth_fault(error).into()),

@@ -10,9 +10,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::DemoError;
-use crate::app::App;
+use crate::app::{App, Surroundings};
 use crate::config::{Config, ConfigFile, Database, Environment};
-use crate::model::{Clock, Random};
 use crate::server::{self, ServerError};
 
 /// A running host. Its folder goes when this is dropped.
@@ -41,7 +40,7 @@ impl DemoHost {
         };
         let config = Config::resolve(file, Environment::default())?;
         let database = config.database.clone();
-        let app = App::open(config, Clock::system(), Random::system()).await?;
+        let app = App::open(config, Surroundings::system()).await?;
         let key = app.first_key.clone().ok_or(DemoError::NoKey)?;
         let (stop, stopped) = oneshot::channel();
         // A dropped sender is a demo that failed: the host stops then too.

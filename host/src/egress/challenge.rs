@@ -27,8 +27,8 @@ fn of_challenge(text: &str) -> Option<Vec<String>> {
     (!scopes.is_empty()).then_some(scopes)
 }
 
-/// The value of a parameter: a quoted text without escapes, or a token (RFC 9110 section 11.2).
-fn parameter<'a>(text: &'a str, wanted: &str) -> Option<&'a str> {
+/// The value of a challenge's parameter: a quoted text without escapes, or a token (RFC 9110 section 11.2).
+pub fn parameter<'a>(text: &'a str, wanted: &str) -> Option<&'a str> {
     let mut rest = text;
     loop {
         let (name, after) = rest.split_once('=')?;

@@ -82,7 +82,7 @@ pub(super) fn check_literal(url: &Url, transport: Transport, allowed: &PrivateNe
         Some(Host::Ipv6(address)) => address.into(),
         _ => return Ok(()),
     };
-    check(&address.to_string(), &[address], transport, allowed)
+    check(&address.to_string(), [address], transport, allowed)
         .map_err(|Refused(reason)| EgressError::AddressNotAllowed(reason))
 }
 

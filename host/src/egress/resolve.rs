@@ -15,11 +15,12 @@ use super::limits::ADDRESSES;
 use crate::config::PrivateNetworks;
 
 /// The answer to a name, some time later.
-pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// Turns a host name into addresses. What it answers is checked, never trusted.
 pub trait Resolver: fmt::Debug + Send + Sync + 'static {
-    /// All addresses of `host`, which is in lower case and never an address itself.
+    /// All addresses of `host`, which is in lower case and never an address itself. Port 0 stands for the URL's own;
+    /// another one is taken where the URL names none.
     fn resolve(&self, host: &str) -> Resolving;
 }
 
@@ -30,10 +31,7 @@ pub struct SystemResolver;
 impl Resolver for SystemResolver {
     fn resolve(&self, host: &str) -> Resolving {
         let host = host.to_owned();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((host, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
-        })
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) })
     }
 }
 
@@ -63,12 +61,12 @@ impl Transport {
 /// connected to is not ours to choose, and an attacker's name server mixes them.
 pub(super) fn check(
     host: &str,
-    addresses: &[IpAddr],
+    addresses: impl IntoIterator<Item = IpAddr>,
     transport: Transport,
     allowed: &PrivateNetworks,
 ) -> Result<(), Refused> {
     for address in addresses {
-        match (judge(*address, allowed), transport) {
+        match (judge(address, allowed), transport) {
             (Err(refusal), _) => return Err(Refused(format!("{host} is at {address}: {}", refusal.as_str()))),
             (Ok(Reach::Public), Transport::Plain) => {
                 return Err(Refused(format!("{host} is at the public address {address}: only https goes there")));
@@ -101,9 +99,8 @@ impl reqwest::dns::Resolve for CheckedResolver {
             if addresses.is_empty() || addresses.len() > ADDRESSES {
                 return Err(format!("the name has {} addresses", addresses.len()).into());
             }
-            check(&host, &addresses, transport, &allowed)?;
-            let sockets = addresses.into_iter().map(|address| SocketAddr::new(address, 0));
-            Ok(Box::new(sockets) as reqwest::dns::Addrs)
+            check(&host, addresses.iter().map(SocketAddr::ip), transport, &allowed)?;
+            Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
         })
     }
 }

@@ -7,7 +7,9 @@ mod signed;
 
 pub use after::{BodyInsertion, Choice, Escaping, HeaderTemplate, Lookup};
 pub use field::{Field, FieldPattern, FieldPatternError};
-pub use oauth::{ClientAuth, ClientCredentials, OAuth1a, OAuth1aSignature, OAuth2, Scope, TokenBody, TokenResponse};
+pub use oauth::{
+    ClientAuth, ClientCredentials, OAuth1a, OAuth1aSignature, OAuth2, Registration, Scope, TokenBody, TokenResponse,
+};
 pub use signed::{
     AwsSigV4, Encoding, Hmac, HmacHash, JwtAlgorithm, JwtBearer, JwtClaims, KEY_FINGERPRINT, KeyEncoding, Session,
     SessionRequest, SignedJwt, TextSource,

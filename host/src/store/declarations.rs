@@ -20,6 +20,8 @@ pub struct DeclarationRow {
     pub options: String,
     /// JSON text: a list of operations with their tools, those that were removed among them.
     pub operations: String,
+    /// JSON text: what was found at the MCP server that it is made of.
+    pub found: Option<String>,
     /// When it was imported last.
     pub imported_at: Timestamp,
 }
@@ -38,6 +40,10 @@ impl Store {
         let mut transaction = self.begin().await?;
         insert_component(&mut transaction, &connector.digest, wasm).await?;
         let detail = Detail::default().digest("document", document).digest("options", &declaration.options);
+        let detail = match &declaration.found {
+            Some(found) => detail.digest("found", found),
+            None => detail,
+        };
         let (created, act) = put_version(&mut transaction, by, connector, detail).await?;
         let others = sqlx::query(
             "SELECT 1 AS one FROM connector_versions v WHERE v.project = $1 AND v.name = $2 AND v.version <> $3 \
@@ -53,10 +59,10 @@ impl Store {
             return Err(StoreError::Conflict(format!("connector `{}` is a component of its own", connector.name)));
         }
         sqlx::query(
-            "INSERT INTO declarations (project, name, document, url, options, operations, imported_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (project, name) DO UPDATE SET \
+            "INSERT INTO declarations (project, name, document, url, options, operations, imported_at, found) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (project, name) DO UPDATE SET \
              document = excluded.document, url = excluded.url, options = excluded.options, \
-             operations = excluded.operations, imported_at = excluded.imported_at",
+             operations = excluded.operations, imported_at = excluded.imported_at, found = excluded.found",
         )
         .bind(declaration.project.as_str())
         .bind(declaration.name.as_str())
@@ -65,6 +71,7 @@ impl Store {
         .bind(declaration.options.as_str())
         .bind(declaration.operations.as_str())
         .bind(declaration.imported_at.0)
+        .bind(declaration.found.as_deref())
         .execute(&mut *transaction)
         .await?;
         self.append(&mut transaction, act).await?;
@@ -79,7 +86,7 @@ impl Store {
         name: &str,
     ) -> Result<Option<DeclarationRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT project, name, url, options, operations, imported_at FROM declarations \
+            "SELECT project, name, url, options, operations, found, imported_at FROM declarations \
              WHERE project = $1 AND name = $2",
         )
         .bind(project.as_str())
@@ -116,6 +123,7 @@ fn read_declaration(columns: &mut Columns<'_>) -> Result<DeclarationRow, StoreEr
         url: columns.maybe_text()?,
         options: columns.text()?,
         operations: columns.text()?,
+        found: columns.maybe_text()?,
         imported_at: columns.time()?,
     })
 }

@@ -11,6 +11,7 @@ use sqlx::{Any, AnyPool, Connection as _, Executor as _};
 
 use super::pool::{self, ACQUIRE_TIMEOUT};
 use super::{Inner, Kind, Store, StoreError, cache};
+use crate::config::fault::FaultPoint;
 
 /// A transaction, and a store within it.
 ///
@@ -97,7 +98,9 @@ impl Joint {
         let outer = self.outer.clone();
         {
             let _changing = outer.inner.cache.changing();
+            FaultPoint::Joining.pass();
             self.execute("COMMIT").await?;
+            FaultPoint::Joined.pass();
         }
         self.store.inner.write.close().await;
         drop(self);

@@ -129,11 +129,17 @@ pub enum Body {
     Form {
         /// The fields.
         fields: Vec<Parameter>,
+        /// Whether an empty form is sent where no field is given.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        required: bool,
     },
     /// `multipart/form-data`.
     Multipart {
         /// The parts.
         fields: Vec<PartField>,
+        /// Whether an empty body is sent where no part is given.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        required: bool,
     },
     /// Text as it is.
     Text {

@@ -1,10 +1,10 @@
 //! Bodies of requests: which content is sent, and which inputs it is made of.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::binding::{Body, Parameter, PartField, Style};
 use crate::document::{Document, flag, object, text};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, keywords_of};
 use crate::schema::{Members, Translator};
 
 /// What a body is being compiled for.
@@ -94,7 +94,7 @@ impl<'a> Content<'a> {
         let Some(members) = members else {
             let input = self.whole(json!({ "type": "object" }), inputs);
             let field = Parameter { name: input.clone(), input, style: Style::Form, explode: true, reserved: false };
-            return Ok(Body::Form { fields: vec![field] });
+            return Ok(Body::Form { fields: vec![field], required: self.required });
         };
         let fields = self.members(&members, translator, inputs, |schema, _| schema)?;
         let field = |(input, name, property): (String, String, &Value)| {
@@ -106,7 +106,7 @@ impl<'a> Content<'a> {
             let explode = encoding.and_then(|encoding| encoding.get("explode")).and_then(Value::as_bool);
             Parameter { input, name, style, explode: explode.unwrap_or(style == Style::Form), reserved: false }
         };
-        Ok(Body::Form { fields: fields.into_iter().map(field).collect() })
+        Ok(Body::Form { fields: fields.into_iter().map(field).collect(), required: self.required })
     }
 
     fn multipart(
@@ -133,7 +133,7 @@ impl<'a> Content<'a> {
             });
             fields.push(PartField { input, name, content_type, file_name });
         }
-        Ok(Body::Multipart { fields })
+        Ok(Body::Multipart { fields, required: self.required })
     }
 
     /// Adds each member as an input; answers their names in the input and in the body, and their schemas.
@@ -161,10 +161,7 @@ impl<'a> Content<'a> {
 
     /// One input that is the whole body.
     fn whole(&self, schema: Value, inputs: &mut Inputs) -> String {
-        let mut members = match schema {
-            Value::Object(members) => members,
-            _ => Map::new(),
-        };
+        let mut members = keywords_of(schema);
         let said = self.description.unwrap_or("The body of the request.");
         members.entry("description").or_insert_with(|| json!(crate::text::cut(said, 600)));
         inputs.add("body", "body", Value::Object(members), self.required)

@@ -259,7 +259,7 @@ fn body(operation: &Operation, used: &mut Vec<String>) -> Result<Option<Body>, S
             if let Some((name, _)) = fixed.first() {
                 return Err(format!("`form.{name}` is always the same: make it an input with a default"));
             }
-            Ok(Some(Body::Form { fields }))
+            Ok(Some(Body::Form { fields, required: true }))
         }
         (None, None) => Ok(None),
     }

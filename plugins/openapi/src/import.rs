@@ -9,7 +9,7 @@ use crate::binding::Binding;
 use crate::document::{Document, flag, list, object, text};
 use crate::inputs::Inputs;
 use crate::limits::{
-    ALL_SCHEMAS_BYTES, DESCRIPTION_BYTES, LABEL_BYTES, LABELS, SCHEMA_BYTES, TITLE_BYTES, TOOLS, WARNINGS,
+    ALL_SCHEMAS_BYTES, DESCRIPTION_BYTES, LABEL_BYTES, LABELS, REASON_BYTES, SCHEMA_BYTES, TITLE_BYTES, TOOLS, WARNINGS,
 };
 use crate::names::Names;
 use crate::options::{Options, Overrides, Subject};
@@ -75,6 +75,7 @@ pub struct Imported {
 impl Imported {
     /// Tells of something that was bent, once, and not without end.
     pub(crate) fn warn(&mut self, warning: String) {
+        let warning = cut(&warning, REASON_BYTES);
         if self.warnings.len() < WARNINGS && !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
@@ -153,7 +154,7 @@ pub(crate) fn import(root: Value, options: &Options) -> Result<Imported, String>
                 let asks = approval(options, overrides, operation, &tool);
                 imported.push(subject.key(), tool, asks);
             }
-            Err(reason) => imported.skipped.push((key.clone(), reason)),
+            Err(reason) => imported.skipped.push((key.clone(), cut(&reason, REASON_BYTES))),
         }
         for warning in warnings.drain(..) {
             imported.warn(format!("{key}: {warning}"));
@@ -161,6 +162,10 @@ pub(crate) fn import(root: Value, options: &Options) -> Result<Imported, String>
     }
     for clash in names.clashes {
         imported.warn(clash);
+    }
+    // A declaration without operations is meant so, for callers who write their requests themselves; a document is not.
+    if imported.tools.is_empty() && imported.skipped.is_empty() && imported.filtered == 0 {
+        return Err("the document has no operations".into());
     }
     Ok(imported)
 }

@@ -30,10 +30,7 @@ impl Inputs {
             input.truncate(NAME_BYTES);
             count += 1;
         }
-        let mut schema = match schema {
-            Value::Object(members) => members,
-            _ => Map::new(),
-        };
+        let mut schema = keywords_of(schema);
         if input != name {
             let said =
                 schema.get("description").and_then(Value::as_str).map(|text| format!("{text} ")).unwrap_or_default();
@@ -72,6 +69,15 @@ impl Inputs {
             schema.insert("$defs".into(), Value::Object(definitions));
         }
         Value::Object(schema)
+    }
+}
+
+/// A schema as keywords: `false`, which takes nothing, has a longer spelling.
+pub(crate) fn keywords_of(schema: Value) -> Map<String, Value> {
+    match schema {
+        Value::Object(members) => members,
+        Value::Bool(false) => Map::from_iter([("not".to_owned(), json!({}))]),
+        _ => Map::new(),
     }
 }
 

@@ -51,11 +51,14 @@ pub const MANIFEST: &str = concat!(
 /// A sentence for who sent the document, or the options.
 pub fn import_document(document: &str, options: &str) -> Result<Imported, String> {
     let options: Options = serde_json::from_str(options).map_err(|error| format!("options: {error}"))?;
-    let root = reader::read(document)?;
-    if root.get("operations").is_some() && root.get("openapi").is_none() {
-        return declared::import(root, &options);
-    }
-    import::import(root, &options)
+    let made = reader::read(document).and_then(|root| {
+        if root.get("operations").is_some() && root.get("openapi").is_none() {
+            declared::import(root, &options)
+        } else {
+            import::import(root, &options)
+        }
+    });
+    made.map_err(|reason| text::cut(&reason, limits::REASON_BYTES))
 }
 
 /// Runs the operation of a binding, or sends what a caller wrote where the binding is [`PROXY`].

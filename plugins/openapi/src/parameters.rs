@@ -1,10 +1,10 @@
 //! Parameters in paths, queries and headers: what a model fills in, and how it is written.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::binding::{Parameter, Style};
 use crate::document::{Document, flag, list, object, text};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, keywords_of};
 use crate::path::Parts;
 use crate::schema::Translator;
 use crate::text::{cut, line};
@@ -118,11 +118,16 @@ fn one<'a>(
     inputs: &mut Inputs,
 ) -> Result<Parameter, String> {
     let content = object(parameter, "content").and_then(|content| content.values().next());
-    let schema = match content.map_or_else(|| parameter.get("schema"), |media| media.get("schema")) {
+    let written = content.map_or_else(|| parameter.get("schema"), |media| media.get("schema"));
+    let schema = match written {
         Some(schema) => translator.translate(schema)?,
         None => json!({ "type": "string" }),
     };
-    let style = if content.is_some() { Style::Json } else { style(parameter, place, &schema) };
+    let mut style = if content.is_some() { Style::Json } else { style(parameter, place, &schema) };
+    // What `form` makes of lists of objects is not defined; who has them takes the list as JSON.
+    if style == Style::Form && written.is_some_and(|schema| translator.lists_objects(schema)) {
+        style = Style::Json;
+    }
     let explode =
         parameter.get("explode").and_then(Value::as_bool).unwrap_or(matches!(style, Style::Form | Style::DeepObject));
     let input = inputs.add(place, name, described(schema, parameter), required);
@@ -149,10 +154,7 @@ fn style(parameter: &Value, place: &str, schema: &Value) -> Style {
 
 /// The schema with what the parameter says of itself.
 fn described(schema: Value, parameter: &Value) -> Value {
-    let mut members = match schema {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    };
+    let mut members = keywords_of(schema);
     if let Some(description) = text(parameter, "description") {
         members.insert("description".into(), json!(cut(description, 600)));
     }

@@ -103,11 +103,14 @@ fn body(body: &Body, input: &Map<String, Value>, request: Request) -> Result<Req
             Some(filled) => request.json(&filled),
             None => request,
         },
-        Body::Form { fields } => {
+        Body::Form { fields, required } => {
             let pairs: Vec<_> = given(fields, input).flat_map(|(field, value)| style::in_form(field, value)).collect();
-            request.form(pairs)
+            if pairs.is_empty() && !required { request } else { request.form(pairs) }
         }
-        Body::Multipart { fields } => request.multipart(parts(fields, input)?),
+        Body::Multipart { fields, required } => {
+            let parts = parts(fields, input)?;
+            if parts.is_empty() && !required { request } else { request.multipart(parts) }
+        }
         Body::Text { input: name, content_type } => match input.get(name) {
             Some(value) => request.bytes(style::as_text(value)).header("content-type", content_type),
             None => request,

@@ -10,6 +10,9 @@ use crate::document::{Document, flag};
 use crate::limits::{DEFINITIONS, DEPTH, PARTS, SCHEMA_BYTES};
 use crate::text;
 
+/// The schema of what no schema describes.
+static ANYTHING: Value = Value::Bool(true);
+
 /// Translates the schemas of one input.
 pub(crate) struct Translator<'a> {
     document: &'a Document,
@@ -60,7 +63,7 @@ impl<'a> Translator<'a> {
     pub(crate) fn members(&self, schema: &'a Value) -> Result<Option<Members<'a>>, String> {
         let mut members = Members { properties: Vec::new(), required: Vec::new() };
         let mut parts = VecDeque::from([schema]);
-        let mut count = 0;
+        let (mut count, mut closed, mut read_only) = (0, false, Vec::new());
         while let Some(part) = parts.pop_front() {
             count += 1;
             let Some(map) = self.document.resolve(part)?.as_object() else { return Ok(None) };
@@ -71,8 +74,10 @@ impl<'a> Translator<'a> {
             {
                 return Ok(None);
             }
+            closed |= map.contains_key("additionalProperties");
             for (name, property) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
                 if self.is_read_only(property) {
+                    read_only.push(name.as_str());
                     continue;
                 }
                 match members.properties.iter_mut().find(|(known, _)| known == name) {
@@ -85,9 +90,23 @@ impl<'a> Translator<'a> {
             );
             parts.extend(crate::document::list(self.document.resolve(part)?, "allOf"));
         }
+        for name in &members.required {
+            // Asked for, and described nowhere: anything will do, but it must be there.
+            let known = members.properties.iter().any(|(known, _)| known == name) || read_only.contains(name);
+            if !known && !closed && !members.properties.is_empty() {
+                members.properties.push((name, &ANYTHING));
+            }
+        }
         let known = |name: &str| members.properties.iter().any(|(own, _)| *own == name);
         let required = members.required.iter().copied().filter(|name| known(name)).collect();
         Ok(Some(Members { required, properties: members.properties }).filter(|members| !members.properties.is_empty()))
+    }
+
+    /// Whether it is a list whose elements are objects.
+    pub(crate) fn lists_objects(&self, schema: &Value) -> bool {
+        let items = self.document.resolve(schema).ok().and_then(|schema| schema.get("items"));
+        let one = items.and_then(|items| self.document.resolve(items).ok());
+        one.is_some_and(|one| one.get("properties").is_some() || one.get("type").is_some_and(|kind| kind == "object"))
     }
 
     /// Whether a property is never sent.

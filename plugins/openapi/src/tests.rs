@@ -4,8 +4,11 @@ mod catalogue;
 mod corpus;
 mod declarations;
 mod documents;
+mod fuzz;
 mod proxies;
 mod replies;
+mod schemas;
+mod styles;
 
 use gloveport_sdk::Failure;
 use gloveport_sdk::fake_host::{FakeHost, Recorded, Reply};

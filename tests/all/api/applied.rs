@@ -7,11 +7,12 @@ use std::sync::LazyLock;
 
 use gloveport::config::WrittenSources;
 use gloveport_tests::host::{Setup, TestHost};
-use gloveport_tests::programs;
+use gloveport_tests::{postgres, programs};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::cli::{Ran, run, run_as};
+use super::postgres::beside;
 
 /// One of everything.
 const ALL_BUT_FOLDER: &str = r#"
@@ -68,13 +69,30 @@ fn placed(text: &str) -> String {
 
 /// A host whose project may read secrets in files, with a folder of files to apply.
 async fn host() -> TestHost {
+    on(Setup::usual()).await
+}
+
+/// One on each kind of database.
+async fn hosts() -> Vec<TestHost> {
+    let mut hosts = vec![host().await];
+    if let Some(database) = postgres::new_database() {
+        hosts.push(on(beside(&database)).await);
+    }
+    hosts
+}
+
+async fn on(setup: Setup) -> TestHost {
     let folder = FOLDER.path().into();
     let secrets = BTreeMap::from([("default".to_owned(), WrittenSources { env: Vec::new(), files: vec![folder] })]);
-    let host = TestHost::with(Setup { secrets, ..Setup::usual() }).await;
+    let host = TestHost::with(Setup { secrets, ..setup }).await;
+    files_for(&host);
+    host
+}
+
+fn files_for(host: &TestHost) {
     let files = host.data().join("files");
     std::fs::create_dir_all(files.join("components")).unwrap();
     std::fs::copy(programs::connector("probe"), files.join("components/probe.wasm")).unwrap();
-    host
 }
 
 async fn apply(host: &TestHost, text: &str, options: &[&str]) -> Ran {
@@ -104,19 +122,24 @@ const PLAN: &str = "\
 
 #[tokio::test]
 async fn a_plan_is_done_once_and_then_there_is_nothing_to_do() {
-    let host = host().await;
-    let before = acts(&host).await;
-    assert_eq!(apply(&host, &all(), &["--dry-run"]).await.done(), PLAN);
-    assert_eq!(acts(&host).await, before, "a dry run changes nothing");
+    for host in hosts().await {
+        plan_is_done_once(&host).await;
+    }
+}
+
+async fn plan_is_done_once(host: &TestHost) {
+    let before = acts(host).await;
+    assert_eq!(apply(host, &all(), &["--dry-run"]).await.done(), PLAN);
+    assert_eq!(acts(host).await, before, "a dry run changes nothing");
     assert_eq!(host.client().get("/v1/connectors").await.expect(200)["total_size"], 0);
-    let done = apply(&host, &all(), &[]).await.done();
+    let done = apply(host, &all(), &[]).await.done();
     assert!(done.contains("secret, shown once: whsec_"), "{done}");
     assert!(done.ends_with("10 created, 0 changed, 0 removed, 0 unchanged.\n"), "{done}");
-    let applied = acts(&host).await;
+    let applied = acts(host).await;
     for options in [&[][..], &["--dry-run"], &["--prune"]] {
-        assert_eq!(apply(&host, &all(), options).await.done(), "Nothing to do: 10 as the files say.\n", "{options:?}");
+        assert_eq!(apply(host, &all(), options).await.done(), "Nothing to do: 10 as the files say.\n", "{options:?}");
     }
-    assert_eq!(acts(&host).await, applied, "what is as it should be is not written again");
+    assert_eq!(acts(host).await, applied, "what is as it should be is not written again");
     // What was applied is what the routes would have made: a tool is found, and its preset is out of its schema.
     let tool = host.client().get("/v1/tools/notes_list_notes").await.expect(200);
     assert_eq!(tool["name"], "notes_list_notes", "{tool}");
@@ -215,8 +238,13 @@ async fn pruning_removes_what_was_applied_and_nothing_else() {
 
 #[tokio::test]
 async fn one_bad_thing_leaves_everything_as_it_was() {
-    let host = host().await;
-    let before = acts(&host).await;
+    for host in hosts().await {
+        bad_things_are_refused(&host).await;
+    }
+}
+
+async fn bad_things_are_refused(host: &TestHost) {
+    let before = acts(host).await;
     for (from, to, place, said) in [
         ("connector: notes\n", "conector: notes\n", "all.yaml:18:5: ", "did you mean `connector`?"),
         ("connector: notes\n", "connector: nothing\n", "all.yaml:17:5: ", "no such connector"),
@@ -232,16 +260,41 @@ async fn one_bad_thing_leaves_everything_as_it_was() {
         assert!(all().contains(from), "{from}");
         let text = all().replacen(from, to, 1);
         for options in [&["--dry-run"][..], &[]] {
-            let ran = apply(&host, &text, options).await;
+            let ran = apply(host, &text, options).await;
             assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{to}");
             assert!(ran.err.contains(place) && ran.err.contains(said), "{to}: {}", ran.err);
         }
     }
-    assert_eq!(acts(&host).await, before);
+    assert_eq!(acts(host).await, before);
     for list in ["connectors", "connections", "secrets", "profiles", "policies", "modifiers", "mcp/configs", "webhooks"]
     {
         assert_eq!(host.client().get(&format!("/v1/{list}")).await.expect(200)["total_size"], 0, "{list}");
     }
+}
+
+/// All of it or nothing, also for a host that ends in the middle: before it is one, and after, when nobody was told.
+#[tokio::test]
+async fn a_host_that_ends_while_files_are_applied_has_all_or_nothing() {
+    let mut host = TestHost::spawn_child().await;
+    files_for(&host);
+    // What the operator of this child lets nobody read is not applied here.
+    let (_, files) = all().split_once("connectors:").map(|(_, rest)| ((), format!("connectors:{rest}"))).unwrap();
+    let files = files.replace("    credentials: {token: {secret: key}}\n", "");
+    let lists = ["connectors", "connections", "profiles", "policies", "modifiers", "mcp/configs", "webhooks"];
+    for (point, kept) in [("Joining:1", false), ("Joined:1", true)] {
+        host.stop().await;
+        host.restart_child_until(&[], Some(point)).await;
+        assert_eq!(apply(&host, &files, &[]).await.code, Some(1), "{point}");
+        assert_eq!(host.exit_code().await, None, "{point}: it was ended by a signal");
+        host.restart_child().await;
+        for list in lists {
+            let there = host.client().get(&format!("/v1/{list}")).await.expect(200)["total_size"].as_u64().unwrap();
+            assert_eq!(there > 0, kept, "{point}: {list}");
+        }
+    }
+    assert_eq!(apply(&host, &files, &[]).await.done(), "Nothing to do: 9 as the files say.\n");
+    let verified = run(&host, &["audit", "verify"], "").await;
+    assert_eq!(verified.code, Some(0), "{}", verified.err);
 }
 
 /// Everything that a host has is printed so that it can be applied: there, where it changes nothing, and elsewhere.

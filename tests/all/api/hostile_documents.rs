@@ -1,6 +1,5 @@
 //! What documents can do to a host: real ones, those that were made to hurt, and a host that imports none.
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use gloveport_tests::host::{TestHost, log};
@@ -8,13 +7,8 @@ use gloveport_tests::upstream::{Reply, Upstream};
 use serde_json::json;
 
 use super::bed::Bed;
+use super::corpus::real_documents;
 use super::declared::{names, pets, refused};
-
-/// Where real documents lie: beside the project, or a folder further up.
-fn real_documents() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    ["../shared/specs", "../../shared/specs"].iter().map(|path| root.join(path)).find(|path| path.is_dir())
-}
 
 /// Real documents, up to 13 MB: each operation is a tool or has a reason, through the whole host; time and memory are
 /// printed.
@@ -90,6 +84,83 @@ async fn hostile_documents_are_contained() {
     let too_long = json!({ "document": "x".repeat(17 << 20) });
     let (_, detail) = refused(&bed.client().post("/v1/connectors/parse-openapi", &too_long).await, 422);
     assert!(detail.contains("document_bytes"), "{detail}");
+}
+
+/// 50 MB in one string: refused before anything reads it, as a document and as a member of one.
+#[tokio::test]
+async fn fifty_megabytes_are_refused_at_the_door() {
+    let bed = Bed::start().await;
+    bed.connect("ada").await;
+    let long = "y".repeat(50 << 20);
+    let mut within = pets();
+    within["info"]["description"] = json!(long);
+    for document in [json!(long), within] {
+        let (body, nothing) = (json!({ "document": document }), json!({}));
+        let (answer, neighbour) = tokio::join!(
+            bed.client().post("/v1/connectors/parse-openapi", &body),
+            bed.host.execute("probe_whoami", "ada", &nothing),
+        );
+        neighbour.expect(200);
+        let problem = answer.json();
+        assert!([413, 422].contains(&answer.status), "{problem}");
+        assert!(problem["code"].is_string() && problem["culprit"] == "caller", "{problem}");
+    }
+}
+
+/// Bytes of a sound document exchanged by chance, the same each time, through the whole host: taken or refused with a code and
+/// a culprit, never a failure of the host's own; a call at the same time notices nothing.
+#[tokio::test]
+async fn torn_documents_are_contained() {
+    let bed = Bed::start().await;
+    bed.connect("ada").await;
+    let (json, mut state) = (pets().to_string(), 7_u64);
+    let mut below = move |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound.max(1)
+    };
+    let signs = [
+        "null",
+        "{}",
+        "[]",
+        "-1",
+        "\"\"",
+        "\"$ref\":\"#/paths\",",
+        "*a",
+        "&a ",
+        "}",
+        "]",
+        ",",
+        ":",
+        "\\u0000",
+        "1e999",
+    ];
+    let (mut taken, mut turned_away) = (0, 0);
+    for round in 0..60 {
+        let mut document = if round % 2 == 0 { json.clone() } else { format!("# YAML\n{json}") };
+        for _ in 0..=below(3) {
+            let (from, length) = (below(document.len()), below(12));
+            let to = (from + length).min(document.len());
+            document.replace_range(from..to, signs[below(signs.len())]);
+        }
+        let (body, nothing) = (json!({ "document": document }), json!({}));
+        let (answer, neighbour) = tokio::join!(
+            bed.client().post("/v1/connectors/parse-openapi", &body),
+            bed.host.execute("probe_whoami", "ada", &nothing),
+        );
+        neighbour.expect(200);
+        match answer.status {
+            200 => taken += 1,
+            _ => {
+                let problem = answer.json();
+                assert_eq!((answer.status, &problem["code"]), (422, &json!("invalid_input")), "{problem} {document}");
+                assert_eq!(problem["culprit"], "caller", "{problem} {document}");
+                assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() < 1_000), "{problem}");
+                turned_away += 1;
+            }
+        }
+    }
+    println!("{taken} taken, {turned_away} refused");
+    assert!(taken > 5 && turned_away > 5, "{taken} {turned_away}");
 }
 
 /// A host without the generic connector says so where it is asked to import, and does all else.

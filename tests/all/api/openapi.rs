@@ -54,6 +54,7 @@ const ROUTES: &str = r"
     GET /v1/approvals/{id}
     GET /v1/audit
     GET /v1/callers
+    GET /v1/catalog
     GET /v1/clients
     GET /v1/clients/{id}
     GET /v1/connections
@@ -111,6 +112,8 @@ const ROUTES: &str = r"
     POST /v1/connections/{name}/test
     POST /v1/connectors
     POST /v1/connectors/parse-openapi
+    POST /v1/connectors/{name}/accept-tools
+    POST /v1/connectors/{name}/discover-tools
     POST /v1/connectors/{name}/import-openapi
     POST /v1/connectors/{name}/test/{tool}
     POST /v1/executions/{id}/cancel

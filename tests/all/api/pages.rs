@@ -1,5 +1,7 @@
 //! The pages on which users connect their accounts, over plain HTTP: what browsers do is in `pages/browser`.
 
+use super::visitor;
+
 mod attacks;
 mod browser;
 mod choices;
@@ -12,4 +14,3 @@ mod oauth;
 mod refusals;
 mod stage;
 mod verification;
-pub(super) mod visitor;

@@ -1,12 +1,15 @@
 //! The host as a task of the test's own process: quick to start, and its clock and log are the test's.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use gloveport::app::{App, AppError};
+use gloveport::app::{App, AppError, Surroundings};
 use gloveport::config::{
     Config, ConfigFile, Environment, NeighbourLimits, Records, WrittenConnect, WrittenMcp, WrittenRetention,
     WrittenSources,
 };
+use gloveport::egress::{Resolver, SystemResolver};
 use gloveport::model::{Clock, Random, Secret};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -42,10 +45,12 @@ pub struct Setup {
     pub limits: NeighbourLimits,
     /// Networks that are not public and may be reached: the loopback, where the upstreams of tests are.
     pub private_networks: Vec<String>,
+    /// Where names lead: what the system says, or to a test's own server.
+    pub resolver: Arc<dyn Resolver>,
+    /// The file of a certificate authority of the test's own.
+    pub extra_ca: Option<PathBuf>,
     /// What projects may read of secrets that are kept outside of the database.
     pub secrets: BTreeMap<String, WrittenSources>,
-    /// A certificate authority that it trusts besides those of the machine.
-    pub extra_ca: Option<std::path::PathBuf>,
     /// Whether its log is kept, down to the last detail, and searched. Only the bench does without.
     pub captures_log: bool,
 }
@@ -64,8 +69,9 @@ impl Setup {
             max_concurrent_calls: Some(CALLS),
             limits: NeighbourLimits::NONE,
             private_networks: vec!["127.0.0.0/8".into()],
-            secrets: BTreeMap::new(),
+            resolver: Arc::new(SystemResolver),
             extra_ca: None,
+            secrets: BTreeMap::new(),
             captures_log: true,
         }
     }
@@ -119,7 +125,8 @@ impl TestHost {
         };
         let mut config = Config::resolve(file, environment).expect("the configuration is sound");
         config.records = setup.records;
-        let app = App::open(config, setup.clock, Random::system()).await?;
+        let around = Surroundings { clock: setup.clock, random: Random::system(), resolver: setup.resolver };
+        let app = App::open(config, around).await?;
         let (host, notices) = (app.state.host.clone(), app.state.notices.clone());
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(async move {

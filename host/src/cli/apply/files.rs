@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::node::{At, Content, Key, Mistake, Node, read};
 use super::schema::Schema;
+use crate::catalog::Service;
 use crate::cli::secrets::{read_text_from, without_newline};
 use crate::cli::{CliError, Session};
 
@@ -54,6 +55,7 @@ impl Files {
         let mut mistakes = Vec::new();
         for (member, pointer, fill) in [
             ("connectors", "/file", connector as Fill),
+            ("connectors", "/catalog", service as Fill),
             ("modifiers", "/file", modifier as Fill),
             ("connections", "/oauth/client_secret", client_secret as Fill),
         ] {
@@ -145,6 +147,14 @@ fn declared(document: &mut Node) {
             members.push((key, Node { at, content: Content::Map(document) }));
         }
     }
+}
+
+fn service(entry: &mut Value, _folder: &Path) -> Result<(), String> {
+    let named = entry.as_object_mut().and_then(|members| members.remove("catalog"));
+    let name = named.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let service = Service::find(name).ok_or_else(|| format!("there is no `{name}` in the catalogue"))?;
+    entry["document"] = service.document.into();
+    Ok(())
 }
 
 fn connector(entry: &mut Value, folder: &Path) -> Result<(), String> {

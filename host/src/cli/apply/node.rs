@@ -209,7 +209,7 @@ mod tests {
         let text = "a: 1\nb:\n  - x: yes\n    y: 'true'\n---\n{c: [null, 0x10, 1.50, -3, 007, 1e400]}\n";
         let found = read(text, 3).expect("YAML");
         assert_eq!(found[0].value(), json!({ "a": 1, "b": [{ "x": "yes", "y": "true" }] }));
-        let last = r#"{"c":[null,16,1.50,-3,"007",1e400]}"#;
+        let last = r#"{"c":[null,16,1.50,-3,"007",1e+400]}"#;
         assert_eq!(found[1].value().to_string(), last);
         for (pointer, line, column) in [
             ("", 1, 1),

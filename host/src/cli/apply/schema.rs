@@ -26,6 +26,11 @@ impl Schema {
         collect(ROOT, all, &mut definitions);
         for (kind, member, described) in [
             ("AppliedConnector", "file", "A document or a component (`.wasm`), by its path from this file."),
+            (
+                "AppliedConnector",
+                "catalog",
+                "What comes with the host, by its name in `gloveport connector list --available`.",
+            ),
             ("AppliedModifier", "file", "A component (`.wasm`), by its path from this file."),
         ] {
             if let Some(Value::Object(properties)) =
@@ -261,7 +266,7 @@ mod tests {
             ("conections: []", "1:1: unknown key `conections`: did you mean `connections`?"),
             ("connections:\n  - name: a\n    conector: b", "3:5: unknown key `conector`: did you mean `connector`?"),
             ("connections:\n- {name: a, connector: b, baseURL: x}", "did you mean `base_url`?"),
-            ("webhooks:\n- {url: x, zzzzzzzz: 1}", "2:11: unknown key `zzzzzzzz`: known are events, url"),
+            ("webhooks:\n- {url: x, zzzzzzzz: 1}", "2:12: unknown key `zzzzzzzz`: known are events, url"),
             (
                 "profiles:\n- name: a\n  connections:\n  - {connection: b, tolls: []}",
                 "4:21: unknown key `tolls`: did you mean `tools`?",

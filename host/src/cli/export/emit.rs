@@ -149,7 +149,7 @@ connections:
       -
         - 1
       - x: null
-    n:
+    \"n\":
       - 1
       - \"2\"
     settings: {}

@@ -3,7 +3,7 @@
 mod redirects;
 
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -278,7 +278,7 @@ impl Resolver for Answers {
         let mut rows = self.0.lock().unwrap();
         let answers = rows.get_mut(host).unwrap();
         let answer = if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0].clone() };
-        Box::pin(async move { Ok(answer) })
+        Box::pin(async move { Ok(answer.into_iter().map(|address| SocketAddr::new(address, 0)).collect()) })
     }
 }
 

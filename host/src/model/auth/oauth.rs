@@ -41,6 +41,17 @@ pub struct OAuth2 {
     pub callback_fields: Vec<(String, String)>,
     /// Where the access token goes.
     pub token: TokenPlacement,
+    /// How the host gets a client by itself, where the vendor lets it.
+    pub registration: Option<Registration>,
+}
+
+/// How a client comes to be that nobody registered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Where clients register themselves (RFC 7591).
+    pub endpoint: Option<String>,
+    /// Whether the URL of a document that describes a client is taken for its identifier.
+    pub metadata_document: bool,
 }
 
 /// A scope that a vendor offers.

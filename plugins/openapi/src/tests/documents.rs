@@ -123,6 +123,48 @@ fn optional_bodies_ask_for_nothing_on_their_own() {
     }
 }
 
+/// Where nothing is given of an optional body, none is sent; of a required one, an empty one is.
+#[test]
+fn an_optional_body_that_is_not_given_is_not_sent() {
+    let object = json!({ "type": "object", "properties": { "a": { "type": "string" } } });
+    for (media_type, empty) in [
+        ("application/json", Sent::Json("{}".into())),
+        ("application/x-www-form-urlencoded", Sent::Form(Vec::new())),
+        ("multipart/form-data", Sent::Multipart(Vec::new())),
+    ] {
+        for (required, expected) in [(Some(true), empty), (Some(false), Sent::None), (None, Sent::None)] {
+            let mut body = json!({ "content": { (media_type): { "schema": object } } });
+            if let Some(required) = required {
+                body["required"] = json!(required);
+            }
+            let imported = imported(&with_operation("post", "/x", &json!({ "requestBody": body })));
+            assert_eq!(sent(&imported, &json!({})).unwrap().body, expected, "{media_type} {required:?}");
+        }
+    }
+}
+
+/// What is required and described nowhere can be anything, but is asked for: as Figma has it.
+#[test]
+fn what_is_required_without_a_schema_is_an_input() {
+    let with = |schema: &Value| {
+        let body = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+        schema_of(&json!({ "requestBody": body }))
+    };
+    let object = json!({ "type": "object", "properties": { "a": { "type": "string" }, "made": { "readOnly": true } },
+        "required": ["a", "team", "made"] });
+    let open = with(&object);
+    assert_eq!((&open["required"], &open["properties"]["team"]), (&json!(["a", "team"]), &json!({})));
+    let mut closed = object;
+    closed["additionalProperties"] = json!(false);
+    assert_eq!(with(&closed)["required"], json!(["a"]));
+    // An object of which nothing is described stays one input.
+    assert_eq!(with(&json!({ "type": "object", "required": ["a"] }))["required"], json!(["body"]));
+}
+
+fn schema_of(operation: &Value) -> Value {
+    schema(&imported(&with_operation("post", "/x", operation)))
+}
+
 #[test]
 fn operations_that_cannot_be_sent_are_listed_with_the_reason() {
     for (method, path, operation, reason) in [

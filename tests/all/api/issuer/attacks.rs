@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::pages::visitor::{Visitor, form_token, text};
+use super::super::visitor::{Visitor, form_token, text};
 use super::stage::{REDIRECT, STATE, Stage, VERIFIER, application, config, parameter};
 
 /// Requests that are not what a client may ask for: this browser is told so and is sent nowhere, not even to the client.

@@ -4,7 +4,7 @@ use gloveport_tests::host::Setup;
 use gloveport_tests::tls_site::{Page, TlsSite};
 use serde_json::{Value, json};
 
-use super::super::pages::visitor::{Visitor, text};
+use super::super::visitor::{Visitor, text};
 use super::stage::{REDIRECT, Stage, connect, parameter};
 
 /// The document of a client at this URL.

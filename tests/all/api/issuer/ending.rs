@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::pages::visitor::Visitor;
+use super::super::visitor::Visitor;
 use super::stage::{Stage, application, parameter};
 
 /// Why grants ended, oldest first.

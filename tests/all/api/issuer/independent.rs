@@ -3,7 +3,7 @@
 use gloveport_tests::mcp_sdk::SdkClient;
 use serde_json::json;
 
-use super::super::pages::visitor::{Visitor, text};
+use super::super::visitor::{Visitor, text};
 use super::stage::{Stage, TOOLS, parameter};
 
 /// It learns, registers, sends its user here and back, calls, refreshes by itself, and is out when an operator says so.

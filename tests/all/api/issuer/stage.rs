@@ -14,7 +14,7 @@ use url::{Url, form_urlencoded};
 
 use super::super::bed::Bed;
 use super::super::mcp::Mcp;
-use super::super::pages::visitor::{Visitor, form_token, text};
+use super::super::visitor::{Visitor, form_token, text};
 
 /// When a scene begins by its clock: 2026-11-21T10:00:00Z.
 const START: Timestamp = Timestamp(1_795_255_200_000);

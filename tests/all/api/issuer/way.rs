@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::pages::visitor::{Visitor, text};
+use super::super::visitor::{Visitor, text};
 use super::stage::{APPLICATION, REDIRECT, STATE, Stage, TOOLS, parameter};
 
 /// From a refusal to a tool's answer: RFC 9728, RFC 8414, RFC 7591, RFC 6749 with RFC 7636, RFC 8707 and RFC 9207.

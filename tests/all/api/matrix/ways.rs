@@ -63,6 +63,8 @@ pub(super) fn entrance(route: &str) -> Option<&'static [Way]> {
         "POST /v1/proxy" => &[Way::Proxied],
         "POST /v1/tools/execute-batch" => &[Way::Batch],
         "POST /v1/connectors/{name}/test/{tool}" => &[Way::Tried],
+        // It tries one tool, and takes over what that answers.
+        "POST /v1/connectors/{name}/discover-tools" => &[Way::Tried],
         "POST /v1/approvals/{id}/approve" => &[Way::Approved],
         "POST /v1/executions/{id}/continue" => &[Way::Continued],
         // `Surface::AccountTest`, which has no row.
@@ -91,6 +93,7 @@ const CAUSES_NO_CALL: &[&str] = &[
     "POST /v1/connections/{name}/accounts/{identifier}/refresh",
     "POST /v1/connectors",
     "POST /v1/connectors/parse-openapi",
+    "POST /v1/connectors/{name}/accept-tools",
     "POST /v1/connectors/{name}/import-openapi",
     "POST /v1/executions/{id}/cancel",
     "POST /v1/keys",

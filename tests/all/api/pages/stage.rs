@@ -6,7 +6,7 @@ use gloveport::config::WrittenConnect;
 use gloveport::model::{Clock, Timestamp};
 use gloveport_tests::authorization::AuthorizationServer;
 use gloveport_tests::canary::Canary;
-use gloveport_tests::host::{Answer, Setup, TestHost};
+use gloveport_tests::host::{Setup, TestHost};
 use gloveport_tests::upstream::Reply;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
@@ -14,6 +14,7 @@ use url::{Url, form_urlencoded};
 use super::super::bed::Bed;
 use super::super::wasm::with_manifest;
 use super::visitor::{Visitor, link, text};
+pub(super) use super::visitor::{parameter, target};
 
 /// When a scene begins by its clock: 2026-11-21T10:00:00Z.
 const START: Timestamp = Timestamp(1_795_255_200_000);
@@ -152,22 +153,6 @@ impl Drop for Stage {
             self.bed.host.search_for(Canary::of(secret));
         }
     }
-}
-
-/// Where a page sends its browser on to.
-pub(super) fn target(page: &Answer) -> String {
-    let text = text(page);
-    assert_eq!(page.status, 200, "{text}");
-    let (_, rest) =
-        text.split_once(r#"<meta http-equiv="refresh" content="0;url="#).unwrap_or_else(|| panic!("{text}"));
-    let url = rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
-    assert!(text.contains("Go on to 127.0.0.1"), "there is a link too: {text}");
-    url
-}
-
-/// A parameter of a URL.
-pub(super) fn parameter(url: &str, name: &str) -> Option<String> {
-    Url::parse(url).unwrap().query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
 /// The URL with other parameters: those that are `None` are left out.

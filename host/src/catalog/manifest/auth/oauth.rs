@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::scope::{Names, pointer};
 use super::{token, typed};
-use crate::model::{ClientAuth, ClientCredentials, OAuth1a, OAuth1aSignature, OAuth2, Scope, TokenBody, TokenResponse};
+use crate::model::{
+    ClientAuth, ClientCredentials, OAuth1a, OAuth1aSignature, OAuth2, Registration, Scope, TokenBody, TokenResponse,
+};
 
 /// The longest that a token may be said to hold: a year. What holds longer needs no number.
 const LIFETIME_MAX: u64 = 365 * 24 * 60 * 60;
@@ -42,6 +44,15 @@ pub(super) struct OAuth2Text {
     #[serde(default)]
     callback_fields: BTreeMap<String, String>,
     token: Option<Value>,
+    registration: Option<RegistrationText>,
+}
+
+/// How a client comes to be that nobody registered.
+#[derive(Deserialize)]
+struct RegistrationText {
+    endpoint: Option<String>,
+    #[serde(default)]
+    metadata_document: bool,
 }
 
 /// Keys of `oauth2_client_credentials`.
@@ -147,7 +158,14 @@ pub(super) fn oauth2(text: OAuth2Text, names: &Names<'_>) -> Result<OAuth2, Stri
         response: response(text.response)?,
         callback_fields: text.callback_fields.into_iter().map(|(field, name)| (name, field)).collect(),
         token: token(text.token.as_ref())?,
+        registration: text.registration.map(|text| registration(text, names)).transpose()?,
     })
+}
+
+fn registration(text: RegistrationText, names: &Names<'_>) -> Result<Registration, String> {
+    let RegistrationText { endpoint, metadata_document } = text;
+    endpoint.iter().try_for_each(|url| names.endpoint("registration.endpoint", url, false))?;
+    Ok(Registration { endpoint, metadata_document })
 }
 
 pub(super) fn client_credentials(text: ClientCredentialsText, names: &Names<'_>) -> Result<ClientCredentials, String> {

@@ -4,8 +4,9 @@ use std::sync::Mutex;
 
 use gloveport_tests::host::{Answer, Client};
 use serde_json::{Value, json};
+use url::Url;
 
-use super::super::bed::Bed;
+use super::bed::Bed;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
@@ -86,6 +87,23 @@ pub(in crate::api) fn form_token(page: &Answer) -> String {
     let text = text(page);
     let (_, rest) = text.split_once(r#"name="form" value=""#).unwrap_or_else(|| panic!("no form: {text}"));
     rest.split('"').next().unwrap().to_owned()
+}
+
+/// Where a page sends its browser on to.
+pub(super) fn target(page: &Answer) -> String {
+    let text = text(page);
+    assert_eq!(page.status, 200, "{text}");
+    let (_, rest) =
+        text.split_once(r#"<meta http-equiv="refresh" content="0;url="#).unwrap_or_else(|| panic!("{text}"));
+    let url = rest.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    let host = Url::parse(&url).unwrap().host_str().unwrap().to_owned();
+    assert!(text.contains(&format!("Go on to {host}")), "there is a link too: {text}");
+    url
+}
+
+/// A parameter of a URL.
+pub(super) fn parameter(url: &str, name: &str) -> Option<String> {
+    Url::parse(url).unwrap().query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
 }
 
 /// A link for this user.

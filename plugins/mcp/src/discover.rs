@@ -1,0 +1,102 @@
+//! Which revision a server speaks, who it is, and which tools it has.
+
+use std::collections::BTreeSet;
+
+use gloveport_sdk::Failure;
+use serde_json::{Map, Value, json};
+
+use crate::answer::Refusal;
+use crate::limits::{LIST_BYTES, PAGES, TITLE_BYTES, TOOLS};
+use crate::peer::{LEGACY, MODERN, Peer};
+use crate::text::{cut, line};
+
+/// What is kept of a tool: all that a model or this component goes by, and nothing else that would make it another one.
+const MEMBERS: [&str; 6] = ["name", "title", "description", "inputSchema", "outputSchema", "annotations"];
+
+/// Bytes of what a server says of itself.
+const INSTRUCTIONS_BYTES: usize = 2_000;
+
+/// Asks a server: the revision that was agreed on, whether it keeps sessions, who it is, and all of its tools.
+///
+/// # Errors
+/// What the server answered.
+pub(crate) fn discover(path: &str) -> Result<Value, Failure> {
+    let mut modern = Peer::new(path, MODERN);
+    match modern.ask("server/discover", &json!({}), None, &[]) {
+        Ok(said) if speaks(&said["supportedVersions"], MODERN) => {
+            let tools = tools(&mut modern)?;
+            return Ok(found(&modern, &said, tools));
+        }
+        Ok(said) if !LEGACY.into_iter().any(|known| speaks(&said["supportedVersions"], known)) => {
+            return Err(Failure::upstream(200, None, "the server speaks no revision that is known here"));
+        }
+        // A server that is out of order, or that does not know the credential, does not become older by that.
+        Err(Refusal::Http(500.., failure) | Refusal::Other(failure)) => return Err(failure),
+        Err(Refusal::Rpc(error)) if error.is_unsupported_version() => {
+            if !LEGACY.into_iter().any(|known| speaks(&error.data["supported"], known)) {
+                return Err(error.into_failure());
+            }
+        }
+        Ok(_) | Err(Refusal::Rpc(_) | Refusal::Http(..)) => {}
+    }
+    let (mut peer, said) = Peer::begin(path, LEGACY[0])?;
+    let tools = tools(&mut peer);
+    let found = tools.map(|tools| found(&peer, &said, tools));
+    peer.end();
+    found
+}
+
+fn found(peer: &Peer<'_>, said: &Value, tools: Vec<Value>) -> Value {
+    let text = |value: &Value, bytes| value.as_str().map(|text| line(text, bytes)).unwrap_or_default();
+    // The current revision has it among what goes along with each result.
+    let own = &said["_meta"]["io.modelcontextprotocol/serverInfo"];
+    let server = if said["serverInfo"].is_object() { &said["serverInfo"] } else { own };
+    json!({
+        "revision": peer.revision(),
+        "session": peer.has_session(),
+        "server": {
+            "name": text(&server["name"], TITLE_BYTES),
+            "title": text(&server["title"], TITLE_BYTES),
+            "version": text(&server["version"], TITLE_BYTES),
+        },
+        "instructions": said["instructions"].as_str().map(|text| cut(text, INSTRUCTIONS_BYTES)).unwrap_or_default(),
+        "tools": tools,
+    })
+}
+
+/// All tools, page by page, in the order of their names: what a server shuffles has not changed.
+fn tools(peer: &mut Peer<'_>) -> Result<Vec<Value>, Failure> {
+    let (mut tools, mut seen, mut bytes) = (Vec::new(), BTreeSet::new(), 0);
+    let mut cursor: Option<String> = None;
+    for _ in 0..PAGES {
+        let params = cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
+        let page = match peer.ask("tools/list", &params, None, &[]) {
+            Err(Refusal::Rpc(error)) if error.is_no_such_method() => return Ok(Vec::new()),
+            page => page?,
+        };
+        for tool in page["tools"].as_array().into_iter().flatten().filter_map(Value::as_object) {
+            let kept: Map<String, Value> =
+                MEMBERS.iter().filter_map(|name| Some(((*name).to_owned(), tool.get(*name)?.clone()))).collect();
+            let kept = Value::Object(kept);
+            bytes += kept.to_string().len();
+            tools.push(kept);
+        }
+        if tools.len() > TOOLS || bytes > LIST_BYTES {
+            let message = format!("the server has more than {TOOLS} tools, or {} MiB of them", LIST_BYTES >> 20);
+            return Err(Failure::upstream(200, None, message));
+        }
+        match page["nextCursor"].as_str().map(str::to_owned) {
+            None => {
+                tools.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
+                return Ok(tools);
+            }
+            Some(next) if !seen.insert(next.clone()) => break,
+            next => cursor = next,
+        }
+    }
+    Err(Failure::upstream(200, None, "the server's list of tools does not end"))
+}
+
+fn speaks(versions: &Value, version: &str) -> bool {
+    versions.as_array().is_some_and(|all| all.iter().any(|one| one == version))
+}

@@ -1,0 +1,50 @@
+//! The connector of upstream MCP servers: finds their tools, makes tools of them, and calls these.
+
+mod answer;
+mod binding;
+mod discover;
+mod events;
+mod headers;
+mod import;
+mod limits;
+mod names;
+mod output;
+mod peer;
+mod text;
+
+#[cfg(target_arch = "wasm32")]
+mod exports;
+
+#[cfg(test)]
+mod tests;
+
+pub use binding::Binding;
+pub use import::{Imported, import_document};
+
+use gloveport_sdk::Failure;
+use serde_json::{Map, Value};
+
+/// What the component says of itself: it is not for accounts, and wants nothing but to send requests.
+pub const MANIFEST: &str = concat!(
+    r#"{"manifest":1,"name":"mcp","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#"","title":"MCP","description":"Runs the tools of MCP servers.","publisher":"Gloveport","categories":[],"#,
+    r#""wit":"0.1.0","imports":["http"],"hosts":["mcp.invalid"],"base_url":"https://mcp.invalid","#,
+    r#""auth":[{"name":"none","title":"No account","type":"none"}]}"#
+);
+
+/// Finds a server's tools, or calls one of them, as the binding says.
+///
+/// # Errors
+/// What the server answered, or what cannot be sent.
+pub fn call(binding: Option<&str>, input: &str) -> Result<String, Failure> {
+    let binding = binding.ok_or_else(|| Failure::unsupported("this connector has no tools of its own"))?;
+    match serde_json::from_str(binding)? {
+        Binding::Discover { path } => Ok(discover::discover(&path)?.to_string()),
+        Binding::Call(call) => {
+            let arguments: Map<String, Value> =
+                serde_json::from_str(input).map_err(|error| Failure::invalid_input("", error.to_string()))?;
+            output::output(&call, peer::call(&call, arguments)?)
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Texts of a server made fit for names, titles and descriptions: they are a stranger's, and models read them.
+
+use std::fmt::Write as _;
+
+/// The text without control characters and without what no reader sees, cut to so many bytes.
+pub(crate) fn cut(text: &str, bytes: usize) -> String {
+    let clean: String = visible(text).trim().to_owned();
+    if clean.len() <= bytes {
+        return clean;
+    }
+    let mut end = bytes.saturating_sub('…'.len_utf8());
+    while !clean.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", clean[..end].trim_end())
+}
+
+/// The text in one line, cut to so many bytes.
+pub(crate) fn line(text: &str, bytes: usize) -> String {
+    cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), bytes)
+}
+
+/// The text as a person sees it. Signs without a width, marks that turn the direction, and the invisible copy of ASCII say
+/// things to a model that the operator who read the text did not see.
+pub(crate) fn visible(text: &str) -> String {
+    text.chars().filter(|c| (!c.is_control() || matches!(c, '\n' | '\t')) && !is_hidden(*c)).collect()
+}
+
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// `search-actors` and `searchActors` as `search_actors`: letters, digits and single `_`.
+pub(crate) fn snake(text: &str) -> String {
+    let mut name = String::with_capacity(text.len() + 8);
+    let mut before: Option<char> = None;
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if !c.is_ascii_alphanumeric() {
+            if !name.is_empty() && !name.ends_with('_') {
+                name.push('_');
+            }
+        } else {
+            let lower_before = before.is_some_and(|before| before.is_ascii_lowercase() || before.is_ascii_digit());
+            let word_ends = before.is_some_and(|before| before.is_ascii_uppercase())
+                && chars.peek().is_some_and(char::is_ascii_lowercase);
+            if c.is_ascii_uppercase() && (lower_before || word_ends) && !name.ends_with('_') {
+                name.push('_');
+            }
+            name.push(c.to_ascii_lowercase());
+        }
+        before = Some(c);
+    }
+    name.trim_end_matches('_').to_owned()
+}
+
+/// `search_actors` as `Search actors`.
+pub(crate) fn human(snake: &str) -> String {
+    let text = snake.replace('_', " ");
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Eight hexadecimal digits that stand for a text (FNV-1a): stable for good, and no secret.
+pub(crate) fn digest(text: &str) -> String {
+    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let mut digits = String::with_capacity(8);
+    // Writing to a string does not fail.
+    let _ = write!(digits, "{hash:08x}");
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_of_what_servers_call_things() {
+        for (text, expected) in [
+            ("search-actors", "search_actors"),
+            ("searchActors", "search_actors"),
+            ("apify/rag-web-browser", "apify_rag_web_browser"),
+            ("get.v1.user", "get_v1_user"),
+            ("__a--b__", "a_b"),
+            ("été", "t"),
+            ("", ""),
+        ] {
+            assert_eq!(snake(text), expected, "{text}");
+        }
+        assert_eq!(human("search_actors"), "Search actors");
+        assert_eq!(digest("foobar"), "bf9cf968");
+    }
+
+    /// What a person cannot see is not told to a model either.
+    #[test]
+    fn hidden_text_is_left_out() {
+        let hidden: String = "ignore".chars().filter_map(|c| char::from_u32(0xe0000 + c as u32)).collect();
+        for (text, expected) in [
+            (format!("Adds.{hidden}"), "Adds."),
+            ("A\u{200b}dds\u{202e}.\u{feff}".into(), "Adds."),
+            ("A\u{1b}[31mdds.".into(), "A[31mdds."),
+            ("Adds.\n\tTwo lines: é, 中, 😀".into(), "Adds.\n\tTwo lines: é, 中, 😀"),
+        ] {
+            assert_eq!(cut(&text, 100), expected, "{text:?}");
+        }
+        assert_eq!(cut("éééé", 7), "éé…");
+        assert_eq!(line("a\n  b", 7), "a b");
+    }
+}

@@ -1,0 +1,186 @@
+//! An MCP server that a test plays, in either era of the protocol.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use gloveport_tests::upstream::{Recorded, Reply, Upstream};
+use serde_json::{Value, json};
+
+/// A server whose tools a test chooses.
+pub(super) struct Server {
+    upstream: Upstream,
+    said: Arc<Mutex<Said>>,
+}
+
+/// How it behaves.
+struct Said {
+    era: Era,
+    knows: Box<dyn Fn(&str) -> bool + Send>,
+    documents: BTreeMap<String, (u16, Value)>,
+    tools: Value,
+    challenge: String,
+    /// What it answers to the next call.
+    odd: Option<Reply>,
+}
+
+/// Which revisions it speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Era {
+    Modern,
+    /// With sessions.
+    Legacy,
+    /// Of the older revisions too, and each request stands by itself.
+    Stateless,
+}
+
+impl Server {
+    /// One with these tools.
+    pub(super) async fn start(era: Era, tools: Value) -> Self {
+        let said = Said {
+            era,
+            knows: Box::new(|_| true),
+            documents: BTreeMap::new(),
+            tools,
+            challenge: "Bearer".into(),
+            odd: None,
+        };
+        let said = Arc::new(Mutex::new(said));
+        let own = Arc::clone(&said);
+        Self { upstream: Upstream::start(move |request| own.lock().unwrap().answer(request)).await, said }
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        self.upstream.url(path)
+    }
+
+    /// Whoever does not bring this token is refused.
+    pub(super) fn wants(&self, token: &str) {
+        let token = token.to_owned();
+        self.wants_those(move |came| came == token);
+    }
+
+    /// Whoever brings no such token is refused.
+    pub(super) fn wants_those(&self, knows: impl Fn(&str) -> bool + Send + 'static) {
+        self.said.lock().unwrap().knows = Box::new(knows);
+    }
+
+    /// Anybody gets this at a path.
+    pub(super) fn serves(&self, path: &str, status: u16, document: Value) {
+        self.said.lock().unwrap().documents.insert(path.to_owned(), (status, document));
+    }
+
+    /// What it says to those who bring no token.
+    pub(super) fn challenges(&self, challenge: &str) {
+        self.said.lock().unwrap().challenge = challenge.to_owned();
+    }
+
+    /// It has other tools now.
+    pub(super) fn has(&self, tools: Value) {
+        self.said.lock().unwrap().tools = tools;
+    }
+
+    /// It answers the next call so.
+    pub(super) fn answers(&self, reply: Reply) {
+        self.said.lock().unwrap().odd = Some(reply);
+    }
+
+    pub(super) fn requests(&self) -> Vec<Recorded> {
+        self.upstream.requests()
+    }
+
+    /// Methods of the protocol that came after so many requests, and `DELETE`.
+    pub(super) fn methods(&self, after: usize) -> Vec<String> {
+        let of = |request: &Recorded| match request.method.as_str() {
+            "POST" => request.json()["method"].as_str().unwrap_or_default().to_owned(),
+            method => method.to_owned(),
+        };
+        self.requests().iter().skip(after).map(of).collect()
+    }
+}
+
+impl Said {
+    fn answer(&mut self, request: &Recorded) -> Reply {
+        let token = request.header("authorization").unwrap_or_default();
+        if let Some((status, document)) = self.documents.get(request.path()) {
+            return Reply::json(*status, document);
+        }
+        if request.path().starts_with("/.well-known/") {
+            return Reply::status(404);
+        }
+        if !(self.knows)(token.trim_start_matches("Bearer ")) {
+            return Reply::json(401, &json!({ "error": "invalid_token" })).header("www-authenticate", &self.challenge);
+        }
+        if request.method == "DELETE" {
+            return Reply::status(200);
+        }
+        let message = request.json();
+        let method = message["method"].as_str().unwrap_or_default();
+        if method == "tools/call"
+            && let Some(odd) = self.odd.take()
+        {
+            return odd;
+        }
+        let refused = |status, code: i64, data: Value| {
+            let error = json!({ "code": code, "message": "refused", "data": data });
+            Reply::json(status, &json!({ "jsonrpc": "2.0", "id": message["id"], "error": error }))
+        };
+        let version = request.header("mcp-protocol-version");
+        if self.era == Era::Modern {
+            let params = &message["params"];
+            let named = request.header("mcp-name").is_none_or(|name| params["name"] == name);
+            let headers = request.header("mcp-method") == Some(method) && version == Some("2026-07-28") && named;
+            if !headers || params["_meta"]["io.modelcontextprotocol/protocolVersion"] != "2026-07-28" {
+                return refused(400, -32020, Value::Null);
+            }
+        } else if method == "server/discover" {
+            return refused(400, -32000, Value::Null);
+        } else if self.era == Era::Legacy && method != "initialize" && request.header("mcp-session-id") != Some("s-1") {
+            return refused(400, -32000, json!("no session"));
+        }
+        let result = match method {
+            "server/discover" => {
+                json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {},
+                "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "desk", "title": "Desk", "version": "3" } } })
+            }
+            "initialize" => json!({ "protocolVersion": "2025-06-18", "capabilities": {},
+                "serverInfo": { "name": "desk", "title": "Desk", "version": "3" } }),
+            "notifications/initialized" => return Reply::status(202),
+            "tools/list" => self.page(&message["params"]["cursor"]),
+            "tools/call" => called(&message["params"], token),
+            _ => return refused(404, -32601, Value::Null),
+        };
+        let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+        if method == "tools/call" && message["params"]["arguments"]["stream"] == true {
+            let note = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#;
+            return Reply::bytes(200, "text/event-stream", format!("data: {note}\n\ndata: {answer}\n\n"));
+        }
+        let reply = Reply::json(200, &answer);
+        if method == "initialize" && self.era == Era::Legacy { reply.header("mcp-session-id", "s-1") } else { reply }
+    }
+
+    /// One tool on each page.
+    fn page(&self, cursor: &Value) -> Value {
+        let all = self.tools.as_array().unwrap();
+        let at: usize = cursor.as_str().map_or(0, |cursor| cursor.parse().unwrap());
+        let mut page = json!({ "resultType": "complete", "tools": all.iter().skip(at).take(1).collect::<Vec<_>>() });
+        if at + 1 < all.len() {
+            page["nextCursor"] = (at + 1).to_string().into();
+        }
+        page
+    }
+}
+
+/// What its tools do: they tell what they were called with, the credential among it.
+fn called(params: &Value, token: &str) -> Value {
+    let text = |text: String| json!([{ "type": "text", "text": text }]);
+    match params["name"].as_str().unwrap_or_default() {
+        "fail" => {
+            json!({ "resultType": "complete", "isError": true, "content": text("no such city: ask for another".into()) })
+        }
+        "add" => {
+            let sum = params["arguments"]["a"].as_i64().unwrap_or_default() + 1;
+            json!({ "resultType": "complete", "content": text(sum.to_string()), "structuredContent": { "sum": sum } })
+        }
+        _ => json!({ "resultType": "complete", "content": text(format!("{} by {token}", params["arguments"])) }),
+    }
+}
