@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::extract::{Admin, Json, Path, Query};
+use crate::api::keys::may_give;
 use crate::api::page::{List, page};
 use crate::api::{ApiState, Problem, time};
 use crate::issuer::{self, Word};
-use crate::model::{McpGrantId, McpRequestId};
+use crate::model::{McpGrantId, McpRequestId, Role, Scopes};
 use crate::store::{GrantRow, McpGrantFilter};
 
 /// Who is signed in to your application, at a browser that an MCP client sent.
@@ -45,6 +46,8 @@ pub(in crate::api) async fn verify(
     Admin(caller): Admin,
     Json(body): Json<Vouching>,
 ) -> Result<axum::Json<VouchedBody>, Problem> {
+    // Whoever speaks for any user could send a client of their own: it must not get what they do not have.
+    may_give(&caller, Scopes::of_role(Role::Agent))?;
     let id = McpRequestId::parse(&body.auth_request_id);
     let id = id.ok_or_else(|| Problem::not_found("there is no such request of an MCP client"))?;
     let Vouching { identifier, organization, config, .. } = body;

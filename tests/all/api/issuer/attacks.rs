@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::visitor::{Visitor, form_token, text};
-use super::stage::{REDIRECT, STATE, Stage, VERIFIER, config, parameter};
+use super::stage::{REDIRECT, STATE, Stage, VERIFIER, application, config, parameter};
 
 /// Requests that are not what a client may ask for: this browser is told so and is sent nowhere, not even to the client.
 #[tokio::test]
@@ -262,9 +262,14 @@ async fn only_the_application_says_who_it_is() {
     let body = json!({ "auth_request_id": id, "identifier": "ada", "config": "other" });
     assert_eq!(client.post(path, &body).await.problem(403), "forbidden");
     assert_eq!(stage.vouch(client, &id, "ada").await.problem(409), "conflict");
-    let made = json!({ "role": "agent", "identifier": "eve", "scopes": ["mcp:write"] });
-    let eves = client.with_key(client.post("/v1/keys", &made).await.expect(201)["key"].as_str().unwrap());
+    // Nobody gets by a client of their own what their key may not do: that says nothing of the request.
     let id = stage.begin(&ada, &[]).await;
+    for scopes in [vec!["mcp:write"], vec!["mcp:write", "tools:read"]] {
+        let made = client.post("/v1/keys", &json!({ "role": "admin", "scopes": scopes })).await.expect(201);
+        let less = client.with_key(made["key"].as_str().unwrap());
+        assert_eq!(stage.vouch(&less, &id, "ada").await.problem(403), "forbidden", "{scopes:?}");
+    }
+    let eves = client.with_key(&application(&stage, Some("eve")).await.1);
     assert_eq!(stage.vouch(&eves, &id, "ada").await.problem(403), "forbidden");
     assert_eq!(stage.vouch(client, &id, "ada").await.problem(409), "conflict");
     // Once.

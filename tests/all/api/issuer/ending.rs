@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::visitor::Visitor;
-use super::stage::{Stage, parameter};
+use super::stage::{Stage, application, parameter};
 
 /// Why grants ended, oldest first.
 async fn reasons(stage: &Stage) -> Vec<String> {
@@ -114,8 +114,8 @@ async fn a_grant_ends_with_what_it_rests_on() {
     assert_eq!(client.delete(&format!("/v1/mcp/instances/{instance}")).await.status, 204);
     assert!(is_over(&stage, &tokens).await);
 
-    let key = client.post("/v1/keys", &json!({ "role": "admin", "scopes": ["mcp:write"] })).await.expect(201);
-    let application = client.with_key(key["key"].as_str().unwrap());
+    let (key, clear) = application(&stage, None).await;
+    let application = client.with_key(&clear);
     let ada = Visitor::new(&stage.bed);
     let mut codes = Vec::new();
     for _ in 0..2 {
@@ -125,7 +125,7 @@ async fn a_grant_ends_with_what_it_rests_on() {
         codes.push(parameter(&back, "code").unwrap());
     }
     let tokens = stage.token(&stage.redemption(&codes[0], &[])).await.expect(200);
-    assert_eq!(client.delete(&format!("/v1/keys/{}", key["id"].as_str().unwrap())).await.status, 204);
+    assert_eq!(client.delete(&format!("/v1/keys/{key}")).await.status, 204);
     assert!(is_over(&stage, &tokens).await);
     let late = stage.token(&stage.redemption(&codes[1], &[])).await;
     assert_eq!(late.expect(400)["error"], "invalid_grant", "a code that nobody vouches for any more");

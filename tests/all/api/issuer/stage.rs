@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gloveport::config::{WrittenConnect, WrittenMcp};
-use gloveport::model::{Clock, Timestamp};
+use gloveport::model::{Clock, Role, Scopes, Timestamp};
 use gloveport_tests::canary::{Canary, assert_absent};
 use gloveport_tests::host::{Answer, Client, Setup};
 use serde_json::{Value, json};
@@ -215,6 +215,15 @@ impl Stage {
             }
         }
     }
+}
+
+/// A key of an application that may do what agents may and vouch for users, or for one: its identifier and the key.
+pub(super) async fn application(stage: &Stage, identifier: Option<&str>) -> (String, String) {
+    let scopes = [Scopes::of_role(Role::Agent).names(), vec!["mcp:write"]].concat();
+    let body = json!({ "role": "agent", "identifier": identifier, "scopes": scopes });
+    let made = stage.bed.client().post("/v1/keys", &body).await.expect(201);
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    (text("id"), text("key"))
 }
 
 /// A config of the bed's probe for the application's users: its URL.
