@@ -7,7 +7,7 @@ use crate::{Binding, Imported, import_document};
 
 fn document(tools: Value) -> Value {
     json!({ "title": null, "description": null, "origin": "https://mcp.example.com", "host": "mcp.example.com",
-        "path": "/v1/mcp", "auth": [{ "name": "none", "title": "None", "type": "none" }],
+        "path": "/v1/mcp?profile=a", "auth": [{ "name": "none", "title": "None", "type": "none" }],
         "found": { "revision": "2026-07-28", "session": false, "instructions": "",
             "server": { "name": "weather", "title": "Weather", "version": "3.1" }, "tools": tools } })
 }
@@ -38,6 +38,8 @@ fn a_server_becomes_a_connector() {
     let binding: Binding = serde_json::from_str(tool.binding.as_deref().unwrap()).unwrap();
     let Binding::Call(call) = binding else { panic!() };
     assert_eq!((call.tool.as_str(), call.structured), ("get-forecast", true));
+    // What is behind the `?` is sent, and no part of a route.
+    assert_eq!(call.path, "/v1/mcp?profile=a");
     assert_eq!(call.headers, [("/city".to_owned(), "mcp-param-city".to_owned())]);
 }
 
