@@ -219,7 +219,7 @@ impl Stage {
 
 /// A key of an application that may do what agents may and vouch for users, or for one: its identifier and the key.
 pub(super) async fn application(stage: &Stage, identifier: Option<&str>) -> (String, String) {
-    let scopes = [Scopes::of_role(Role::Agent).names(), vec!["mcp:write"]].concat();
+    let scopes = [Scopes::of_role(Role::Agent).names(), vec!["mcp:write".to_owned()]].concat();
     let body = json!({ "role": "agent", "identifier": identifier, "scopes": scopes });
     let made = stage.bed.client().post("/v1/keys", &body).await.expect(201);
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
