@@ -44,6 +44,7 @@ CREATE TABLE mcp_requests (
 );
 CREATE INDEX mcp_requests_by_profile ON mcp_requests (profile);
 CREATE INDEX mcp_requests_by_end ON mcp_requests (expires_at);
+CREATE INDEX mcp_requests_by_client ON mcp_requests (client);
 
 CREATE TABLE mcp_grants (
     id TEXT NOT NULL PRIMARY KEY,

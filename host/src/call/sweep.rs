@@ -81,7 +81,7 @@ impl Host {
             Err(error) => tracing::warn!(%error, "grants of MCP clients could not be ended"),
         }
         for done in [
-            self.store.forget_mcp_requests(now.minus(LINKS_KEPT)).await,
+            self.store.forget_mcp_requests(now, now.minus(LINKS_KEPT)).await,
             self.store.forget_mcp_clients(now.minus(CLIENTS_KEPT)).await,
         ] {
             if let Err(error) = done {

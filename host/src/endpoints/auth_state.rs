@@ -48,7 +48,8 @@ struct Named {
     connection: String,
 }
 
-/// How a user stands with each connection of a profile, in the profile's order.
+/// How a user stands with each connection of a profile, in the profile's order: as a member of an organization, if one is
+/// given, and else with all that is theirs.
 ///
 /// # Errors
 ///
@@ -57,12 +58,12 @@ pub async fn auth_state(
     host: &Host,
     project: &ProjectId,
     profile: &str,
-    identifier: &str,
+    (identifier, organization): (&str, Option<&str>),
 ) -> Result<Vec<ConnectionState>, StoreError> {
     let profile = host.store.find_profile(project, profile).await?;
     let named: Vec<Named> =
         profile.and_then(|profile| serde_json::from_str(&profile.connections).ok()).unwrap_or_default();
-    let mut all = host.store.contexts_of_user(project, identifier, None).await?;
+    let mut all = host.store.contexts_of_user(project, identifier, organization).await?;
     // Of several accounts on one connection the first that works counts.
     all.sort_by_key(|found| (found.account.disabled, found.account.state != AccountState::Active));
     let mut states = Vec::with_capacity(named.len());
@@ -85,7 +86,7 @@ pub async fn auth_state(
 pub async fn link(
     host: &Host,
     caller: &Caller,
-    identifier: &str,
+    (identifier, organization): (&str, Option<&str>),
     state: &ConnectionState,
     scopes: &[String],
 ) -> Result<Option<Link>, ConnectError> {
@@ -96,7 +97,7 @@ pub async fn link(
     let own = state.account.as_ref().filter(|account| !account.shared);
     let wanted = LinkRequest {
         identifier: identifier.to_owned(),
-        organization: own.map(|account| account.organization.clone()).unwrap_or_default(),
+        organization: own.map_or_else(|| organization.unwrap_or_default().to_owned(), |own| own.organization.clone()),
         label: own.map(|account| account.label.clone()).unwrap_or_default(),
         verify: None,
         scopes: scopes.to_vec(),

@@ -47,8 +47,13 @@ pub async fn begin(host: &Host, documents: &Documents, browser: &Browser, asked:
     }
     let challenge = pkce(asked.response_type, asked.code_challenge, asked.code_challenge_method)?;
     check_scope(asked.scope.as_deref())?;
-    if asked.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
-        return refuse("invalid_request", format!("`state` has at most {MAX_STATE} bytes."));
+    // RFC 6749, appendix A.5.
+    let is_text = |state: &String| state.len() <= MAX_STATE && state.bytes().all(|byte| (0x20..=0x7e).contains(&byte));
+    if !asked.state.as_ref().is_none_or(is_text) {
+        return refuse(
+            "invalid_request",
+            format!("`state` has at most {MAX_STATE} bytes, all of them printable ASCII."),
+        );
     }
     let config = wanted(host, asked.resource.as_deref()).await?;
     let mut url = application(host, &config)?;

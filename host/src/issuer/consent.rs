@@ -99,7 +99,7 @@ pub async fn look(host: &Host, browser: Option<&Browser>, page: &str) -> Result<
     }
     let (project, config) = (&request.project, &request.config.name);
     let identifier = request.identifier.as_deref().unwrap_or_default();
-    let states = endpoints::auth_state(host, project, config, identifier).await?;
+    let states = endpoints::auth_state(host, project, config, (identifier, request.organization.as_deref())).await?;
     let profile = host.store.find_profile(project, config).await?;
     let named: Vec<Named> =
         profile.and_then(|profile| serde_json::from_str(&profile.connections).ok()).unwrap_or_default();

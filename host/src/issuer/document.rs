@@ -58,7 +58,10 @@ impl Documents {
         if let Some(client) = self.fresh(id, now) {
             return Ok(client);
         }
-        let _fetching = self.fetches.try_acquire().map_err(|_| IssuerError::Busy)?;
+        // Who keeps all places busy keeps nobody away who was here before.
+        let Ok(_fetching) = self.fetches.try_acquire() else {
+            return self.known_before(id).ok_or(IssuerError::Busy);
+        };
         let name = url.host_str().unwrap_or_default();
         let text = match fetch(host, id).await {
             Ok(text) => text,
@@ -70,7 +73,8 @@ impl Documents {
         let client = read(id, name, &text)?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_DOCUMENTS {
-            known.clear();
+            let oldest = known.iter().min_by_key(|(_, (_, at))| *at).map(|(id, _)| id.clone());
+            oldest.and_then(|id| known.remove(&id));
         }
         known.insert(id.to_owned(), (client.clone(), now));
         Ok(client)
@@ -79,6 +83,11 @@ impl Documents {
     fn fresh(&self, id: &str, now: Timestamp) -> Option<Client> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(id).filter(|(_, at)| now < at.plus(DOCUMENT_FRESH)).map(|(client, _)| client.clone())
+    }
+
+    fn known_before(&self, id: &str) -> Option<Client> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(id).map(|(client, _)| client.clone())
     }
 }
 

@@ -22,6 +22,10 @@ pub async fn open(host: &Host, config: &ProfileId, header: Option<&str>) -> Resu
     if row.grant.config.id != *config {
         return Err(TokenFault::Audience.into());
     }
+    // Also where whoever vouched was removed while the code was redeemed.
+    if !identity::stands(&host.store, &row.grant.project, &row.grant.vouched_by).await? {
+        return Err(IdentityError::Unknown);
+    }
     let key = host.store.key(&row.grant.project, &row.key).await?.ok_or(IdentityError::Unknown)?;
     Ok(Caller { organization: row.grant.organization, ..identity::of_key(key) })
 }

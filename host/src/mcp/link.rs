@@ -51,7 +51,9 @@ pub(super) async fn states(host: &Host, visitor: &Visitor) -> Result<Vec<Connect
             "this endpoint is no user's: its key has to be bound to one, or its URL to name one",
         ));
     };
-    let states = endpoints::auth_state(host, &caller.project, &profile.name, identifier).await;
+    let states =
+        endpoints::auth_state(host, &caller.project, &profile.name, (identifier, visitor.organization.as_deref()))
+            .await;
     states.map_err(|error| {
         tracing::error!(%error, "the state of connections could not be read");
         RpcError::internal()
@@ -61,7 +63,8 @@ pub(super) async fn states(host: &Host, visitor: &Visitor) -> Result<Vec<Connect
 /// A link for a connection; `None` where none would help, or none can be made: the log says why.
 pub(super) async fn of(host: &Host, visitor: &Visitor, state: &ConnectionState, scopes: &[String]) -> Option<Offer> {
     let identifier = visitor.caller.identifier.as_deref()?;
-    match endpoints::link(host, &visitor.caller, identifier, state, scopes).await {
+    let user = (identifier, visitor.organization.as_deref());
+    match endpoints::link(host, &visitor.caller, user, state, scopes).await {
         Ok(link) => Some(Offer { connection: state.name.clone(), link: link? }),
         Err(error) => {
             tracing::warn!(connection = state.name, %error, "no link can be made");

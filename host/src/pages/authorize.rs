@@ -105,7 +105,10 @@ pub(super) async fn submit(
         _ => return message::malformed(&pages.look, StatusCode::BAD_REQUEST),
     };
     match issuer::decide(&pages.host, &consent, allows).await {
-        Ok(Some(url)) => leave::page(&pages.look, format!("Back to {}", consent.request.client_name), &url),
+        Ok(Some(url)) => {
+            let title = format!("Back to {}", consent.request.client_name);
+            leave::to(&pages.look, title, &consent.answers_at(), &url)
+        }
         Ok(None) => used(&pages),
         Err(error) => refused(&pages, &error),
     }

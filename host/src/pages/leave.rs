@@ -19,8 +19,12 @@ struct Leave<'a> {
     url: &'a str,
 }
 
-/// A page that goes on by itself, and has a link where that is switched off.
+/// A page that goes on by itself to a site, and has a link where that is switched off.
 pub(super) fn page(look: &Look, title: String, url: &Url) -> Response {
-    let host = url.host_str().unwrap_or_default();
+    to(look, title, url.host_str().unwrap_or_default(), url)
+}
+
+/// The same to where a host's name would say nothing: a program of the user's.
+pub(super) fn to(look: &Look, title: String, host: &str, url: &Url) -> Response {
     respond(look, StatusCode::OK, &Leave { look, title, host, url: url.as_str() })
 }

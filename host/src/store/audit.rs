@@ -224,14 +224,24 @@ impl Store {
     /// change; then nothing is told.
     pub(super) async fn commit_change(
         &self,
-        mut transaction: Transaction<'static, Any>,
+        transaction: Transaction<'static, Any>,
         done: &AnyQueryResult,
         act: Act,
+    ) -> Result<bool, StoreError> {
+        self.commit_changes(transaction, done, &[act]).await
+    }
+
+    /// The same where more was changed with it.
+    pub(super) async fn commit_changes(
+        &self,
+        mut transaction: Transaction<'static, Any>,
+        done: &AnyQueryResult,
+        acts: &[Act],
     ) -> Result<bool, StoreError> {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        self.append(&mut transaction, act).await?;
+        self.inner.ledger.append(&mut transaction, acts).await?;
         transaction.commit().await?;
         Ok(true)
     }

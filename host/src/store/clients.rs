@@ -93,13 +93,14 @@ impl Store {
         let mut transaction = self.begin().await?;
         // What its tokens are known by, as `identity` makes it.
         let caller = KeyId::of(&["client", id.as_str()]);
-        self.end_grants_on(&mut transaction, by, Ground::Voucher(project, &caller)).await?;
+        let mut acts = self.end_grants_on(&mut transaction, by, Ground::Voucher(project, &caller)).await?;
         let done = sqlx::query("DELETE FROM clients WHERE project = $1 AND id = $2")
             .bind(project.as_str())
             .bind(id.as_str())
             .execute(&mut *transaction)
             .await?;
-        self.commit_change(transaction, &done, Act::new(project, by, Action::ClientDeleted, id.as_str())).await
+        acts.push(Act::new(project, by, Action::ClientDeleted, id.as_str()));
+        self.commit_changes(transaction, &done, &acts).await
     }
 
     /// One client of a project.

@@ -109,14 +109,15 @@ impl Store {
     pub async fn delete_key(&self, by: &By, project: &ProjectId, key: &KeyId) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
-        self.end_grants_on(&mut transaction, by, Ground::Voucher(project, key)).await?;
+        let mut acts = self.end_grants_on(&mut transaction, by, Ground::Voucher(project, key)).await?;
         let done = sqlx::query("DELETE FROM api_keys WHERE project = $1 AND id = $2")
             .bind(project.as_str())
             .bind(key.as_str())
             .execute(&mut *transaction)
             .await
             .map_err(|error| or_conflict(error, || "an MCP instance calls with this key".into()))?;
-        self.commit_change(transaction, &done, Act::new(project, by, Action::KeyDeleted, key.as_str())).await
+        acts.push(Act::new(project, by, Action::KeyDeleted, key.as_str()));
+        self.commit_changes(transaction, &done, &acts).await
     }
 
     /// How many keys of the project may administer it.

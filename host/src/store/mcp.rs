@@ -143,7 +143,7 @@ impl Store {
         let ProfileRow { id, project, name, .. } = &config.profile;
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
-        self.end_grants_on(&mut transaction, by, Ground::Config(project, id)).await?;
+        let mut acts = self.end_grants_on(&mut transaction, by, Ground::Config(project, id)).await?;
         sqlx::query("DELETE FROM mcp_requests WHERE profile = $1").bind(id.as_str()).execute(&mut *transaction).await?;
         let keys = sqlx::query("SELECT api_key FROM mcp_instances WHERE profile = $1")
             .bind(id.as_str())
@@ -165,7 +165,7 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
-        self.append(&mut transaction, Act::new(project, by, Action::McpConfigDeleted, name)).await?;
+        acts.push(Act::new(project, by, Action::McpConfigDeleted, name));
         let unbound = sqlx::query(
             "DELETE FROM profiles WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.profile = $1) \
              AND NOT EXISTS (SELECT 1 FROM clients c WHERE c.profile = $1) \
@@ -176,10 +176,9 @@ impl Store {
         .await?;
         if unbound.rows_affected() > 0 {
             touch(&mut transaction, Subject::Profiles, project).await?;
-            self.append(&mut transaction, Act::new(project, by, Action::ProfileDeleted, name)).await?;
+            acts.push(Act::new(project, by, Action::ProfileDeleted, name));
         }
-        transaction.commit().await?;
-        Ok(true)
+        self.commit_changes(transaction, &done, &acts).await
     }
 
     /// The project's MCP instances, oldest first.
@@ -326,7 +325,7 @@ impl Store {
     pub async fn delete_mcp_instance(&self, by: &By, instance: &McpInstance) -> Result<bool, StoreError> {
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
-        self.end_grants_on(&mut transaction, by, Ground::Instance(instance)).await?;
+        let mut acts = self.end_grants_on(&mut transaction, by, Ground::Instance(instance)).await?;
         let done = sqlx::query("DELETE FROM mcp_instances WHERE project = $1 AND id = $2")
             .bind(instance.project.as_str())
             .bind(instance.id.as_str())
@@ -339,10 +338,8 @@ impl Store {
             .bind(instance.key.as_str())
             .execute(&mut *transaction)
             .await?;
-        let act = Act::new(&instance.project, by, Action::McpInstanceDeleted, instance.id.as_str());
-        self.append(&mut transaction, act).await?;
-        transaction.commit().await?;
-        Ok(true)
+        acts.push(Act::new(&instance.project, by, Action::McpInstanceDeleted, instance.id.as_str()));
+        self.commit_changes(transaction, &done, &acts).await
     }
 }
 

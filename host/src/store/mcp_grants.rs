@@ -191,33 +191,36 @@ impl Store {
         Ok(count)
     }
 
-    /// Ends the grants that rest on what is being removed, within the transaction that removes it.
+    /// Ends the grants that rest on what is being removed, within the transaction that removes it; gives what the chain is
+    /// to be told of them, at the end of that transaction: whoever appends keeps all others from doing so.
     pub(super) async fn end_grants_on(
         &self,
         transaction: &mut Transaction<'static, Any>,
         by: &By,
         ground: Ground<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Act>, StoreError> {
         let (sql, values, reason) = match ground {
             Ground::Config(project, id) => {
-                (select!("i.profile = $1 AND g.project = $2"), [id.as_str(), project.as_str()], "config")
+                (select!("i.profile = $1 AND g.project = $2 ORDER BY g.id"), [id.as_str(), project.as_str()], "config")
             }
             Ground::Instance(instance) => (
-                select!("g.instance = $1 AND g.project = $2"),
+                select!("g.instance = $1 AND g.project = $2 ORDER BY g.id"),
                 [instance.id.as_str(), instance.project.as_str()],
                 "instance",
             ),
             Ground::Voucher(project, key) => {
-                (select!("g.vouched_by = $1 AND g.project = $2"), [key.as_str(), project.as_str()], "key")
+                (select!("g.vouched_by = $1 AND g.project = $2 ORDER BY g.id"), [key.as_str(), project.as_str()], "key")
             }
         };
         let rows = sqlx::query(sql).bind(values[0]).bind(values[1]).fetch_all(&mut **transaction).await?;
+        let mut acts = Vec::with_capacity(rows.len() + 1);
         for row in &rows {
             let GrantRow { grant, .. } = read_grant(&mut Columns::of(row))?;
-            delete(transaction, &grant).await?;
-            self.append(transaction, ended(by, &grant, reason)).await?;
+            if delete(transaction, &grant).await?.rows_affected() > 0 {
+                acts.push(ended(by, &grant, reason));
+            }
         }
-        Ok(())
+        Ok(acts)
     }
 }
 

@@ -213,10 +213,15 @@ impl Store {
         Ok(true)
     }
 
-    /// Removes requests that ended, or were too late, before this; gives how many those are.
-    pub async fn forget_mcp_requests(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let done =
-            sqlx::query("DELETE FROM mcp_requests WHERE expires_at < $1").bind(before.0).execute(self.write()).await?;
+    /// Removes requests that ended, or were too late, before this, and those for which no application ever spoke, as soon as
+    /// they are too late: anybody can make those. Gives how many they are.
+    pub async fn forget_mcp_requests(&self, now: Timestamp, before: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM mcp_requests WHERE expires_at < $1 OR (step = $2 AND expires_at <= $3)")
+            .bind(before.0)
+            .bind(McpStep::Begun.as_str())
+            .bind(now.0)
+            .execute(self.write())
+            .await?;
         Ok(done.rows_affected())
     }
 

@@ -195,9 +195,9 @@ pub(in crate::api) async fn auth_state(
     let McpInstance { project, profile, identifier, .. } = &found.instance;
     let host = &state.host;
     let mut connections = Vec::new();
-    for found in endpoints::auth_state(host, project, &profile.name, identifier).await? {
+    for found in endpoints::auth_state(host, project, &profile.name, (identifier, None)).await? {
         let link = match query.include_links {
-            Some(true) => endpoints::link(host, &caller, identifier, &found, &[]).await?,
+            Some(true) => endpoints::link(host, &caller, (identifier, None), &found, &[]).await?,
             _ => None,
         };
         connections.push(state_body(found, link));
