@@ -71,7 +71,16 @@ fn change(operation: &str, old: &Tool, new: &Tool) -> Option<Change> {
     }
     inputs(&old.input_schema, &new.input_schema, &mut said);
     if old.title != new.title || old.description != new.description {
-        said.tells("it is described otherwise".into());
+        said.tells(format!("it is described otherwise, as \"{}\": {}", new.title, new.description));
+    }
+    if old.output_schema != new.output_schema {
+        said.tells("what it answers is described otherwise".into());
+    }
+    if old.tags != new.tags {
+        said.tells(format!(
+            "it is filed under {}",
+            if new.tags.is_empty() { "nothing".into() } else { new.tags.join(", ") }
+        ));
     }
     if said.what.is_empty() && (old.binding != new.binding || old.routes != new.routes) {
         said.tells("its request is made otherwise".into());
@@ -127,7 +136,10 @@ fn inputs(old: &str, new: &str, said: &mut Said) {
     for (name, value) in has.iter().filter_map(|(name, value)| Some((name, (had.get(name)?, value)))) {
         match value {
             (old, new) if old == new => {}
-            (old, new) if plain(old) == plain(new) => said.tells(format!("the input `{name}` is described otherwise")),
+            (old, new) if plain(old) == plain(new) => {
+                let words = new["description"].as_str().map(|words| format!(": {words}")).unwrap_or_default();
+                said.tells(format!("the input `{name}` is described otherwise{words}"));
+            }
             (old, new) if widens(old, new) => said.tells(format!("the input `{name}` takes more values")),
             _ => said.breaks(format!("the input `{name}` takes something else")),
         }
@@ -270,6 +282,9 @@ mod tests {
             (Tool { requires_approval: true, ..old() }, "has to be approved", false),
             (Tool { deferred: true, ..old() }, "is deferred", false),
             (Tool { title: "Fetch".into(), ..old() }, "described otherwise", false),
+            (Tool { description: "Mails it.".into(), ..old() }, "Mails it.", false),
+            (Tool { output_schema: Some("{}".into()), ..old() }, "what it answers", false),
+            (Tool { tags: vec!["mail".into()], ..old() }, "filed under mail", false),
             (Tool { binding: Some("[]".into()), ..old() }, "made otherwise", false),
             (Tool { input_schema: "{\"x\":1}".into(), ..old() }, "schema is another", true),
         ] {

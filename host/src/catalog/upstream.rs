@@ -134,6 +134,11 @@ impl Upstream {
                         self.url, pattern["issuer"], known["issuer"]
                     )));
                 }
+                // More scopes than users were asked for before are an operator's to name, as another issuer is.
+                (Ok(mut pattern), Some(known)) if self.changes == Changes::Hold && declared["scopes"].is_null() => {
+                    pattern["scopes"] = known["scopes"].clone();
+                    pattern
+                }
                 (Ok(pattern), _) => pattern,
                 (Err(error), Some(_)) => {
                     tracing::warn!(%error, server = self.url, "where users sign in was not found again");
@@ -220,7 +225,8 @@ impl Found {
 
     /// The digest of what waits.
     fn waiting(&self) -> Option<String> {
-        self.held.as_ref().map(|held| hex::encode(Sha256::digest(Value::from(held.tools.clone()).to_string())))
+        let all = |held: &Listing| json!([held.tools, held.server, held.instructions]).to_string();
+        self.held.as_ref().map(|held| hex::encode(Sha256::digest(all(held))))
     }
 
     /// With all that waits taken over.

@@ -88,6 +88,10 @@ fn tools(peer: &mut Peer<'_>) -> Result<Vec<Value>, Failure> {
         match page["nextCursor"].as_str().map(str::to_owned) {
             None => {
                 tools.sort_by(|one, other| one["name"].as_str().cmp(&other["name"].as_str()));
+                // Of two with one name an operator would be shown one, and a model perhaps the other.
+                if tools.windows(2).any(|two| two[0]["name"].is_string() && two[0]["name"] == two[1]["name"]) {
+                    return Err(Failure::upstream(200, None, "the server has two tools of one name"));
+                }
                 return Ok(tools);
             }
             Some(next) if !seen.insert(next.clone()) => break,

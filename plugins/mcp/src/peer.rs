@@ -143,15 +143,22 @@ pub(crate) fn call(call: &Call, arguments: Map<String, Value>) -> Result<Value, 
     let more = headers::of(&call.headers, &arguments);
     let params = json!({ "name": call.tool, "arguments": arguments });
     let ask = |peer: &mut Peer<'_>| peer.ask("tools/call", &params, Some(&call.tool), &more);
+    let mut refused = None;
     if !call.session {
         match ask(&mut Peer::new(&call.path, &call.revision)) {
-            // It keeps sessions now: it refused before it looked at the call, so nothing was done twice.
-            Err(Refusal::Http(400 | 404, _)) if call.revision != MODERN => {}
-            Err(Refusal::Rpc(error)) if call.revision != MODERN && error.status == 400 => {}
+            // Perhaps it keeps sessions now, and refused before it looked at the call.
+            Err(refusal @ Refusal::Http(400 | 404, _)) if call.revision != MODERN => refused = Some(refusal),
+            Err(Refusal::Rpc(error)) if call.revision != MODERN && error.status == 400 => {
+                refused = Some(Refusal::Rpc(error));
+            }
             answered => return Ok(answered?),
         }
     }
     let (mut peer, _) = Peer::begin(&call.path, &call.revision)?;
+    // One that gave no session meant the call itself: what it may have done is not done twice.
+    if let Some(refusal) = refused.filter(|_| !peer.has_session()) {
+        return Err(refusal.into());
+    }
     let answered = ask(&mut peer);
     peer.end();
     Ok(answered?)
