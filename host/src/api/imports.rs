@@ -53,7 +53,7 @@ pub(super) struct ParseBody {
     /// As for an import.
     #[schema(value_type = Option<Object>)]
     options: Option<Map<String, Value>>,
-    /// The connector's name, with which those of its tools begin; `api` if absent.
+    /// The connector's name, with which those of its tools begin; if absent that of the service, or `api`.
     name: Option<String>,
 }
 
@@ -163,6 +163,7 @@ pub(super) async fn parse(
     Json(body): Json<ParseBody>,
 ) -> Result<axum::Json<ParsedBody>, Problem> {
     let ParseBody { document, url, catalog, options, name } = body;
+    let name = name.or_else(|| catalog.clone());
     let document = document_of(document, url, catalog)?;
     let asked = Asked { document, options: options.unwrap_or_default(), dry_run: true };
     let preview = catalog::preview(importing(&state), name.as_deref(), asked).await?;

@@ -329,7 +329,7 @@ async fn what_cannot_be_imported_is_refused() {
         ("Pets", json!({ "document": document }), 422, "name"),
         ("p-1", json!({ "document": document }), 422, "name"),
         ("pets", json!({}), 422, "document"),
-        ("pets", json!({ "document": document, "url": "https://a.example" }), 400, "not both"),
+        ("pets", json!({ "document": document, "url": "https://a.example" }), 400, "give one of"),
         ("pets", json!({ "document": document, "options": { "colour": "red" } }), 422, "colour"),
         ("pets", json!({ "document": document, "options": { "name": "other" } }), 422, "`name`"),
         ("pets", json!({ "document": { "swagger": "2.0" } }), 422, "2.0"),

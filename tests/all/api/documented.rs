@@ -54,8 +54,15 @@ impl Document {
                 Some(operation) => self.check(operation, label, answer),
                 None => {
                     // What MCP clients are answered is described by their protocol, and pages by themselves.
-                    const OTHERS: [&str; 6] =
-                        ["/openapi.json", "/connect/", "/oauth/authorize", "/oauth/callback/", "/mcp", "/.well-known/"];
+                    const OTHERS: [&str; 7] = [
+                        "/openapi.json",
+                        "/connect/",
+                        "/oauth/authorize",
+                        "/oauth/callback/",
+                        "/oauth/client/",
+                        "/mcp",
+                        "/.well-known/",
+                    ];
                     let other = OTHERS.iter().any(|known| path.starts_with(known));
                     assert!(other || answer.status >= 400, "{label} is not documented");
                 }

@@ -46,6 +46,7 @@ async fn no_request_leads_on_by_itself() {
         ("resource", Some("https://other.example/mcp"), "invalid_target"),
         ("scope", Some("tools:read audit:read"), "invalid_scope"),
         ("state", Some(&long), "invalid_request"),
+        ("state", Some("a\u{0}b"), "invalid_request"),
     ];
     for (name, value, error) in rows {
         let visitor = Visitor::new(&stage.bed);
