@@ -42,7 +42,7 @@ mod query_names;
 mod results;
 mod scopes;
 mod secrets;
-mod services;
+mod shipped;
 mod state;
 mod time;
 mod token;
@@ -128,7 +128,7 @@ fn connected() -> OpenApiRouter<ApiState> {
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(connectors::install, connectors::list))
-                .routes(routes!(services::list))
+                .routes(routes!(shipped::list))
                 .layer(DefaultBodyLimit::max(MAX_COMPONENT)),
         )
         .merge(

@@ -119,7 +119,6 @@ impl App {
         let catalog = Catalog::load(&store).await?;
         let host_id = host_id::read_or_make(data, &random)?;
         recover(&store, &host_id, &clock).await?;
-        let pace = call::Pace::new(&config.limits, &clock);
         let notices = Notices::new(notices::Parts {
             store: store.clone(),
             vault: Arc::clone(&vault),
@@ -142,6 +141,7 @@ impl App {
             running: running.clone(),
         });
         let host = Host::new(call::Shared {
+            pace: Arc::new(call::Pace::new(&config.limits, &clock)),
             store,
             vault,
             identity: Arc::new(identity),
@@ -159,7 +159,6 @@ impl App {
             connect: config.connect,
             authorization_servers: config.mcp.authorization_servers,
             client_registration: config.mcp.client_registration,
-            pace: Arc::new(pace),
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),
             modifiers: call::CompiledModifiers::default(),

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Json, Path};
 use super::upstream::ServerBody;
-use super::{ApiState, Problem, services};
+use super::{ApiState, Problem, shipped};
 use crate::catalog::{self, Asked, Change, Declared, Difference, Document, Importing, Preview};
 use crate::model::Tool;
 
@@ -237,7 +237,7 @@ fn document_of(
     match (document, url, catalog) {
         (Some(document), None, None) => Ok(Document::Text(text(&document))),
         (None, Some(url), None) => Ok(Document::Url(url)),
-        (None, None, Some(name)) => Ok(Document::Text(services::document(&name)?)),
+        (None, None, Some(name)) => Ok(Document::Text(shipped::document(&name)?)),
         (None, None, None) => Ok(Document::Same),
         _ => Err(Problem::bad_request("give one of `document`, `url` and `catalog`")),
     }
