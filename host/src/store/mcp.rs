@@ -138,8 +138,14 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Removes a config with its instances, and its profile unless keys are bound to that. `false` if it is gone.
-    pub async fn delete_mcp_config(&self, by: &By, config: &McpConfigRow) -> Result<bool, StoreError> {
+    /// Removes a config with its instances; `with_profile` its profile too, unless keys are bound to that. `false` if it is
+    /// gone.
+    pub async fn delete_mcp_config(
+        &self,
+        by: &By,
+        config: &McpConfigRow,
+        with_profile: bool,
+    ) -> Result<bool, StoreError> {
         let ProfileRow { id, project, name, .. } = &config.profile;
         let _changing = self.inner.cache.changing();
         let mut transaction = self.begin().await?;
@@ -166,6 +172,9 @@ impl Store {
             return Ok(false);
         }
         acts.push(Act::new(project, by, Action::McpConfigDeleted, name));
+        if !with_profile {
+            return self.commit_changes(transaction, &done, &acts).await;
+        }
         let unbound = sqlx::query(
             "DELETE FROM profiles WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM api_keys k WHERE k.profile = $1) \
              AND NOT EXISTS (SELECT 1 FROM clients c WHERE c.profile = $1) \

@@ -205,11 +205,12 @@ async fn pruning_removes_what_was_applied_and_nothing_else() {
 - mcp_config      desk
 - modifier        short
 - policy          no notes
+- profile         desk
 - profile         reader
 - connection      ours
 - connector       notes
 - connector       probe
-0 to create, 0 to change, 8 to remove, 1 unchanged. Nothing was done.
+0 to create, 0 to change, 9 to remove, 1 unchanged. Nothing was done.
 ";
     assert_eq!(plan, expected);
     // Somebody else uses what would go: then all of it stays.
@@ -228,12 +229,27 @@ async fn pruning_removes_what_was_applied_and_nothing_else() {
     let modifier = json!({ "name": "short", "tools": "*", "when": "after", "steps": steps });
     host.client().post("/v1/modifiers", &modifier).await.expect(201);
     let done = apply(&host, few, &["--prune"]).await.done();
-    assert!(done.ends_with("0 created, 0 changed, 7 removed, 1 unchanged.\n"), "{done}");
+    assert!(done.ends_with("0 created, 0 changed, 8 removed, 1 unchanged.\n"), "{done}");
     host.client().get("/v1/modifiers/short").await.expect(200);
     let left = host.client().get("/v1/policies").await.expect(200);
     assert_eq!((&left["total_size"], &left["items"][0]["name"]), (&json!(1), &json!("by-hand")));
     assert_eq!(host.client().get("/v1/webhooks").await.expect(200)["total_size"], 1);
     assert_eq!(host.client().get("/v1/connectors").await.expect(200)["total_size"], 0);
+}
+
+/// A config that serves a profile which somebody made by hand, or which the files name by itself, goes without it.
+#[tokio::test]
+async fn pruning_a_config_leaves_a_profile_of_its_own() {
+    let host = host().await;
+    host.client().post("/v1/profiles", &json!({ "name": "mine", "connections": [] })).await.expect(201);
+    let profiles = "profiles:\n  - {name: named, connections: []}\n";
+    let configs = "mcpConfigs:\n  - {name: mine}\n  - {name: named}\n";
+    apply(&host, &format!("{profiles}{configs}"), &[]).await.done();
+    let pruned = apply(&host, profiles, &["--prune"]).await.done();
+    assert!(pruned.ends_with("0 created, 0 changed, 2 removed, 1 unchanged.\n"), "{pruned}");
+    for profile in ["mine", "named"] {
+        host.client().get(&format!("/v1/profiles/{profile}")).await.expect(200);
+    }
 }
 
 #[tokio::test]

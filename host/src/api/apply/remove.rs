@@ -26,7 +26,8 @@ pub(super) async fn remove(state: &ApiState, caller: &Caller, key: &Key, current
         // They are always there, in one form or another.
         Kind::PolicyDefaults => {}
         Kind::Modifier => modifiers::remove(of, by, name).await.map(drop)?,
-        Kind::McpConfig => mcp::configs::remove(of, by, name).await.map(drop)?,
+        // Its profile is another thing: it goes if this set of files made it, in its own turn.
+        Kind::McpConfig => mcp::configs::delete(state, caller, &key.name, false).await?,
         Kind::Webhook => webhooks::remove(of, by, id).await.map(drop)?,
     }
     Ok(())

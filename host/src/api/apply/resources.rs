@@ -235,6 +235,13 @@ impl Resource {
     }
 }
 
+impl Resource {
+    /// Whether it is a config that makes the profile of its name.
+    pub(super) fn brings_profile(&self) -> bool {
+        matches!(self, Self::McpConfig(one) if one.connections.is_some())
+    }
+}
+
 impl AppliedSecret {
     /// Whose it is.
     pub(super) fn owner(&self) -> SecretOwner {

@@ -117,6 +117,11 @@ impl Run {
     async fn put(&mut self, one: Placed, prepared: Option<Prepared>) -> Result<(), Problem> {
         let Placed { key, resource, .. } = one;
         self.named.insert((key.kind, key.called()));
+        let profile = resource.brings_profile().then(|| Key::named(Kind::Profile, &key.name));
+        let profile = match profile {
+            Some(profile) => Some((self.find(&profile).await?, profile)),
+            None => None,
+        };
         let before = self.find(&key).await?;
         self.joint.mark().await?;
         let told = match put::put(&self.state, &self.caller, resource, prepared).await {
@@ -136,6 +141,12 @@ impl Run {
         }
         let Some(after) = after else { return Err(Problem::conflict("somebody else removed it at the same time")) };
         self.note(&key, before.as_ref(), &after).await?;
+        if let Some((before, key)) = profile {
+            self.named.insert((key.kind, key.called()));
+            if let Some(after) = self.find(&key).await? {
+                self.note(&key, before.as_ref(), &after).await?;
+            }
+        }
         self.tell(&key, before.as_ref(), &after, told);
         Ok(())
     }

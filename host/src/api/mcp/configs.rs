@@ -190,9 +190,19 @@ pub(in crate::api) async fn remove(
     Admin(caller): Admin,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let row = find(&state, &caller, &name).await?;
+    delete(&state, &caller, &name, true).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// Removes an MCP config, and its profile or not.
+pub(in crate::api) async fn delete(
+    state: &ApiState,
+    caller: &Caller,
+    name: &str,
+    with_profile: bool,
+) -> Result<(), Problem> {
+    let row = find(state, caller, name).await?;
     let by = caller.by(state.host.clock.now());
-    if state.host.store.delete_mcp_config(&by, &row).await? { Ok(StatusCode::NO_CONTENT) } else { Err(missing()) }
+    if state.host.store.delete_mcp_config(&by, &row, with_profile).await? { Ok(()) } else { Err(missing()) }
 }
 
 /// Puts an MCP config in place of the one of its name, or makes it. Without connections it serves the profile of its name as

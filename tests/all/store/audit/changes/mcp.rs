@@ -49,11 +49,11 @@ pub(super) async fn endpoints(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
     assert!(f.store.delete_profile(by, &f.project, "desk").await.is_err());
     seen.none("a profile that is served").await;
     // The profile goes too: two rows, of which the first is that of the config.
-    assert!(f.store.delete_mcp_config(by, &config).await.unwrap());
+    assert!(f.store.delete_mcp_config(by, &config, true).await.unwrap());
     let last = rows(f).await;
     seen.one(&last[..last.len() - 1], by, Action::McpConfigDeleted, "desk", &json!({}));
     seen.one(&last, by, Action::ProfileDeleted, "desk", &json!({}));
-    assert!(!f.store.delete_mcp_config(by, &config).await.unwrap());
+    assert!(!f.store.delete_mcp_config(by, &config, true).await.unwrap());
     seen.none("a config that is gone").await;
 }
 
