@@ -1,7 +1,7 @@
 //! Who asks: a client that registered here, or one whose identifier is the URL of its own document.
 
 use super::document::Documents;
-use super::limits::MAX_NAME;
+use super::limits::{MAX_NAME, MAX_REDIRECTS};
 use super::{IssuerError, redirect, refuse};
 use crate::call::Host;
 use crate::model::McpClientId;
@@ -36,14 +36,26 @@ pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result
     }
 }
 
-/// A client's name as people are shown it: one line of printable characters, none of which moves or hides others.
-pub(super) fn readable(name: &str) -> String {
+/// Whether these are where answers of a client may go: some, not too many, and none that a browser must not be sent to.
+pub(super) fn are_redirects(uris: &[String]) -> bool {
+    (1..=MAX_REDIRECTS).contains(&uris.len()) && uris.iter().all(|uri| redirect::is_sound(uri))
+}
+
+/// Whether a client that wants these grants and answers can have them: codes, and what is got for them.
+pub(super) fn takes_codes(grant_types: Option<&[String]>, response_types: Option<&[String]>) -> bool {
+    let has = |all: Option<&[String]>, one: &str| all.is_none_or(|all| all.iter().any(|each| each == one));
+    has(grant_types, "authorization_code") && has(response_types, "code")
+}
+
+/// A client's name as people are shown it: one line of printable characters, none of which moves or hides others; `None` if
+/// nothing of it is left.
+pub(super) fn readable(name: &str) -> Option<String> {
     let hides = |c: char| {
         matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
     let clean: String = name.chars().filter(|c| !c.is_control() && !hides(*c)).take(MAX_NAME).collect();
-    clean.trim().to_owned()
+    Some(clean.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -53,13 +65,13 @@ mod tests {
     #[test]
     fn a_name_hides_nothing() {
         for (name, expected) in [
-            ("  Claude Code ", "Claude Code"),
-            ("a\nb\u{202e}c\u{200b}\u{feff}", "abc"),
-            ("\u{202e}", ""),
-            ("Zo\u{eb} & <b>", "Zo\u{eb} & <b>"),
+            ("  Claude Code ", Some("Claude Code")),
+            ("a\nb\u{202e}c\u{200b}\u{feff}", Some("abc")),
+            ("\u{202e}", None),
+            ("Zo\u{eb} & <b>", Some("Zo\u{eb} & <b>")),
         ] {
-            assert_eq!(readable(name), expected);
+            assert_eq!(readable(name).as_deref(), expected);
         }
-        assert_eq!(readable(&"x".repeat(1_000)).len(), MAX_NAME);
+        assert_eq!(readable(&"x".repeat(1_000)).unwrap().len(), MAX_NAME);
     }
 }
