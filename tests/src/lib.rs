@@ -13,6 +13,5 @@ pub mod mcp_sdk;
 pub mod oauth1;
 pub mod postgres;
 pub mod programs;
-pub mod tls_site;
 pub mod upstream;
 pub mod wat_guest;
