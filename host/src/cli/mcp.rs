@@ -19,7 +19,7 @@ mod bridge;
 mod events;
 mod message;
 mod reached;
-mod snippet;
+pub(crate) mod snippet;
 
 /// Options of `gloveport mcp`.
 #[derive(ClapArgs, Debug)]
