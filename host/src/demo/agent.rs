@@ -44,9 +44,9 @@ impl Stage<'_> {
     pub(super) fn hand_over(&mut self, stays: bool) -> Result<(), DemoError> {
         let url = self.endpoint.clone();
         let snippet = Program::ClaudeCode.snippet(CONFIG, &url);
-        let until = if stays { "while this stays up" } else { "as long as a host stays up: here with --keep" };
+        let until = if stays { "" } else { " This host ends here; with --keep it stays up." };
         self.say(&format!(
-            "From your agent, {until}: {USER}'s URL for MCP clients, and the same for Claude Code.\n\n  {url}\n\n  {}\n",
+            "From your agent: {USER}'s URL for MCP clients, and the same for Claude Code.{until}\n\n  {url}\n\n  {}\n",
             snippet.text
         ))
     }
