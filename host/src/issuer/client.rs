@@ -4,7 +4,7 @@ use super::document::Documents;
 use super::limits::MAX_NAME;
 use super::{IssuerError, redirect, refuse};
 use crate::call::Host;
-use crate::model::McpClientId;
+use crate::model::{McpClientId, is_hidden};
 
 /// A client as it may ask now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +38,8 @@ pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result
 
 /// A client's name as people are shown it: one line of printable characters, none of which moves or hides others.
 pub(super) fn readable(name: &str) -> String {
-    let hides = |c: char| {
-        matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    let clean: String = name.chars().filter(|c| !c.is_control() && !hides(*c)).take(MAX_NAME).collect();
+    let shown = |c: &char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && !is_hidden(*c);
+    let clean: String = name.chars().filter(shown).take(MAX_NAME).collect();
     clean.trim().to_owned()
 }
 
@@ -56,6 +53,7 @@ mod tests {
             ("  Claude Code ", "Claude Code"),
             ("a\nb\u{202e}c\u{200b}\u{feff}", "abc"),
             ("\u{202e}", ""),
+            ("a\u{3164}b\u{fe0f}c\u{115f}d\u{34f}e\u{e0100}", "abcde"),
             ("Zo\u{eb} & <b>", "Zo\u{eb} & <b>"),
         ] {
             assert_eq!(readable(name), expected);
