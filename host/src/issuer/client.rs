@@ -26,6 +26,10 @@ pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result
     if id.starts_with("https://") {
         return documents.client(host, id).await;
     }
+    if let Some(known) = host.mcp_clients.iter().find(|known| known.id == id) {
+        let (id, name, redirect_uris) = (known.id.clone(), readable(&known.name), known.redirect_uris.clone());
+        return Ok(Client { id, name, redirect_uris });
+    }
     let found = match McpClientId::parse(id).filter(|parsed| parsed.as_str() == id) {
         Some(id) => host.store.mcp_client(&id).await?,
         None => None,

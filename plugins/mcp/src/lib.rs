@@ -6,7 +6,7 @@ mod discover;
 mod events;
 mod headers;
 #[path = "../../../host/src/model/hidden.rs"]
-mod hidden;
+pub mod hidden;
 mod import;
 mod limits;
 mod names;
