@@ -105,8 +105,8 @@ async fn what_was_changed_meanwhile_is_not_undone() {
     let read = store.find_declaration(&project, "desk").await.unwrap().unwrap();
     let row = store.find_connector(&project, "desk").await.unwrap().unwrap();
     let document = store.declared_document(&project, "desk").await.unwrap().unwrap();
-    let later = host.client().post("/v1/connectors/desk/import-openapi", &json!({ "options": { "deferred": true } }));
-    later.await.expect(200);
+    let options = json!({ "options": { "deferred": true } });
+    host.client().post("/v1/connectors/desk/import-openapi", &options).await.expect(200);
     let by = gloveport::model::By::host(host.inside().clock.now());
     for revision in [read.revision, None] {
         let stale = gloveport::store::DeclarationRow { revision, ..read.clone() };
