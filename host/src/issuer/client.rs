@@ -4,7 +4,7 @@ use super::document::Documents;
 use super::limits::{MAX_NAME, MAX_REDIRECTS};
 use super::{IssuerError, redirect, refuse};
 use crate::call::Host;
-use crate::model::McpClientId;
+use crate::model::{McpClientId, is_hidden};
 
 /// A client as it may ask now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,10 @@ impl Client {
 pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result<Client, IssuerError> {
     if id.starts_with("https://") {
         return documents.client(host, id).await;
+    }
+    if let Some(known) = host.mcp_clients.iter().find(|known| known.id == id) {
+        let (id, name, redirect_uris) = (known.id.clone(), readable(&known.name), known.redirect_uris.clone());
+        return Ok(Client { id, name, redirect_uris });
     }
     let found = match McpClientId::parse(id).filter(|parsed| parsed.as_str() == id) {
         Some(id) => host.store.mcp_client(&id).await?,
@@ -50,11 +54,8 @@ pub(super) fn takes_codes(grant_types: Option<&[String]>, response_types: Option
 /// A client's name as people are shown it: one line of printable characters, none of which moves or hides others; `None` if
 /// nothing of it is left.
 pub(super) fn readable(name: &str) -> Option<String> {
-    let hides = |c: char| {
-        matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    let clean: String = name.chars().filter(|c| !c.is_control() && !hides(*c)).take(MAX_NAME).collect();
+    let shown = |c: &char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && !is_hidden(*c);
+    let clean: String = name.chars().filter(shown).take(MAX_NAME).collect();
     Some(clean.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
@@ -68,6 +69,7 @@ mod tests {
             ("  Claude Code ", Some("Claude Code")),
             ("a\nb\u{202e}c\u{200b}\u{feff}", Some("abc")),
             ("\u{202e}", None),
+            ("a\u{3164}b\u{fe0f}c\u{115f}d\u{34f}e\u{e0100}", Some("abcde")),
             ("Zo\u{eb} & <b>", Some("Zo\u{eb} & <b>")),
         ] {
             assert_eq!(readable(name).as_deref(), expected);

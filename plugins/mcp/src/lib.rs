@@ -5,6 +5,8 @@ mod binding;
 mod discover;
 mod events;
 mod headers;
+#[path = "../../../host/src/model/hidden.rs"]
+pub mod hidden;
 mod import;
 mod limits;
 mod names;

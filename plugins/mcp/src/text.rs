@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::hidden::is_hidden;
+
 /// The text without control characters and without what no reader sees, cut to so many bytes.
 pub(crate) fn cut(text: &str, bytes: usize) -> String {
     let clean: String = visible(text).trim().to_owned();
@@ -24,11 +26,6 @@ pub(crate) fn line(text: &str, bytes: usize) -> String {
 /// things to a model that the operator who read the text did not see.
 pub(crate) fn visible(text: &str) -> String {
     text.chars().filter(|c| (!c.is_control() || matches!(c, '\n' | '\t')) && !is_hidden(*c)).collect()
-}
-
-fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// `search-actors` and `searchActors` as `search_actors`: letters, digits and single `_`.
@@ -100,6 +97,8 @@ mod tests {
             (format!("Adds.{hidden}"), "Adds."),
             ("A\u{200b}dds\u{202e}.\u{feff}".into(), "Adds."),
             ("A\u{1b}[31mdds.".into(), "A[31mdds."),
+            // Fillers, joiners and selectors, which look like nothing or like a space.
+            ("A\u{3164}d\u{ffa0}d\u{115f}s\u{34f}.\u{fe0f}\u{e0100}\u{17b4}\u{180b}".into(), "Adds."),
             ("Adds.\n\tTwo lines: é, 中, 😀".into(), "Adds.\n\tTwo lines: é, 中, 😀"),
         ] {
             assert_eq!(cut(&text, 100), expected, "{text:?}");

@@ -13,3 +13,4 @@ mod listening;
 mod searched;
 
 pub(super) use client::Mcp;
+pub(super) use listening::{Open, listen};
