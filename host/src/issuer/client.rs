@@ -27,8 +27,8 @@ pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result
         return documents.client(host, id).await;
     }
     if let Some(known) = host.mcp_clients.iter().find(|known| known.id == id) {
-        let (id, name, redirect_uris) = (known.id.clone(), readable(&known.name), known.redirect_uris.clone());
-        return Ok(Client { id, name, redirect_uris });
+        let name = readable(&known.name).unwrap_or_else(|| known.id.clone());
+        return Ok(Client { id: known.id.clone(), name, redirect_uris: known.redirect_uris.clone() });
     }
     let found = match McpClientId::parse(id).filter(|parsed| parsed.as_str() == id) {
         Some(id) => host.store.mcp_client(&id).await?,

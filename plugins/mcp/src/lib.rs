@@ -47,4 +47,4 @@ pub fn call(binding: Option<&str>, input: &str) -> Result<String, Failure> {
 }
 
 #[cfg(target_arch = "wasm32")]
-gloveport_importer::component!();
+gloveport_importer::component!(MANIFEST, import_document, call);

@@ -8,16 +8,14 @@ use serde_json::Value;
 use crate::binding::Binding;
 use crate::document::{Document, flag, list, object, text};
 use crate::inputs::Inputs;
-use crate::limits::{
-    ALL_SCHEMAS_BYTES, DESCRIPTION_BYTES, LABEL_BYTES, LABELS, SCHEMA_BYTES, TITLE_BYTES, TOOLS,
-};
+use crate::limits::{ALL_SCHEMAS_BYTES, DESCRIPTION_BYTES, LABEL_BYTES, LABELS, SCHEMA_BYTES, TITLE_BYTES, TOOLS};
 use crate::names::Names;
 use crate::options::{Options, Overrides, Subject};
 use crate::schema::Translator;
 use crate::security::{self, Security};
 use crate::servers::{self, Server};
-use gloveport_importer::{Imported, REASON_BYTES, cut, human, line};
 use crate::{body, parameters, path};
+use gloveport_importer::{Imported, REASON_BYTES, cut, human, line};
 
 /// Names of query parameters with which one asks for the next part of a list.
 const PAGING: [&str; 14] = [

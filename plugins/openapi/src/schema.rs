@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::{Map, Value, json};
 
 use crate::document::{Document, flag};
+use crate::input_name::input_name;
 use crate::limits::{DEFINITIONS, DEPTH, PARTS, SCHEMA_BYTES};
 
 /// The schema of what no schema describes.
@@ -159,7 +160,10 @@ impl<'a> Translator<'a> {
             Some(kept) => Ok(Some(kept)),
             None => {
                 if keywords::is_lost(key) {
-                    self.warn(&format!("`{}` in a schema is not understood, and was left out", gloveport_importer::line(key, 40)));
+                    self.warn(&format!(
+                        "`{}` in a schema is not understood, and was left out",
+                        gloveport_importer::line(key, 40)
+                    ));
                 }
                 Ok(None)
             }

@@ -35,7 +35,9 @@ pub(crate) fn read(document: &Document, public: &[String]) -> Security {
         if let Some(Value::Array(fields)) = pattern.get_mut("fields") {
             let known: Vec<Value> = fields.iter().filter_map(|field| field.get("name").cloned()).collect();
             let new = public.iter().filter(|name| !known.contains(&json!(name)));
-            fields.extend(new.map(|name| json!({ "name": name, "label": gloveport_importer::human(name), "type": "text" })));
+            fields.extend(
+                new.map(|name| json!({ "name": name, "label": gloveport_importer::human(name), "type": "text" })),
+            );
         }
     }
     security

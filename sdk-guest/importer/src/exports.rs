@@ -5,6 +5,7 @@ use gloveport_sdk::__private::bindings::gloveport::connector::types::Descriptor;
 use crate::Imported;
 
 /// The contract as Rust.
+#[doc(hidden)]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -42,10 +43,10 @@ pub fn result(imported: Imported) -> bindings::Imported {
     }
 }
 
-/// Makes the calling crate a component, out of its `MANIFEST`, its `import_document` and its `call`.
+/// Makes the calling crate a component, out of its manifest, and of how it makes tools of a document and calls one.
 #[macro_export]
 macro_rules! component {
-    () => {
+    ($manifest:path, $import:path, $call:path) => {
         struct Component;
 
         impl $crate::__private::connector::Guest for Component {
@@ -54,7 +55,7 @@ macro_rules! component {
             }
 
             fn call(_tool: String, input: String, binding: Option<String>) -> Result<String, gloveport_sdk::Failure> {
-                crate::call(binding.as_deref(), &input)
+                $call(binding.as_deref(), &input)
             }
         }
 
@@ -63,7 +64,7 @@ macro_rules! component {
                 document: String,
                 options: String,
             ) -> Result<$crate::__private::bindings::Imported, gloveport_sdk::Failure> {
-                crate::import_document(&document, &options)
+                $import(&document, &options)
                     .map($crate::__private::result)
                     .map_err(|reason| gloveport_sdk::Failure::invalid_input("", reason))
             }
@@ -76,12 +77,12 @@ macro_rules! component {
         const _: () = {
             #[used]
             #[unsafe(link_section = "gloveport:manifest")]
-            static MANIFEST: [u8; crate::MANIFEST.len()] = bytes();
+            static SECTION: [u8; $manifest.len()] = bytes();
 
-            const fn bytes() -> [u8; crate::MANIFEST.len()] {
-                let (mut copy, mut index) = ([0; crate::MANIFEST.len()], 0);
+            const fn bytes() -> [u8; $manifest.len()] {
+                let (mut copy, mut index) = ([0; $manifest.len()], 0);
                 while index < copy.len() {
-                    copy[index] = crate::MANIFEST.as_bytes()[index];
+                    copy[index] = $manifest.as_bytes()[index];
                     index += 1;
                 }
                 copy

@@ -2,7 +2,7 @@
 
 mod exports;
 #[path = "../../../host/src/model/hidden.rs"]
-mod hidden;
+pub mod hidden;
 mod imported;
 mod text;
 
