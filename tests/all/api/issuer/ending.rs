@@ -186,7 +186,7 @@ async fn a_grant_ends_with_the_trust_in_who_vouched() {
     let key = SigningKey::ec("k1");
     let (stage, issuer, other) = (Stage::start().await, Issuer::start(&[&key]).await, Issuer::start(&[&key]).await);
     let client = stage.bed.client();
-    let scopes = [Scopes::of_role(Role::Agent).names(), vec!["mcp:write"]].concat();
+    let scopes = [Scopes::of_role(Role::Agent).names(), vec!["mcp:write".to_owned()]].concat();
     let trust = async |issuer: &Issuer| {
         let body = json!({ "issuer": issuer.url(), "audience": "https://gloveport.example", "algorithms": ["ES256"],
             "claims": { "identifier": null, "scopes": "scope" }, "scopes": scopes });
