@@ -114,8 +114,7 @@ impl App {
             max_concurrent_calls: config.max_concurrent_calls,
         })?;
         let egress = egress(config.extra_ca.as_deref(), config.private_networks, &around)?;
-        let project = store.default_project(&clock, &random).await?;
-        let first_key = first_key::ensure(&store, &project, config.admin_key, &clock, &random).await?;
+        let first_key = first_key(&store, config.admin_key, &clock, &random).await?;
         let catalog = Catalog::load(&store).await?;
         let host_id = host_id::read_or_make(data, &random)?;
         recover(&store, &host_id, &clock).await?;
@@ -170,6 +169,17 @@ impl App {
         });
         Ok(Self { state: ApiState { host, notices, issuing, metrics }, first_key, stop_grace: config.stop_grace })
     }
+}
+
+/// The first admin key of the first project, if it was made now.
+async fn first_key(
+    store: &Store,
+    given: Option<Secret>,
+    clock: &Clock,
+    random: &Random,
+) -> Result<Option<String>, AppError> {
+    let project = store.default_project(clock, random).await?;
+    first_key::ensure(store, &project, given, clock, random).await
 }
 
 /// Ends what this host had begun when it last ended.

@@ -35,6 +35,8 @@ pub struct Setup {
     pub retention: WrittenRetention,
     /// The pages on which users connect their accounts, as an operator writes it.
     pub connect: WrittenConnect,
+    /// What links to this host begin with, if it is not where it listens.
+    pub public_url: Option<String>,
     /// What MCP clients are told of where tokens come from, likewise.
     pub mcp: WrittenMcp,
     /// The host's time.
@@ -64,6 +66,7 @@ impl Setup {
             records: Records::Durable,
             retention: WrittenRetention::default(),
             connect: WrittenConnect::default(),
+            public_url: None,
             mcp: WrittenMcp::default(),
             clock: Clock::system(),
             max_concurrent_calls: Some(CALLS),
@@ -115,6 +118,7 @@ impl TestHost {
             limits: Some(setup.limits),
             records: Some(setup.retention),
             connect: Some(setup.connect),
+            public_url: setup.public_url,
             mcp: Some(setup.mcp),
             secrets: Some(setup.secrets),
             ..ConfigFile::default()

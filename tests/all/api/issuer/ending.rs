@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use gloveport::model::McpClientId;
+use gloveport::model::{McpClientId, Role, Scopes};
 use gloveport::store::{McpClientRow, StoreError};
 use gloveport_tests::issuer::{Issuer, SigningKey};
 
@@ -164,7 +164,7 @@ async fn nothing_of_a_grant_goes_on_after_it() {
         let path = format!("/v1/executions/{}", approval["execution_id"].as_str().unwrap());
         loop {
             let execution = client.get(&path).await.expect(200);
-            if !execution["finished_at"].is_null() {
+            if !matches!(execution["status"].as_str(), Some("waiting" | "started")) {
                 return execution;
             }
             tokio::task::yield_now().await;
@@ -186,15 +186,16 @@ async fn a_grant_ends_with_the_trust_in_who_vouched() {
     let key = SigningKey::ec("k1");
     let (stage, issuer, other) = (Stage::start().await, Issuer::start(&[&key]).await, Issuer::start(&[&key]).await);
     let client = stage.bed.client();
+    let scopes = [Scopes::of_role(Role::Agent).names(), vec!["mcp:write".to_owned()]].concat();
     let trust = async |issuer: &Issuer| {
         let body = json!({ "issuer": issuer.url(), "audience": "https://gloveport.example", "algorithms": ["ES256"],
-            "claims": { "identifier": null, "scopes": "scope" }, "scopes": ["tools:read", "tools:execute", "mcp:write"] });
+            "claims": { "identifier": null, "scopes": "scope" }, "scopes": scopes });
         let put = client.put("/v1/issuers/login", &body).await;
         assert!(matches!(put.status, 200 | 201), "{put:?}");
     };
     let now = stage.bed.host.inside().clock.now().0 / 1000;
     let claims = json!({ "iss": issuer.url(), "aud": "https://gloveport.example", "sub": "portal", "iat": now,
-        "exp": now + 600, "scope": "tools:read tools:execute mcp:write" });
+        "exp": now + 600, "scope": scopes });
     for changed in [false, true] {
         trust(&issuer).await;
         let portal = client.with_key(&key.token(&claims));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gloveport::model::Clock;
 use gloveport_tests::authorization::{AuthorizationServer, RegisteredClient};
-use gloveport_tests::host::Answer;
+use gloveport_tests::host::{Answer, Setup};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -25,7 +25,11 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
-        let (bed, server) = (Bed::start().await, Server::start(Era::Modern, json!([{ "name": "tell" }])).await);
+        Self::on(Bed::start().await).await
+    }
+
+    async fn on(bed: Bed) -> Self {
+        let server = Server::start(Era::Modern, json!([{ "name": "tell" }])).await;
         let authority = Arc::new(AuthorizationServer::start(&Clock::system()).await);
         let scene = Self { bed, server, authority };
         let known = Arc::clone(&scene.authority);
@@ -121,6 +125,43 @@ async fn users_sign_in_where_the_server_says() {
     let bob = Visitor::new(&scene.bed);
     scene.left(&bob).await;
     assert_eq!(scene.server.requests().iter().filter(|request| request.path() == "/register").count(), 1);
+}
+
+/// AK-809: where a server takes documents, this host's own is the client: published where it says, about itself, and nothing is
+/// registered. The server here is strict: it takes what the document says and nothing else.
+#[tokio::test]
+async fn a_document_of_this_host_is_a_client() {
+    const PUBLIC: &str = "https://gp.example";
+    let local = |url: &str| url.strip_prefix(PUBLIC).unwrap_or(url).to_owned();
+    let scene = Scene::on(Bed::with(Setup { public_url: Some(PUBLIC.into()), ..Setup::usual() }).await).await;
+    let mut metadata = scene.metadata();
+    metadata["client_id_metadata_document_supported"] = true.into();
+    scene.server.serves(ISSUER, 200, metadata);
+    scene.declare(json!({})).await.expect(201);
+    scene.connection().await;
+    let ada = Visitor::new(&scene.bed);
+    let page = ada.fill(&local(&link(&scene.bed, "desk", "ada").await), &[]).await;
+    let url = page.header("location").map_or_else(|| target(&page), str::to_owned);
+    let id = parameter(&url, "client_id").unwrap();
+    assert_eq!(id, format!("{PUBLIC}/oauth/client/desk"));
+    let answer = Visitor::new(&scene.bed).open(&local(&id)).await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let document = answer.expect(200);
+    assert_eq!((&document["client_id"], &document["token_endpoint_auth_method"]), (&json!(id), &json!("none")));
+    assert!(document["client_secret"].is_null() && !document["client_name"].as_str().unwrap().is_empty(), "{document}");
+    let redirects: Vec<String> = serde_json::from_value(document["redirect_uris"].clone()).unwrap();
+    assert_eq!(redirects, [parameter(&url, "redirect_uri").unwrap()]);
+    scene.authority.register(RegisteredClient { redirect_uris: redirects, ..RegisteredClient::public(&id) });
+    let back = scene.authority.consent(&url).unwrap();
+    let answer = ada.open(&local(&back)).await;
+    let end = ada.open(&local(answer.header("location").unwrap())).await;
+    assert!(text(&end).contains("is connected"), "{}", text(&end));
+    let form = scene.authority.requests("/token").pop().unwrap().form();
+    assert!(
+        form.contains(&("client_id".to_owned(), id)) && form.iter().all(|(name, _)| name != "client_secret"),
+        "{form:?}"
+    );
+    assert!(scene.server.requests().iter().all(|request| request.path() != "/register"), "nothing is registered");
 }
 
 /// What the challenge names comes first, and what an operator says of scopes.

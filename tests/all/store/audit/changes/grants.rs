@@ -23,11 +23,11 @@ pub(super) async fn grants(f: &Fixture, by: &By, seen: &mut Seen<'_>, instance: 
         created_at: now,
     };
     f.store.insert_mcp_client(&client, 1).await.unwrap();
-    f.store
-        .insert_mcp_client(&McpClientRow { id: McpClientId::new(&f.clock, &f.random), ..client.clone() }, 1)
-        .await
-        .unwrap_err();
-    assert_eq!(f.store.mcp_client(&client.id).await.unwrap(), Some(client));
+    assert_eq!(f.store.mcp_client(&client.id).await.unwrap(), Some(client.clone()));
+    let next = McpClientRow { id: McpClientId::new(&f.clock, &f.random), ..client.clone() };
+    f.store.insert_mcp_client(&next, 1).await.unwrap();
+    assert_eq!(f.store.mcp_client(&next.id).await.unwrap(), Some(next));
+    assert_eq!(f.store.mcp_client(&client.id).await.unwrap(), None, "nobody used it, and it made room");
     seen.none("a client that registers, which is nobody's yet").await;
     let request = McpRequest {
         id: McpRequestId::new(&f.clock, &f.random),
