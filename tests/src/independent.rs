@@ -1,4 +1,4 @@
-//! Programs from npm that nobody of this project wrote: an authorization server, and a judge of requests.
+//! Programs from npm that nobody of this project wrote, among them an authorization server and a judge of requests.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ pub async fn judged(cases: &[Value]) -> Option<Vec<Option<String>>> {
 }
 
 /// Where a program lies that Node can run, with its packages; `None` where those cannot be had.
-async fn program(name: &str, text: &str, packages: &[&str]) -> Option<PathBuf> {
+pub(crate) async fn program(name: &str, text: &str, packages: &[&str]) -> Option<PathBuf> {
     // Node looks for packages beside the program; two programs do not wait for each other.
     let folder = folder().join(name.trim_end_matches(".mjs"));
     std::fs::create_dir_all(&folder).expect("the target folder can be written to");
@@ -92,7 +92,8 @@ async fn program(name: &str, text: &str, packages: &[&str]) -> Option<PathBuf> {
 
 async fn install(folder: &Path, packages: &[&str]) -> Result<(), String> {
     let is_there = |package: &&str| {
-        let name = package.split_once('@').map_or(*package, |(name, _)| name);
+        // The name of a package in a scope begins with the sign that stands before its version.
+        let name = package.rsplit_once('@').map_or(*package, |(name, _)| name);
         folder.join("node_modules").join(name).join("package.json").is_file()
     };
     if packages.iter().all(is_there) {

@@ -10,6 +10,7 @@ mod conformance;
 mod connecting;
 mod eras;
 mod listening;
+mod sdks;
 mod searched;
 
 pub(super) use client::Mcp;
