@@ -75,6 +75,11 @@ impl Suite {
         if own_node || node.is_file() { Ok(Self { node, program }) } else { Err("npm gave no Node".into()) }
     }
 
+    /// A Node that is new enough for programs of its year.
+    pub fn node(&self) -> &Path {
+        &self.node
+    }
+
     /// Runs the scenarios of a revision against a server.
     ///
     /// # Panics

@@ -9,6 +9,7 @@ pub mod conformance_client;
 pub mod host;
 pub mod imitation;
 pub mod independent;
+pub mod inspector;
 pub mod issuer;
 pub mod mcp_sdk;
 pub mod oauth1;
