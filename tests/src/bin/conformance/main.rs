@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use gloveport_tests::conformance::{REVISIONS, Stage, Suite};
 use gloveport_tests::conformance_client::{Scenario, visit};
+use gloveport_tests::programs;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,13 +20,6 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let client = match std::env::current_exe() {
-        Ok(client) => client,
-        Err(error) => {
-            eprintln!("this program does not know where it is: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
     let stage = Stage::start().await;
     let mut all = true;
     for revision in &REVISIONS {
@@ -34,7 +28,7 @@ async fn main() -> ExitCode {
         println!("{}", verdict.said);
         all &= verdict.passed;
         eprintln!("revision {}: the client", revision.date);
-        let verdict = suite.judge_client(&client, revision).await;
+        let verdict = suite.judge_client(&programs::conformance(), revision).await;
         println!("{}", verdict.said);
         all &= verdict.passed;
     }
