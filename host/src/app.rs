@@ -159,6 +159,7 @@ impl App {
             connect: config.connect,
             authorization_servers: config.mcp.authorization_servers,
             client_registration: config.mcp.client_registration,
+            mcp_clients: config.mcp.clients,
             policies: call::CompiledPolicies::default(),
             profiles: call::CompiledProfiles::default(),
             modifiers: call::CompiledModifiers::default(),

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::config::FaultPoint;
-use crate::model::{AccountId, ApprovalId, Caller, Code, ExecutionId, Fault, Latency, Surface, Timestamp};
+use crate::model::{AccountId, ApprovalId, Caller, Code, ExecutionId, Fault, Latency, McpGrantId, Surface, Timestamp};
 use crate::policy::At;
 use run::Attempt;
 use verdict::{Judged, Verdict};
@@ -97,6 +97,8 @@ pub struct CallRequest {
     pub identifier: Option<String>,
     /// The user's organization: only accounts of it, and shared ones that serve it.
     pub organization: Option<String>,
+    /// What the user let the client do that asks: if it waits, it goes on only while that holds.
+    pub grant: Option<McpGrantId>,
     /// The account to use, instead of finding it by identifier.
     pub account: Option<AccountId>,
     /// Name of the connection; needed where the user has accounts on several of the connector.
@@ -143,6 +145,7 @@ impl CallRequest {
             tool: tool.into(),
             identifier: None,
             organization: None,
+            grant: None,
             account: None,
             connection: None,
             input: input.into(),

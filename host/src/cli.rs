@@ -19,7 +19,7 @@ mod import;
 mod issuer;
 mod key;
 mod list;
-mod mcp;
+pub(crate) mod mcp;
 mod modifier;
 mod policy;
 mod problem;

@@ -24,7 +24,7 @@ pub use environment::Environment;
 pub use fault::FaultPoint;
 pub use file::ConfigFile;
 pub use limits::NeighbourLimits;
-pub use mcp::{Mcp, WrittenMcp};
+pub use mcp::{Mcp, McpClient, WrittenMcp};
 pub use retention::{KeepBodies, Retention, WrittenRetention};
 pub use sources::{SecretSources, SourceError, WrittenSources};
 

@@ -1,5 +1,6 @@
 //! `gloveport demo`: sealed calls from end to end against imitated providers, and what each party held of the credential.
 
+mod agent;
 pub mod canary;
 mod host;
 pub mod imitation;
@@ -83,6 +84,9 @@ pub async fn run(connectors: Option<&Path>, keep: bool, out: &mut dyn Write) -> 
     }
     if keep {
         stage.invite().await?;
+    }
+    stage.hand_over(keep)?;
+    if keep {
         stop.await;
     }
     stage.close().await

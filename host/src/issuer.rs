@@ -23,7 +23,7 @@ mod tokens;
 mod vouch;
 
 pub use begin::{Asked, begin};
-pub use consent::{Consent, Reach, Seen, decide, look};
+pub use consent::{ConnectionState, Consent, Seen, decide, look};
 pub use document::Documents;
 pub use limits::ACCESS_LIFE;
 pub use open::open;

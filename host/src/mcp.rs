@@ -26,6 +26,7 @@ mod listen;
 mod message;
 mod metadata;
 mod names;
+mod opener;
 mod resources;
 mod running;
 mod schema;

@@ -14,6 +14,7 @@ mod endpoint;
 mod execution;
 mod fault;
 mod grant;
+mod hidden;
 mod host_pattern;
 mod id;
 mod modifier;
@@ -49,6 +50,7 @@ pub use endpoint::{McpInstance, ToolsShown};
 pub use execution::{Execution, ExecutionStatus, Latency, Through};
 pub use fault::{Code, Culprit, Fault, InputError};
 pub use grant::{McpGrant, McpRequest, McpStep};
+pub use hidden::is_hidden;
 pub use host_pattern::{HostPattern, HostPatternError};
 pub use id::{
     AccountId, ApprovalId, AuthRequestId, ClientId, ConnectionId, ExecutionId, KeyId, McpClientId, McpGrantId,

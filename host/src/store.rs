@@ -56,6 +56,7 @@ mod sealed;
 mod sealed_bodies;
 mod secrets;
 mod signing_keys;
+mod standing;
 mod tokens;
 mod values;
 mod webhooks;

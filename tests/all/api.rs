@@ -31,6 +31,7 @@ mod github;
 mod happened;
 mod hostile_documents;
 mod imports;
+mod inputs;
 mod install;
 mod issuer;
 mod kill_sweep;

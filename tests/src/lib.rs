@@ -17,7 +17,6 @@ pub mod postgres;
 pub mod programs;
 pub mod python;
 pub mod sdk_client;
-pub mod tls_site;
 pub mod upstream;
 pub mod vendors;
 pub mod wat_guest;

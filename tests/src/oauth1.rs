@@ -171,7 +171,12 @@ impl State {
         }
         let (token, secret) = (self.secret("token"), self.secret("token_secret"));
         self.tokens.insert(token.clone(), secret.clone());
-        Ok(form([("oauth_token", token.as_str()), ("oauth_token_secret", &secret), ("user_id", "7")]))
+        Ok(form([
+            ("oauth_token", token.as_str()),
+            ("oauth_token_secret", &secret),
+            ("user_id", "7"),
+            ("name", "Zo\u{eb}"),
+        ]))
     }
 
     fn api(&mut self, request: &Recorded, base: &str) -> Result<Reply, &'static str> {

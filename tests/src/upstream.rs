@@ -16,6 +16,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::serve::Listener;
 use axum::{Router, body};
+use tempfile::NamedTempFile;
 use tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -53,8 +54,10 @@ impl Upstream {
         Self::serve(listener, Arc::new(answer), |counting| counting)
     }
 
-    /// The same by TLS, under every name that it is asked for; and the PEM of the authority that says so.
-    pub async fn under_every_name(answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static) -> (Self, String) {
+    /// The same by TLS, under every name that it is asked for; and the file of the authority that says so.
+    pub async fn under_every_name(
+        answer: impl Fn(&Recorded) -> Reply + Send + Sync + 'static,
+    ) -> (Self, NamedTempFile) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has free ports");
         let (acceptor, authority) = tls::acceptor();
         (Self::serve(listener, Arc::new(answer), |plain| Tls { plain, acceptor }), authority)

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Admin, Query};
 use super::page::{List, page};
 use super::{ApiState, Problem};
-use crate::catalog::{SERVICES, Service};
+use crate::catalog::{SERVICES, Service, ServicePattern};
 
 /// A service that can be installed: `PUT /v1/connectors/{name}` with its name as `catalog`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -77,7 +77,7 @@ pub(super) fn document(name: &str) -> Result<String, Problem> {
 }
 
 fn body(service: &'static Service, installed: bool) -> ServiceBody {
-    let pattern = |pattern: &crate::catalog::ServicePattern| ServicePatternBody {
+    let pattern = |pattern: &ServicePattern| ServicePatternBody {
         name: pattern.name,
         title: pattern.title,
         r#type: pattern.kind,

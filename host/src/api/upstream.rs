@@ -15,7 +15,7 @@ use crate::model::{AccountId, Surface};
 /// An MCP server of which a connector is made.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ServerBody {
+pub(in crate::api) struct ServerBody {
     /// Its address: that of Streamable HTTP. `{{field}}` in its host stands for a public field of the account.
     url: String,
     /// Auth patterns, as a manifest has them; no account if absent.
@@ -38,7 +38,7 @@ pub(super) struct ServerBody {
 
 impl ServerBody {
     /// As it is kept.
-    pub(super) fn document(&self) -> String {
+    pub(in crate::api) fn document(&self) -> String {
         json!({ "mcp": self }).to_string()
     }
 }

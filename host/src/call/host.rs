@@ -11,7 +11,7 @@ use url::Url;
 use super::to_end::ToEnd;
 use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable, Used};
 use crate::catalog::{Catalog, Generic};
-use crate::config::{Connect, Records, Retention};
+use crate::config::{Connect, McpClient, Records, Retention};
 use crate::egress::Egress;
 use crate::identity::Identity;
 use crate::model::{Clock, Code, Culprit, Fault, Random};
@@ -61,6 +61,8 @@ pub struct Shared {
     pub authorization_servers: Vec<String>,
     /// Whether MCP clients may register by themselves.
     pub client_registration: bool,
+    /// Those that the operator registered.
+    pub mcp_clients: Vec<McpClient>,
     /// What decides on calls.
     pub policies: CompiledPolicies,
     /// Limits between callers.
@@ -115,6 +117,7 @@ impl Host {
             connect: shared.connect.clone(),
             authorization_servers: shared.authorization_servers.clone(),
             client_registration: shared.client_registration,
+            mcp_clients: shared.mcp_clients.clone(),
             pace: Arc::clone(&shared.pace),
             figures: Arc::clone(&shared.figures),
             running: shared.running.clone(),

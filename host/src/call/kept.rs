@@ -22,6 +22,9 @@ pub(super) struct KeptRequest {
     /// The organization that its caller said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) organization: Option<String>,
+    /// The grant of the MCP client that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) grant: Option<String>,
     #[serde(default)]
     pub(super) idempotency_key: Option<String>,
     /// Whether its next write has to be approved; of a call that stopped at something else.
@@ -49,6 +52,7 @@ impl KeptRequest {
             // What was left of its parent's time when it was made says nothing about the day on which it goes on.
             timeout_ms: request.timeout_ms.filter(|_| request.nesting.is_none()),
             organization: request.organization.clone(),
+            grant: request.grant.as_ref().map(ToString::to_string),
             idempotency_key: request.idempotency_key.clone(),
             asks: false,
             approved: false,

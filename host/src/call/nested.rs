@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::cancel::{self, Entered};
 use super::resolve::Resolved;
 use super::{CallRequest, Host, Reply, call};
-use crate::model::{AccountId, Caller, Code, ConnectionId, ExecutionId, Fault, InputError, Surface};
+use crate::model::{AccountId, Caller, Code, ConnectionId, ExecutionId, Fault, InputError, McpGrantId, Surface};
 use crate::runtime::{Failure, Invocation, Nested, NestedFault, Tools};
 
 /// Calls that one call has made and that wait.
@@ -48,6 +48,7 @@ pub(super) struct Children {
     parent: ExecutionId,
     identifier: String,
     organization: Option<String>,
+    grant: Option<McpGrantId>,
     chat_id: Option<String>,
     trigger_type: Option<String>,
     nesting: Nesting,
@@ -72,6 +73,7 @@ impl Children {
             parent: parent.clone(),
             identifier: resolved.context.account.identifier.clone(),
             organization: request.organization.clone(),
+            grant: request.grant.clone(),
             chat_id: request.chat_id.clone(),
             trigger_type: request.trigger_type.clone(),
             nesting: Nesting {
@@ -99,6 +101,7 @@ impl Children {
         let request = CallRequest {
             identifier: Some(self.identifier.clone()),
             organization: self.organization.clone(),
+            grant: self.grant.clone(),
             account,
             connection: invocation.connection,
             parent: Some(self.parent.clone()),

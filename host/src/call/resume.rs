@@ -16,7 +16,7 @@ use crate::config::FaultPoint;
 use crate::identity;
 use crate::model::{
     Approval, ApprovalId, ApprovalState, Caller, CallerScope, Code, Culprit, Execution, ExecutionId, Fault, Latency,
-    ProjectId, Surface, Through,
+    McpGrantId, ProjectId, Surface, Through,
 };
 use crate::policy::{Ask, At};
 use crate::runtime::{Gate, Journal};
@@ -250,6 +250,7 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
     let bodies = host.store.bodies(&execution.project, &execution.id).await.map_err(faults::store)?;
     let bodies = bodies.ok_or_else(|| kept::unreadable(&execution.id))?;
     let kept = kept::request_in(host, &execution.project, &execution.id, &bodies)?;
+    let grant = still_granted(host, execution, kept.grant.as_deref()).await?;
     let journal = match bodies.journal {
         None => None,
         Some(sealed) => {
@@ -262,6 +263,7 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
     let request = CallRequest {
         identifier: caller.identifier.clone().or_else(|| execution.identifier.clone()),
         organization: kept.organization.clone(),
+        grant,
         account: Some(through.account.clone()),
         given_input: kept.given_input,
         tool_call_id: execution.tool_call_id.clone(),
@@ -282,6 +284,18 @@ async fn revived(host: &Host, execution: &Execution, through: &Through) -> Resul
         return Err(diverged("the connection's demo mode was switched while the call waited"));
     }
     Ok(Revived { caller, request, resolved, journal, kept: stood })
+}
+
+/// A call of a client that its user no longer lets call does not go on, whoever approved it meanwhile.
+async fn still_granted(host: &Host, execution: &Execution, grant: Option<&str>) -> Result<Option<McpGrantId>, Fault> {
+    let Some(grant) = grant else { return Ok(None) };
+    if let Some(id) = McpGrantId::parse(grant)
+        && host.store.mcp_grant(&execution.project, &id).await.map_err(faults::store)?.is_some()
+    {
+        return Ok(Some(id));
+    }
+    let detail = format!("what the user let the MCP client do that asked ({grant}) was ended while the call waited");
+    Err(Fault::new(Code::Forbidden, Culprit::Caller, detail))
 }
 
 /// Nobody waits for an inner call whose outer one has ended: what it would send is not sent for nothing. Most are ended

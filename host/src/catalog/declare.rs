@@ -19,6 +19,9 @@ use crate::store::{ConnectorRow, DeclarationRow, Store, StoreError};
 /// The prefix of tools in a preview for which nobody gave a name.
 const PREVIEWED: &str = "api";
 
+/// How often news of a server is put to what others change meanwhile: people do not change a connector that fast.
+const TRIES: usize = 3;
+
 const NO_DOCUMENT: &str = "give a `document` or its `url`";
 
 /// What an import needs of its host.
@@ -178,12 +181,30 @@ pub async fn take_over(
     news: News,
     dry_run: bool,
 ) -> Result<Declared, CatalogError> {
-    let Some(before) = parts.store.find_declaration(project, name).await? else {
-        return Err(CatalogError::NotFound(format!("there is no connector `{name}` that was made of an MCP server")));
-    };
-    let options = serde_json::from_str(&before.options).unwrap_or_default();
-    let asked = Asked { document: Document::Same, options, dry_run };
-    import(parts, by, project, name, asked, (Some(before), news)).await
+    let mut tries = 1;
+    loop {
+        let Some(before) = parts.store.find_declaration(project, name).await? else {
+            return Err(CatalogError::NotFound(format!(
+                "there is no connector `{name}` that was made of an MCP server"
+            )));
+        };
+        let options = serde_json::from_str(&before.options).unwrap_or_default();
+        let asked = Asked { document: Document::Same, options, dry_run };
+        let revision = before.revision;
+        let done = import(parts, by, project, name, asked, (Some(before), news.clone())).await;
+        // What somebody else said meanwhile stays, and the news is put to it.
+        let changed = match &done {
+            Err(CatalogError::Conflict(_)) => {
+                let now = parts.store.find_declaration(project, name).await?;
+                now.is_some_and(|now| now.revision != revision)
+            }
+            _ => false,
+        };
+        if !changed || tries >= TRIES {
+            return done;
+        }
+        tries += 1;
+    }
 }
 
 async fn import(
@@ -288,6 +309,7 @@ async fn make_ready(
             .map_err(|error| CatalogError::Document(error.to_string()))?,
         found,
         imported_at: by.at,
+        revision: before.as_ref().and_then(|before| before.revision),
     };
     Ok(Ready { kind, made, declaration, document, created: row.is_none(), difference, held })
 }

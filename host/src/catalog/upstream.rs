@@ -44,7 +44,7 @@ enum Changes {
 }
 
 /// What is new of a server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum News {
     /// Nothing: it was not asked.
     None,

@@ -18,6 +18,7 @@ use super::{CliError, Session};
 mod authorize;
 mod change;
 mod events;
+mod here;
 mod ready;
 
 use authorize::Authorize;

@@ -161,7 +161,7 @@ fn show_installed(session: &mut Session<'_>, connector: &Value) -> Result<(), Cl
 }
 
 /// Whether users of this pattern consent at the provider, which has to know this host.
-fn asks_at_a_provider(pattern: &Value) -> bool {
+pub(super) fn asks_at_a_provider(pattern: &Value) -> bool {
     ["oauth2", "oauth1a"].contains(&str_at(pattern, "/type"))
 }
 

@@ -17,9 +17,10 @@ use snippet::Program;
 
 mod bridge;
 mod events;
+mod grant;
 mod message;
 mod reached;
-mod snippet;
+pub(crate) mod snippet;
 
 /// Options of `gloveport mcp`.
 #[derive(ClapArgs, Debug)]
@@ -84,6 +85,11 @@ enum Action {
     Remove {
         /// Its id, such as mcp_….
         id: String,
+    },
+    /// Look at what users let clients do, and end it.
+    Grant {
+        #[command(subcommand)]
+        action: grant::Action,
     },
     /// Show which connections of an instance its user still has to connect.
     State {
@@ -160,6 +166,7 @@ pub(super) async fn run(args: Args, session: &mut Session<'_>) -> Result<(), Cli
     let instances = ["v1", "mcp", "instances"];
     match action {
         Action::Config { action } => config(&remote, &client, action, session).await,
+        Action::Grant { action } => grant::run(&remote, &client, action, session).await,
         Action::Url { config, identifier, name, client: program } => {
             let path = ["v1", "mcp", "configs", &config, "instances", &identifier];
             let body = name.map_or_else(|| json!({}), |name| json!({ "name": name }));

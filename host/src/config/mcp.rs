@@ -8,6 +8,12 @@ use super::ConfigError;
 /// Servers that are named at most: clients try one after the other.
 const MAX_SERVERS: usize = 8;
 
+/// Clients that an operator registers: programs of which one organization knows more bring documents.
+const MAX_CLIENTS: usize = 256;
+
+/// Bytes of the name that a client has in requests.
+const MAX_ID: usize = 255;
+
 /// As written under `[mcp]`.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +23,20 @@ pub struct WrittenMcp {
     /// Whether clients may register by themselves (RFC 7591), as those do that have no document of their own. `false` if
     /// absent.
     pub client_registration: Option<bool>,
+    /// Clients that need not register, as they are known to this host's operator.
+    pub clients: Option<Vec<McpClient>>,
+}
+
+/// A client of this host's authorization server that its operator registered. It is public: it has no secret.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct McpClient {
+    /// What it calls itself in requests, as `client_id`.
+    pub id: String,
+    /// For the users who are asked.
+    pub name: String,
+    /// Where its answers may go.
+    pub redirect_uris: Vec<String>,
 }
 
 /// As used.
@@ -26,6 +46,8 @@ pub struct Mcp {
     pub authorization_servers: Vec<String>,
     /// Whether clients may register by themselves.
     pub client_registration: bool,
+    /// Clients that the operator registered.
+    pub clients: Vec<McpClient>,
 }
 
 impl Mcp {
@@ -51,8 +73,37 @@ impl Mcp {
             }
         }
         let client_registration = written.client_registration.unwrap_or(false);
-        Ok(Self { authorization_servers, client_registration })
+        let clients = written.clients.unwrap_or_default();
+        check_clients(&clients)?;
+        Ok(Self { authorization_servers, client_registration, clients })
     }
+}
+
+fn check_clients(clients: &[McpClient]) -> Result<(), ConfigError> {
+    let wrong = |id: &str, reason: &str| {
+        Err(ConfigError::Value { name: "mcp.clients", value: id.to_owned(), reason: format!("expected {reason}") })
+    };
+    if clients.len() > MAX_CLIENTS {
+        return wrong(&clients.len().to_string(), &format!("at most {MAX_CLIENTS}"));
+    }
+    for (at, McpClient { id, name, redirect_uris }) in clients.iter().enumerate() {
+        let visible = id.len() <= MAX_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
+        // Those stand for a document, and for what registered by itself.
+        if id.is_empty() || !visible || id.starts_with("https://") || id.starts_with("mcp_client_") {
+            return wrong(id, "an `id` of visible ASCII that is no URL and does not begin with mcp_client_");
+        }
+        if clients[..at].iter().any(|other| other.id == *id) {
+            return wrong(id, "each `id` once");
+        }
+        if name.trim().is_empty() {
+            return wrong(id, "a `name` that users know it by");
+        }
+        let sound = |uri: &String| Url::parse(uri).is_ok_and(|url| url.fragment().is_none());
+        if redirect_uris.is_empty() || !redirect_uris.iter().all(sound) {
+            return wrong(id, "`redirect_uris`: URLs without a fragment");
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -70,6 +121,33 @@ mod tests {
         let all = ["https://login.example.com", "https://login.example.com/", "https://Login.example.com/realms/a"];
         assert_eq!(with(&all).unwrap().authorization_servers, all);
         assert_eq!(Mcp::resolve(WrittenMcp::default()).unwrap(), Mcp::default());
+    }
+
+    #[test]
+    fn clients_are_known_by_names_of_their_own() {
+        let client = |id: &str, name: &str, uri: &str| McpClient {
+            id: id.into(),
+            name: name.into(),
+            redirect_uris: vec![uri.into()],
+        };
+        let with = |clients: Vec<McpClient>| {
+            Mcp::resolve(WrittenMcp { clients: Some(clients), ..WrittenMcp::default() }).map(|mcp| mcp.clients.len())
+        };
+        let good = || client("acme-desktop", "Acme", "http://127.0.0.1/cb");
+        assert_eq!(with(vec![good(), client("b", "B", "com.acme.app:/cb")]).unwrap(), 2);
+        for bad in [
+            vec![good(), good()],
+            vec![client("", "A", "https://a.example/cb")],
+            vec![client("a b", "A", "https://a.example/cb")],
+            vec![client("https://a.example/c", "A", "https://a.example/cb")],
+            vec![client("mcp_client_1", "A", "https://a.example/cb")],
+            vec![client("a", " ", "https://a.example/cb")],
+            vec![client("a", "A", "/cb")],
+            vec![client("a", "A", "https://a.example/cb#x")],
+            vec![McpClient { redirect_uris: Vec::new(), ..good() }],
+        ] {
+            assert!(with(bad.clone()).unwrap_err().to_string().contains("mcp.clients"), "{bad:?}");
+        }
     }
 
     #[test]

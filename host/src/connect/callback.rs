@@ -140,7 +140,10 @@ async fn exchanged(host: &Host, connector: &str, visit: &Visit, answer: Answer) 
     check(connector, visit, &kept, &answer)?;
     let tokens = match &visit.pattern.kind {
         AuthKind::OAuth2(pattern) => of_code(host, visit, (pattern, &mut kept), answer).await?,
-        AuthKind::OAuth1a(_) => of_verifier(host, visit, &mut kept, answer).await?,
+        AuthKind::OAuth1a(pattern) => {
+            keep_fields(&mut kept, &pattern.callback_fields, &answer);
+            of_verifier(host, visit, &mut kept, answer).await?
+        }
         _ => return Err(changed()),
     };
     let Tokens { secrets, expires_at, scopes, fields, .. } = tokens;
@@ -167,11 +170,7 @@ async fn of_code(
     let client = host.store.oauth_client(&request.project, &client).await?.ok_or_else(changed)?;
     let verifier = kept.verifier.take();
     let verifier = verifier.map(|sealed| kept::open(host, request, kept::VERIFIER, &sealed)).transpose()?;
-    for (parameter, field) in &pattern.callback_fields {
-        if let Some(value) = answer.others.get(parameter) {
-            kept.fields.insert(field.clone(), printable(value));
-        }
-    }
+    keep_fields(kept, &pattern.callback_fields, &answer);
     let asked = CodeExchange {
         client: &client,
         fields: &kept.fields,
@@ -190,6 +189,15 @@ async fn of_verifier(host: &Host, visit: &Visit, kept: &mut Kept, answer: Answer
     let verifier = answer.code.ok_or(ConnectError::Ended(AuthFailure::NoCode, None))?;
     let consumer = legs::consumer(host, visit, kept).await?;
     Ok(host.oauth.token_credentials(&visit.pattern.kind, consumer, (temporary, verifier)).await?)
+}
+
+/// What the provider says of the account in the callback itself.
+fn keep_fields(kept: &mut Kept, wanted: &[(String, String)], answer: &Answer) {
+    for (parameter, field) in wanted {
+        if let Some(value) = answer.others.get(parameter) {
+            kept.fields.insert(field.clone(), printable(value));
+        }
+    }
 }
 
 /// What the attempt was about is not what it was.

@@ -7,8 +7,8 @@ use super::browser::{hash, unguessable};
 use super::limits::{LINK_LIFETIME, MAX_SCOPE, MAX_SCOPES, MAX_VERIFY};
 use crate::call::{self, ConnectRequest, Host};
 use crate::model::{
-    Account, AuthPattern, AuthRequest, AuthRequestId, AuthStep, Caller, Code, Connection, Culprit, Fault, Timestamp,
-    Verify,
+    Account, AuthPattern, AuthRequest, AuthRequestId, AuthStep, Caller, Code, Connection, Culprit, Fault, Role,
+    Timestamp, Verify,
 };
 use crate::oauth::{self, OAuthError};
 
@@ -52,7 +52,7 @@ pub async fn offer(
     wanted: LinkRequest,
 ) -> Result<Link, ConnectError> {
     let pattern = pattern_of(host, connection).await?;
-    check_verify(host, &pattern, wanted.verify.as_ref())?;
+    check_verify(host, caller, &pattern, wanted.verify.as_ref())?;
     check_ready(host, connection, &pattern).await?;
     check_scopes(&wanted.scopes)?;
     let LinkRequest { identifier, organization, label, verify, scopes } = wanted;
@@ -116,8 +116,10 @@ async fn check_ready(host: &Host, connection: &Connection, pattern: &AuthPattern
     }
 }
 
-/// A browser is sent to applications only that the operator named: a link must not become a way to anywhere.
-fn check_verify(host: &Host, pattern: &AuthPattern, verify: Option<&Verify>) -> Result<(), Fault> {
+/// A browser is sent to applications only that the operator named: a link must not become a way to anywhere. An administrator
+/// may confirm on the very machine on which the browser runs: an address of that machine is no way out of it, and of whoever
+/// else opens the link the browser finds nothing there.
+fn check_verify(host: &Host, caller: &Caller, pattern: &AuthPattern, verify: Option<&Verify>) -> Result<(), Fault> {
     let refuse = |detail: String| Err(Fault::new(Code::InvalidInput, Culprit::Caller, detail));
     let Some(verify) = verify else {
         if host.connect.require_verification && oauth::is_consented(&pattern.kind) {
@@ -125,10 +127,24 @@ fn check_verify(host: &Host, pattern: &AuthPattern, verify: Option<&Verify>) -> 
         }
         return Ok(());
     };
-    if verify.url.len() > MAX_VERIFY || verify.state.as_ref().is_some_and(|state| state.len() > MAX_VERIFY) {
-        return refuse(format!("`user_verify_url` and `state` have at most {MAX_VERIFY} bytes each"));
+    if verify.state.as_ref().is_some_and(|state| state.len() > MAX_VERIFY) {
+        return refuse(format!("`state` has at most {MAX_VERIFY} bytes"));
     }
-    check_verify_url(host, &verify.url).map(drop)
+    let url = read_verify_url(&verify.url)?;
+    match caller.role == Role::Admin && is_this_machine(&url) {
+        true => Ok(()),
+        false => check_named(host, &url),
+    }
+}
+
+/// Whether a browser that is sent there stays on its machine (RFC 8252 section 7.3): by address, since a name may lead elsewhere.
+fn is_this_machine(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        _ => false,
+    };
+    loopback && url.scheme() == "http"
 }
 
 /// Reads the URL of an application that confirms users: one that the operator named.
@@ -137,6 +153,12 @@ fn check_verify(host: &Host, pattern: &AuthPattern, verify: Option<&Verify>) -> 
 ///
 /// What is wrong with it, for whoever gave it.
 pub fn check_verify_url(host: &Host, text: &str) -> Result<Url, Fault> {
+    let url = read_verify_url(text)?;
+    check_named(host, &url)?;
+    Ok(url)
+}
+
+fn read_verify_url(text: &str) -> Result<Url, Fault> {
     let refuse = |detail: String| Err(Fault::new(Code::InvalidInput, Culprit::Caller, detail));
     if text.len() > MAX_VERIFY {
         return refuse(format!("`user_verify_url` has at most {MAX_VERIFY} bytes"));
@@ -149,14 +171,16 @@ pub fn check_verify_url(host: &Host, text: &str) -> Result<Url, Fault> {
     if url.query_pairs().any(|(name, _)| matches!(&*name, "auth_request_id" | "state")) {
         return refuse("`user_verify_url` must not have the parameters `auth_request_id` and `state`".into());
     }
-    if !host.connect.verify_origins.contains(&url.origin().ascii_serialization()) {
-        return refuse(
-            "`user_verify_url` is not of an application that this host knows: the operator names these in \
-             `connect.verify_origins` of its configuration"
-                .into(),
-        );
-    }
     Ok(url)
+}
+
+fn check_named(host: &Host, url: &Url) -> Result<(), Fault> {
+    if host.connect.verify_origins.contains(&url.origin().ascii_serialization()) {
+        return Ok(());
+    }
+    let detail = "`user_verify_url` is not of an application that this host knows: the operator names these in \
+                  `connect.verify_origins` of its configuration";
+    Err(Fault::new(Code::InvalidInput, Culprit::Caller, detail))
 }
 
 /// RFC 6749 section 3.3.

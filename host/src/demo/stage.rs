@@ -62,6 +62,8 @@ pub(super) struct Stage<'a> {
     pub(super) own: Option<Provider>,
     /// The execution that a person approved.
     approved: String,
+    /// The user's URL for MCP clients.
+    pub(super) endpoint: String,
     /// What the caller got: what it asked for, and all of the answer.
     answers: Vec<(String, Vec<u8>)>,
     /// What a guest found in its own memory; `None` as long as none has looked.
@@ -83,8 +85,22 @@ impl<'a> Stage<'a> {
         let url = Url::parse(&host.url()).map_err(|error| DemoError::Unexpected(error.to_string()))?;
         let client = Client::new(url, Some(&host.key))?;
         let (agent, own, guest_memory) = (None, None, None);
-        let (approved, answers) = (String::new(), Vec::new());
-        Ok(Self { out, folder, log, canary, host, client, agent, providers, own, approved, answers, guest_memory })
+        let (approved, endpoint, answers) = (String::new(), String::new(), Vec::new());
+        Ok(Self {
+            out,
+            folder,
+            log,
+            canary,
+            host,
+            client,
+            agent,
+            providers,
+            own,
+            approved,
+            endpoint,
+            answers,
+            guest_memory,
+        })
     }
 
     /// Everything in order, up to the table of who held the credential.
@@ -99,6 +115,7 @@ impl<'a> Stage<'a> {
             let provider = CONNECTORS.iter().position(|name| *name == connector).unwrap_or_default();
             self.show(provider, tool, &input).await?;
         }
+        self.as_agent().await?;
         self.try_out().await?;
         if component(&self.folder, GENERIC).is_file() {
             self.import().await?;
@@ -329,8 +346,13 @@ impl<'a> Stage<'a> {
         if page.status >= 400 {
             return Err(DemoError::Unexpected(format!("{url} answered {}: {}", page.status, page.text)));
         }
-        self.answers.push(("a page".into(), page.text.clone().into_bytes()));
+        self.heard("a page", &page.text);
         Ok(page)
+    }
+
+    /// Keeps what a caller heard, so that it is searched.
+    pub(super) fn heard(&mut self, what: &str, text: &str) {
+        self.answers.push((what.to_owned(), text.as_bytes().to_owned()));
     }
 
     async fn remove(&mut self, path: &[&str]) -> Result<(), DemoError> {

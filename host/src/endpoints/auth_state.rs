@@ -14,6 +14,8 @@ pub struct ConnectionState {
     pub name: String,
     /// The connection; `None` if it is gone.
     pub connection: Option<Connection>,
+    /// The tools of it that the profile has, by their full names; all of them if `None`.
+    pub tools: Option<Vec<String>>,
     /// The account that is nearest to being usable, of the user or shared; `None` if there is none.
     pub account: Option<Account>,
 }
@@ -46,6 +48,8 @@ impl ConnectionState {
 #[derive(Deserialize)]
 struct Named {
     connection: String,
+    #[serde(default)]
+    tools: Option<Vec<String>>,
 }
 
 /// How a user stands with each connection of a profile, in the profile's order: as a member of an organization, if one is
@@ -67,13 +71,13 @@ pub async fn auth_state(
     // Of several accounts on one connection the first that works counts.
     all.sort_by_key(|found| (found.account.disabled, found.account.state != AccountState::Active));
     let mut states = Vec::with_capacity(named.len());
-    for Named { connection: name } in named {
+    for Named { connection: name, tools } in named {
         let found = all.iter().find(|found| found.connection.name == name);
         let (connection, account) = match found {
             Some(found) => (Some(found.connection.clone()), Some(found.account.clone())),
             None => (host.store.find_connection(project, &name).await?, None),
         };
-        states.push(ConnectionState { name, connection, account });
+        states.push(ConnectionState { name, connection, tools, account });
     }
     Ok(states)
 }

@@ -33,7 +33,7 @@ pub async fn by_instance_token(store: &Store, token: &str) -> Result<Caller, Ide
 }
 
 /// The hash that a token is stored by; `None` if it is not in the form of one.
-fn hash_instance_token(token: &str) -> Option<String> {
+pub fn hash_instance_token(token: &str) -> Option<String> {
     let body = token.strip_prefix(PREFIX)?;
     let plain = body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     (body.len() == LENGTH && plain).then(|| hex::encode(Sha256::digest(token)))

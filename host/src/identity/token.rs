@@ -130,6 +130,12 @@ fn in_time(claims: &Map<String, Value>, now: Timestamp) -> Result<(), TokenFault
     Ok(())
 }
 
+/// When the time of a token is over that was checked before.
+pub(super) fn end_of(token: &str) -> Option<Timestamp> {
+    let claims: Map<String, Value> = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
+    Some(moment(&claims, "exp").ok()??.plus(LEEWAY))
+}
+
 /// Seconds since 1970, which may have a fraction (RFC 7519 section 2).
 fn moment(claims: &Map<String, Value>, name: &str) -> Result<Option<Timestamp>, TokenFault> {
     let Some(value) = claims.get(name) else { return Ok(None) };

@@ -1,10 +1,10 @@
 //! Who asks: a client that registered here, or one whose identifier is the URL of its own document.
 
 use super::document::Documents;
-use super::limits::MAX_NAME;
+use super::limits::{MAX_NAME, MAX_REDIRECTS};
 use super::{IssuerError, redirect, refuse};
 use crate::call::Host;
-use crate::model::McpClientId;
+use crate::model::{McpClientId, is_hidden};
 
 /// A client as it may ask now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result
     if id.starts_with("https://") {
         return documents.client(host, id).await;
     }
+    if let Some(known) = host.mcp_clients.iter().find(|known| known.id == id) {
+        let name = readable(&known.name).unwrap_or_else(|| known.id.clone());
+        return Ok(Client { id: known.id.clone(), name, redirect_uris: known.redirect_uris.clone() });
+    }
     let found = match McpClientId::parse(id).filter(|parsed| parsed.as_str() == id) {
         Some(id) => host.store.mcp_client(&id).await?,
         None => None,
@@ -36,14 +40,23 @@ pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result
     }
 }
 
-/// A client's name as people are shown it: one line of printable characters, none of which moves or hides others.
-pub(super) fn readable(name: &str) -> String {
-    let hides = |c: char| {
-        matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
-    let clean: String = name.chars().filter(|c| !c.is_control() && !hides(*c)).take(MAX_NAME).collect();
-    clean.trim().to_owned()
+/// Whether these are where answers of a client may go: some, not too many, and none that a browser must not be sent to.
+pub(super) fn are_redirects(uris: &[String]) -> bool {
+    (1..=MAX_REDIRECTS).contains(&uris.len()) && uris.iter().all(|uri| redirect::is_sound(uri))
+}
+
+/// Whether a client that wants these grants and answers can have them: codes, and what is got for them.
+pub(super) fn takes_codes(grant_types: Option<&[String]>, response_types: Option<&[String]>) -> bool {
+    let has = |all: Option<&[String]>, one: &str| all.is_none_or(|all| all.iter().any(|each| each == one));
+    has(grant_types, "authorization_code") && has(response_types, "code")
+}
+
+/// A client's name as people are shown it: one line of printable characters, none of which moves or hides others; `None` if
+/// nothing of it is left.
+pub(super) fn readable(name: &str) -> Option<String> {
+    let shown = |c: &char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && !is_hidden(*c);
+    let clean: String = name.chars().filter(shown).take(MAX_NAME).collect();
+    Some(clean.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -53,13 +66,14 @@ mod tests {
     #[test]
     fn a_name_hides_nothing() {
         for (name, expected) in [
-            ("  Claude Code ", "Claude Code"),
-            ("a\nb\u{202e}c\u{200b}\u{feff}", "abc"),
-            ("\u{202e}", ""),
-            ("Zo\u{eb} & <b>", "Zo\u{eb} & <b>"),
+            ("  Claude Code ", Some("Claude Code")),
+            ("a\nb\u{202e}c\u{200b}\u{feff}", Some("abc")),
+            ("\u{202e}", None),
+            ("a\u{3164}b\u{fe0f}c\u{115f}d\u{34f}e\u{e0100}", Some("abcde")),
+            ("Zo\u{eb} & <b>", Some("Zo\u{eb} & <b>")),
         ] {
-            assert_eq!(readable(name), expected);
+            assert_eq!(readable(name).as_deref(), expected);
         }
-        assert_eq!(readable(&"x".repeat(1_000)).len(), MAX_NAME);
+        assert_eq!(readable(&"x".repeat(1_000)).unwrap().len(), MAX_NAME);
     }
 }

@@ -1,6 +1,5 @@
 //! The page on which a user says yes or no: for the browser that came with the client's request, and no other.
 
-use serde::Deserialize;
 use url::Url;
 
 use super::limits::CODE_LIFE;
@@ -8,7 +7,8 @@ use super::vouch::between;
 use super::{IssuerError, redirect};
 use crate::call::Host;
 use crate::connect::{self, Browser};
-use crate::endpoints::{self, ConnectionState};
+use crate::endpoints;
+pub use crate::endpoints::ConnectionState;
 use crate::model::{By, McpRequest, McpStep, Timestamp};
 use crate::store::McpMove;
 
@@ -17,17 +17,8 @@ use crate::store::McpMove;
 pub struct Consent {
     /// The request.
     pub request: McpRequest,
-    /// What the client would reach.
-    pub reaches: Vec<Reach>,
-}
-
-/// A connection that a client would reach.
-#[derive(Debug)]
-pub struct Reach {
-    /// The connection, and how the user stands with it.
-    pub state: ConnectionState,
-    /// The tools of it, by their full names; all of them if `None`.
-    pub tools: Option<Vec<String>>,
+    /// What the client would reach, and how the user stands with it.
+    pub reaches: Vec<ConnectionState>,
 }
 
 /// What is there to be seen.
@@ -70,13 +61,6 @@ impl Consent {
     }
 }
 
-/// The part of a stored profile that is read here.
-#[derive(Deserialize)]
-struct Named {
-    #[serde(default)]
-    tools: Option<Vec<String>>,
-}
-
 /// What this page's URL opens in this browser. Looking changes nothing.
 ///
 /// # Errors
@@ -99,12 +83,7 @@ pub async fn look(host: &Host, browser: Option<&Browser>, page: &str) -> Result<
     }
     let (project, config) = (&request.project, &request.config.name);
     let identifier = request.identifier.as_deref().unwrap_or_default();
-    let states = endpoints::auth_state(host, project, config, (identifier, request.organization.as_deref())).await?;
-    let profile = host.store.find_profile(project, config).await?;
-    let named: Vec<Named> =
-        profile.and_then(|profile| serde_json::from_str(&profile.connections).ok()).unwrap_or_default();
-    let mut tools = named.into_iter().map(|named| named.tools);
-    let reaches = states.into_iter().map(|state| Reach { state, tools: tools.next().flatten() }).collect();
+    let reaches = endpoints::auth_state(host, project, config, (identifier, request.organization.as_deref())).await?;
     Ok(Seen::Open(Box::new(Consent { request, reaches })))
 }
 

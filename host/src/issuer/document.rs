@@ -8,11 +8,9 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::client::{Client, readable};
-use super::limits::{
-    DOCUMENT_FRESH, DOCUMENT_TIMEOUT, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_FETCHES, MAX_REDIRECTS, MAX_URL,
-};
-use super::{IssuerError, redirect, refuse};
+use super::client::{Client, are_redirects, readable, takes_codes};
+use super::limits::{DOCUMENT_FRESH, DOCUMENT_TIMEOUT, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_FETCHES, MAX_URL};
+use super::{IssuerError, refuse};
 use crate::call::Host;
 use crate::egress::{Grant, Request};
 use crate::model::{Effect, Timestamp};
@@ -55,12 +53,15 @@ impl Documents {
             return refuse("invalid_client", detail);
         };
         let now = host.clock.now();
-        if let Some(client) = self.fresh(id, now) {
-            return Ok(client);
+        let known = self.known(id);
+        if let Some((client, at)) = &known
+            && now < at.plus(DOCUMENT_FRESH)
+        {
+            return Ok(client.clone());
         }
         // Who keeps all places busy keeps nobody away who was here before.
         let Ok(_fetching) = self.fetches.try_acquire() else {
-            return self.known_before(id).ok_or(IssuerError::Busy);
+            return known.map(|(client, _)| client).ok_or(IssuerError::Busy);
         };
         let name = url.host_str().unwrap_or_default();
         let text = match fetch(host, id).await {
@@ -80,14 +81,9 @@ impl Documents {
         Ok(client)
     }
 
-    fn fresh(&self, id: &str, now: Timestamp) -> Option<Client> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(id).filter(|(_, at)| now < at.plus(DOCUMENT_FRESH)).map(|(client, _)| client.clone())
-    }
-
-    fn known_before(&self, id: &str) -> Option<Client> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(id).map(|(client, _)| client.clone())
+    /// What was read there last, and when.
+    fn known(&self, id: &str) -> Option<(Client, Timestamp)> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 }
 
@@ -122,16 +118,14 @@ fn read(id: &str, host_name: &str, text: &[u8]) -> Result<Client, IssuerError> {
     if written.client_secret.is_some() || written.token_endpoint_auth_method.is_some_and(|method| method != "none") {
         return wrong("asks for a way to prove itself that this host does not have");
     }
-    let lacks =
-        |all: &Option<Vec<String>>, one: &str| all.as_ref().is_some_and(|all| !all.iter().any(|each| each == one));
-    if lacks(&written.grant_types, "authorization_code") || lacks(&written.response_types, "code") {
+    if !takes_codes(written.grant_types.as_deref(), written.response_types.as_deref()) {
         return wrong("does not take codes");
     }
     let uris = written.redirect_uris;
-    if uris.is_empty() || uris.len() > MAX_REDIRECTS || !uris.iter().all(|uri| redirect::is_sound(uri)) {
+    if !are_redirects(&uris) {
         return wrong("names addresses for its answer that are none");
     }
-    let name = written.client_name.as_deref().map(readable).filter(|name| !name.is_empty());
+    let name = written.client_name.as_deref().and_then(readable);
     Ok(Client { id: id.to_owned(), name: name.unwrap_or_else(|| host_name.to_owned()), redirect_uris: uris })
 }
 
@@ -139,6 +133,7 @@ fn read(id: &str, host_name: &str, text: &[u8]) -> Result<Client, IssuerError> {
 mod tests {
     use serde_json::{Value, json};
 
+    use super::super::limits::MAX_REDIRECTS;
     use super::*;
 
     const ID: &str = "https://client.example/oauth/client.json";

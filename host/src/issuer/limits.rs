@@ -18,7 +18,8 @@ pub(super) const GRANT_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// so many users who consent in one quarter of an hour.
 pub(super) const MAX_WAITING: u32 = 10_000;
 
-/// Clients that registered by themselves: some programs do so at each start, and unused ones are forgotten after a month.
+/// Clients that registered by themselves: some programs do so at each start. Where there are as many, the oldest that nobody
+/// ever used makes room, and those that nobody uses any more are forgotten after a month.
 pub(super) const MAX_CLIENTS: u32 = 10_000;
 
 /// Bytes of a client's identifier that is a URL, and of a redirect URI: what every browser and proxy takes.

@@ -3,18 +3,23 @@
 use crate::call::Host;
 use crate::connect;
 use crate::identity::{self, IdentityError, TokenFault};
-use crate::model::{Caller, ProfileId};
+use crate::model::{Caller, McpGrantId, ProfileId};
 
 /// What every access token starts with: so that scanners for leaked credentials know it, and none is taken for an API key.
 pub(super) const ACCESS_PREFIX: &str = "gpa_";
 
-/// Who comes to the URL of a config with this `Authorization` header: the user who let a client do so, with that config.
+/// Who comes to the URL of a config with this `Authorization` header: the user who let a client do so, with that config; and
+/// the grant by which the client does.
 ///
 /// # Errors
 ///
 /// [`IdentityError::Unknown`] for a token whose time is over or whose grant was ended; [`TokenFault::Audience`] for one of
 /// another config.
-pub async fn open(host: &Host, config: &ProfileId, header: Option<&str>) -> Result<Caller, IdentityError> {
+pub async fn open(
+    host: &Host,
+    config: &ProfileId,
+    header: Option<&str>,
+) -> Result<(Caller, McpGrantId), IdentityError> {
     let sent = identity::bearer(header.ok_or(IdentityError::Missing)?)?;
     let hash = hash_access(sent).ok_or(IdentityError::Malformed)?;
     let found = host.store.mcp_grant_of_access(&hash, host.clock.now()).await?;
@@ -27,7 +32,7 @@ pub async fn open(host: &Host, config: &ProfileId, header: Option<&str>) -> Resu
         return Err(IdentityError::Unknown);
     }
     let key = host.store.key(&row.grant.project, &row.key).await?.ok_or(IdentityError::Unknown)?;
-    Ok(Caller { organization: row.grant.organization, ..identity::of_key(key) })
+    Ok((Caller { organization: row.grant.organization, ..identity::of_key(key) }, row.grant.id))
 }
 
 /// The hash that an access token is stored by; `None` if it is not in the form of one.

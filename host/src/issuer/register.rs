@@ -1,8 +1,8 @@
 //! Clients that register by themselves (RFC 7591), where the operator lets them.
 
-use super::client::readable;
+use super::client::{are_redirects, readable, takes_codes};
 use super::limits::{MAX_CLIENTS, MAX_REDIRECTS};
-use super::{IssuerError, redirect, refuse};
+use super::{IssuerError, refuse};
 use crate::call::Host;
 use crate::model::McpClientId;
 use crate::store::{McpClientRow, StoreError};
@@ -32,22 +32,20 @@ pub async fn register(host: &Host, wanted: Registration) -> Result<McpClientRow,
         return refuse("access_denied", detail);
     }
     let uris = wanted.redirect_uris;
-    if uris.is_empty() || uris.len() > MAX_REDIRECTS || !uris.iter().all(|uri| redirect::is_sound(uri)) {
+    if !are_redirects(&uris) {
         let detail = format!(
             "`redirect_uris` are 1 to {MAX_REDIRECTS} URIs of https, of http on a loopback address, or of a scheme of the \
              program's own, without fragments"
         );
         return refuse("invalid_redirect_uri", detail);
     }
-    let lacks =
-        |all: &Option<Vec<String>>, one: &str| all.as_ref().is_some_and(|all| !all.iter().any(|each| each == one));
-    if lacks(&wanted.grant_types, "authorization_code") || lacks(&wanted.response_types, "code") {
+    if !takes_codes(wanted.grant_types.as_deref(), wanted.response_types.as_deref()) {
         return refuse(
             "invalid_client_metadata",
             "clients get their tokens for codes: `authorization_code` and `code`",
         );
     }
-    let name = wanted.name.as_deref().map(readable).filter(|name| !name.is_empty());
+    let name = wanted.name.as_deref().and_then(readable);
     let client = McpClientRow {
         id: McpClientId::new(&host.clock, &host.random),
         name: name.unwrap_or_else(|| "A program without a name".into()),

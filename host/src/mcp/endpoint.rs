@@ -218,7 +218,7 @@ fn listen(endpoint: &Endpoint, visitor: &Visitor, era: &Era, request: &message::
     let refused = |error| Refusal::of(&request.id, error, era.is_modern());
     let params: Listen = request.params().map_err(refused)?;
     let wanted = params.notifications.tools_list_changed;
-    let stream = Stream::open(endpoint, &visitor.caller, Some(request.id.clone()), wanted).map_err(refused)?;
+    let stream = Stream::open(endpoint, visitor, Some(request.id.clone()), wanted).map_err(refused)?;
     Ok(stream::listening(stream))
 }
 
@@ -229,7 +229,7 @@ fn told_of_changes(endpoint: &Endpoint, visitor: &Visitor, headers: &HeaderMap) 
     if !said.is_some_and(|said| LEGACY.contains(&said)) || !accepts(headers, header::ACCEPT, "text/event-stream") {
         return Err(refusal(StatusCode::METHOD_NOT_ALLOWED, "this endpoint takes POST: it speaks Streamable HTTP"));
     }
-    let opened = Stream::open(endpoint, &visitor.caller, None, true);
+    let opened = Stream::open(endpoint, visitor, None, true);
     Ok(stream::listening(opened.map_err(|error| Refusal::of(&Value::Null, error, false))?))
 }
 

@@ -1,6 +1,7 @@
 //! Streams on which clients hear that their list of tools has changed.
 //!
-//! Those who have the same list share one task that looks at it, so that many idle clients cost no more than one.
+//! Those who have the same list share one task that looks at it, so that many idle clients cost no more than one. Another
+//! one looks at what all of them were opened with, some hundreds at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Endpoint;
 use super::limits::{LOOK_AGAIN, STREAM_LIFE, STREAMS, STREAMS_OF_ONE};
 use super::list;
 use super::message::{RpcError, notification, result};
 use super::names::{code, meta};
+use super::opener::{self, Opener};
+use super::whose::Visitor;
 use crate::call::Host;
 use crate::model::{Caller, KeyId, ProfileId, ProjectId};
 
@@ -35,6 +39,10 @@ struct Lists {
     changes: HashMap<Whose, watch::Sender<u64>>,
     /// Streams of each caller.
     streams: HashMap<KeyId, usize>,
+    /// What streams were opened with, how many each, and what ends them.
+    openers: HashMap<Opener, (usize, CancellationToken)>,
+    /// Whether a task looks at them.
+    looking: bool,
     all: usize,
 }
 
@@ -42,6 +50,9 @@ struct Lists {
 pub(super) struct Stream {
     listening: Arc<Listening>,
     key: KeyId,
+    opener: Opener,
+    /// Tells that what it was opened with opens nothing any more.
+    ended: CancellationToken,
     changes: watch::Receiver<u64>,
     /// Whether it wants to hear of changes.
     tools: bool,
@@ -61,19 +72,20 @@ impl Stream {
     /// Where there are as many as there may be.
     pub(super) fn open(
         endpoint: &Endpoint,
-        caller: &Caller,
+        visitor: &Visitor,
         subscription: Option<Value>,
         tools: bool,
     ) -> Result<Self, RpcError> {
         let listening = Arc::clone(&endpoint.listening);
-        let changes = listening.enter(&endpoint.host, caller)?;
+        let (changes, ended) = listening.enter(&endpoint.host, visitor)?;
         let told = if tools { json!({ "toolsListChanged": true }) } else { json!({}) };
         let first = subscription.is_some().then(|| {
             let params = tagged(json!({ "notifications": told }), subscription.as_ref());
             notification("notifications/subscriptions/acknowledged", params)
         });
-        let (key, until) = (caller.key.clone(), Instant::now() + STREAM_LIFE);
-        Ok(Self { listening, key, changes, tools, until, subscription, first, over: false })
+        let (key, opener) = (visitor.caller.key.clone(), visitor.opener.clone());
+        let until = Instant::now() + STREAM_LIFE;
+        Ok(Self { listening, key, opener, ended, changes, tools, until, subscription, first, over: false })
     }
 
     /// The next message; `None` at the end.
@@ -83,6 +95,8 @@ impl Stream {
         }
         while !self.over {
             let changed = tokio::select! {
+                biased;
+                () = self.ended.cancelled() => false,
                 changed = self.changes.changed() => changed.is_ok(),
                 () = tokio::time::sleep_until(self.until) => false,
             };
@@ -107,6 +121,12 @@ impl Drop for Stream {
                 lists.streams.remove(&self.key);
             }
         }
+        if let Some((count, _)) = lists.openers.get_mut(&self.opener) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                lists.openers.remove(&self.opener);
+            }
+        }
     }
 }
 
@@ -115,8 +135,13 @@ impl Listening {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a stream, and gives what it hears of changes by.
-    fn enter(self: &Arc<Self>, host: &Host, caller: &Caller) -> Result<watch::Receiver<u64>, RpcError> {
+    /// Counts a stream, and gives what it hears by of changes and of its end.
+    fn enter(
+        self: &Arc<Self>,
+        host: &Host,
+        visitor: &Visitor,
+    ) -> Result<(watch::Receiver<u64>, CancellationToken), RpcError> {
+        let caller = &visitor.caller;
         let mut lists = self.lists();
         let own = lists.streams.get(&caller.key).copied().unwrap_or_default();
         if lists.all >= STREAMS || own >= STREAMS_OF_ONE {
@@ -124,19 +149,45 @@ impl Listening {
         }
         lists.all += 1;
         lists.streams.insert(caller.key.clone(), own + 1);
+        if !std::mem::replace(&mut lists.looking, true) {
+            tokio::spawn(Arc::clone(self).look_at_openers(host.clone()));
+        }
+        let (count, ended) = lists.openers.entry(visitor.opener.clone()).or_default();
+        *count += 1;
+        let ended = ended.clone();
         let whose = Whose {
             project: caller.project.clone(),
             profile: caller.profile.as_ref().map(|profile| profile.id.clone()),
             identifier: caller.identifier.clone().filter(|_| caller.profile.is_none()),
         };
         if let Some(changes) = lists.changes.get(&whose) {
-            return Ok(changes.subscribe());
+            return Ok((changes.subscribe(), ended));
         }
         let (sender, receiver) = watch::channel(0);
         lists.changes.insert(whose.clone(), sender);
         drop(lists);
         tokio::spawn(Arc::clone(self).look(host.clone(), caller.clone(), whose));
-        Ok(receiver)
+        Ok((receiver, ended))
+    }
+
+    /// Ends streams whose opener opens nothing any more, for as long as there are streams.
+    async fn look_at_openers(self: Arc<Self>, host: Host) {
+        loop {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            let openers: Vec<Opener> = self.lists().openers.keys().cloned().collect();
+            let gone = opener::gone(&host, openers).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "what streams were opened with could not be looked at");
+                Vec::new()
+            });
+            let mut lists = self.lists();
+            for (_, ended) in gone.iter().filter_map(|gone| lists.openers.get(gone)) {
+                ended.cancel();
+            }
+            if lists.openers.is_empty() {
+                lists.looking = false;
+                return;
+            }
+        }
     }
 
     /// Looks at a list from time to time, for as long as somebody listens.

@@ -66,7 +66,8 @@ pub(super) async fn call(
     let input = formats::without_nulls(&tool.input_schema, &input);
     let request = CallRequest { asker: Some(asker), ..CallRequest::new(Surface::Mcp, name, input) };
     let (identifier, organization) = (visitor.caller.identifier.clone(), visitor.organization.clone());
-    let request = CallRequest { identifier, organization, ..request };
+    let grant = visitor.opener.grant().cloned();
+    let request = CallRequest { identifier, organization, grant, ..request };
     match call::call(host, &visitor.caller, request).await {
         Ok(Reply::Done(answer)) => Ok(content::of_answer(&answer, tool.output_schema.as_deref(), era)),
         Ok(Reply::Waiting(held)) => asking.held(&held),

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use tracing::Instrument;
 
 use super::answer::{Refusal, lacks_scope, refusal, unauthenticated};
+use super::opener::Opener;
 use crate::call::Host;
 use crate::identity::{self, IdentityError};
 use crate::issuer;
@@ -25,6 +26,8 @@ pub(super) struct Visitor {
     pub(super) shows: ToolsShown,
     /// Only accounts of it are used, where whoever said who the user is named one.
     pub(super) organization: Option<String>,
+    /// What they came with.
+    pub(super) opener: Opener,
 }
 
 /// By the token of an instance. One that was removed or rotated is as if it had never been.
@@ -35,7 +38,8 @@ pub(super) async fn by_token(host: &Host, token: &str) -> Result<Visitor, Refusa
             IdentityError::Store(error) => unavailable(&error),
             _ => refusal(StatusCode::NOT_FOUND, "there is no such MCP instance, or it was given another URL"),
         })?;
-    visitor(host, caller).await
+    let hash = identity::hash_instance_token(token).unwrap_or_default();
+    visitor(host, caller, Opener::Hash(hash)).await
 }
 
 /// By a token that a user let a client have, at the URL of the config that it is for.
@@ -46,7 +50,7 @@ pub(super) async fn by_grant(host: &Host, config: &str, headers: &HeaderMap) -> 
         Some(id) => issuer::open(host, &id, header).instrument(span).await,
         None => Err(IdentityError::Unknown),
     };
-    let caller = opened.map_err(|error| match error {
+    let (caller, grant) = opened.map_err(|error| match error {
         IdentityError::Store(error) => unavailable(&error),
         IdentityError::Missing | IdentityError::Malformed => {
             unauthenticated("ask the user: the header `WWW-Authenticate` names the description of this endpoint")
@@ -54,7 +58,7 @@ pub(super) async fn by_grant(host: &Host, config: &str, headers: &HeaderMap) -> 
         error => unauthenticated(error.to_string()),
     })?;
     let organization = caller.organization.clone();
-    Ok(Visitor { organization, ..visitor(host, caller).await? })
+    Ok(Visitor { organization, ..visitor(host, caller, Opener::Grant(grant)).await? })
 }
 
 /// By a key, which may be told to do less: as one user, with one profile.
@@ -69,8 +73,9 @@ pub(super) async fn by_key(host: &Host, headers: &HeaderMap, narrowed: Narrowed)
     for scope in [CallerScope::ToolsRead, CallerScope::ToolsExecute] {
         identity::require(&caller, scope).map_err(|error| lacks_scope(error.to_string()))?;
     }
+    let opener = Opener::of_header(headers, &caller);
     let caller = narrow(host, caller, narrowed).await?;
-    visitor(host, caller).await
+    visitor(host, caller, opener).await
 }
 
 async fn narrow(host: &Host, caller: Caller, narrowed: Narrowed) -> Result<Caller, Refusal> {
@@ -94,13 +99,13 @@ async fn narrow(host: &Host, caller: Caller, narrowed: Narrowed) -> Result<Calle
     Ok(Caller { identifier, profile, token: None, ..caller })
 }
 
-async fn visitor(host: &Host, caller: Caller) -> Result<Visitor, Refusal> {
+async fn visitor(host: &Host, caller: Caller, opener: Opener) -> Result<Visitor, Refusal> {
     let mut shows = ToolsShown::Listed;
     if let Some(profile) = &caller.profile {
         let found = host.store.tools_shown(&caller.project, &profile.id).await.map_err(|error| unavailable(&error))?;
         shows = found.unwrap_or(shows);
     }
-    Ok(Visitor { caller, shows, organization: None })
+    Ok(Visitor { caller, shows, organization: None, opener })
 }
 
 fn unavailable(error: &crate::store::StoreError) -> Refusal {

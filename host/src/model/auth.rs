@@ -44,6 +44,7 @@ impl AuthPattern {
     pub fn filled_fields(&self) -> Vec<&str> {
         let (response, callback): (&[_], &[_]) = match &self.kind {
             AuthKind::OAuth2(oauth) => (&oauth.response.fields, &oauth.callback_fields),
+            AuthKind::OAuth1a(oauth) => (&oauth.response_fields, &oauth.callback_fields),
             AuthKind::ClientCredentials(grant) => (&grant.response.fields, &[]),
             AuthKind::JwtBearer(grant) => (&grant.response.fields, &[]),
             AuthKind::Session(session) => (&session.response.fields, &[]),

@@ -79,11 +79,12 @@ impl OAuth {
         let signer = Signer { token: Secret::new(temporary.token), token_secret: temporary.secret, parameters };
         let mut pairs = self.walked(kind, pattern.access_url.as_deref(), consumer, signer, Leg::Access).await?;
         let mut secrets = BTreeMap::from_iter(TOKEN_PAIR.into_iter().zip(pair(&mut pairs)?));
+        let fields = named(pairs, &pattern.response_fields);
         let client_id = client.as_ref().map(|client| client.id.clone());
         if let Some(client) = &client {
             secrets.extend(self.consumer(client)?);
         }
-        Ok(Tokens { secrets, expires_at: None, scopes: None, fields: BTreeMap::new(), client: client_id })
+        Ok(Tokens { secrets, expires_at: None, scopes: None, fields, client: client_id })
     }
 
     /// What signs requests for an account that is not stored yet. `tokens` are those that came for it.
@@ -176,6 +177,12 @@ fn pair(pairs: &mut BTreeMap<String, Secret>) -> Result<[Secret; 2], OAuthError>
         found.ok_or_else(|| OAuthError::transient(format!("its answer has no `{name}`")))
     };
     Ok([take(TOKEN_PAIR[0])?, take(TOKEN_PAIR[1])?])
+}
+
+/// What a pattern makes public fields of; nothing else of an answer is shown to anybody.
+fn named(mut pairs: BTreeMap<String, Secret>, wanted: &[(String, String)]) -> BTreeMap<String, String> {
+    let found = wanted.iter().filter_map(|(name, field)| Some((field.clone(), pairs.remove(name)?.into_public())));
+    found.collect()
 }
 
 fn rendered(text: &str, fields: &BTreeMap<String, String>) -> Result<String, OAuthError> {

@@ -7,13 +7,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::form::{TOKEN, times};
+use super::form::{TOKEN, field, times};
 use super::link::form;
 use super::message::{Message, Tone};
 use super::shell::{Look, Pages, go_to, respond};
 use super::{cookie, leave, message};
 use crate::connect::Browser;
-use crate::issuer::{self, Asked, Consent, IssuerError, Reach, Seen};
+use crate::issuer::{self, Asked, ConnectionState, Consent, IssuerError, Seen};
 
 /// Bytes of a query: a redirect URI, a state and a challenge, with room for what nobody looks at.
 const MAX_QUERY: usize = 8 * 1024;
@@ -94,12 +94,10 @@ pub(super) async fn submit(
         Ok(asked) => asked,
         Err(response) => return response,
     };
-    let find =
-        |wanted: &str| url::form_urlencoded::parse(&body).find(|(name, _)| name == wanted).map(|(_, value)| value);
-    if !find(TOKEN).is_some_and(|token| browser.made(&token, consent.request.id.as_str())) {
+    if !field(&body, TOKEN).is_some_and(|token| browser.made(&token, consent.request.id.as_str())) {
         return message::foreign(&pages.look, None);
     }
-    let allows = match find(ANSWER).as_deref() {
+    let allows = match field(&body, ANSWER).as_deref() {
         Some("allow") => true,
         Some("deny") => false,
         _ => return message::malformed(&pages.look, StatusCode::BAD_REQUEST),
@@ -173,7 +171,7 @@ impl<'a> ConsentPage<'a> {
     }
 }
 
-fn view(reach: &Reach) -> ReachView {
+fn view(reach: &ConnectionState) -> ReachView {
     let tools = match &reach.tools {
         None => "all its tools".to_owned(),
         Some(tools) if tools.is_empty() => "no tools".to_owned(),
@@ -185,12 +183,12 @@ fn view(reach: &Reach) -> ReachView {
             }
         }
     };
-    let note = match reach.state.status() {
+    let note = match reach.status() {
         "active" => None,
         "missing" | "disabled" => Some("It cannot be used at the moment."),
         _ => Some("You have not connected an account yet: you will be asked when it is needed."),
     };
-    ReachView { name: reach.state.name.clone(), tools, note }
+    ReachView { name: reach.name.clone(), tools, note }
 }
 
 /// What a client asked for is not given, or not now.

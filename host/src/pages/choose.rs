@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::callback::came;
-use super::form::{TOKEN, times};
+use super::form::{TOKEN, field, times};
 use super::link::form;
 use super::shell::{Look, Pages, respond};
 use super::{cookie, leave, message};
@@ -66,12 +66,10 @@ pub(super) async fn submit(
         Err(response) => return response,
     };
     let id = &question.visit.request.id;
-    let find =
-        |wanted: &str| url::form_urlencoded::parse(&body).find(|(name, _)| name == wanted).map(|(_, value)| value);
-    if !find(TOKEN).is_some_and(|token| browser.made(&token, id.as_str())) {
+    if !field(&body, TOKEN).is_some_and(|token| browser.made(&token, id.as_str())) {
         return message::foreign(&pages.look, Some(id.to_string()));
     }
-    let Some(number) = find(CHOICE).and_then(|number| number.parse().ok()) else {
+    let Some(number) = field(&body, CHOICE).and_then(|number| number.parse().ok()) else {
         return page(&pages, StatusCode::UNPROCESSABLE_ENTITY, &browser, &question);
     };
     match connect::choose(&pages.host, &browser, id, number).await {

@@ -1,5 +1,6 @@
 //! The form that is drawn from an auth pattern's fields, and reading it back.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use askama::Template;
@@ -197,6 +198,11 @@ fn problem_of(fault: &Fault, connector: &str) -> String {
         }
         _ => "It could not be connected. Nothing was stored: try again, or tell whoever sent you the link.".into(),
     }
+}
+
+/// The value of a form's field, of the first one with this name.
+pub(super) fn field<'a>(body: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    url::form_urlencoded::parse(body).find(|(found, _)| found == name).map(|(_, value)| value)
 }
 
 /// A time for machines and for people.

@@ -24,11 +24,14 @@ pub struct DeclarationRow {
     pub found: Option<String>,
     /// When it was imported last.
     pub imported_at: Timestamp,
+    /// How often it was changed. Who stores another says which one it was made of; `None` for the first.
+    pub revision: Option<i64>,
 }
 
 impl Store {
     /// Adds a version of a declared connector, makes it the current one, and keeps what it was made of; all or nothing.
-    /// `true` if the version is new; a conflict if the connector is a component of its own.
+    /// `true` if the version is new; a conflict if the connector is a component of its own, or somebody changed it since it
+    /// was read.
     pub async fn declare_connector(
         &self,
         by: &By,
@@ -58,22 +61,34 @@ impl Store {
         if others.is_some() {
             return Err(StoreError::Conflict(format!("connector `{}` is a component of its own", connector.name)));
         }
-        sqlx::query(
-            "INSERT INTO declarations (project, name, document, url, options, operations, imported_at, found) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (project, name) DO UPDATE SET \
-             document = excluded.document, url = excluded.url, options = excluded.options, \
-             operations = excluded.operations, imported_at = excluded.imported_at, found = excluded.found",
-        )
-        .bind(declaration.project.as_str())
-        .bind(declaration.name.as_str())
-        .bind(document)
-        .bind(declaration.url.as_deref())
-        .bind(declaration.options.as_str())
-        .bind(declaration.operations.as_str())
-        .bind(declaration.imported_at.0)
-        .bind(declaration.found.as_deref())
-        .execute(&mut *transaction)
-        .await?;
+        let sql = match declaration.revision {
+            None => {
+                "INSERT INTO declarations (project, name, document, url, options, operations, imported_at, found, revision) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (project, name) DO NOTHING"
+            }
+            Some(_) => {
+                "UPDATE declarations SET document = $3, url = $4, options = $5, operations = $6, imported_at = $7, \
+                 found = $8, revision = revision + 1 WHERE project = $1 AND name = $2 AND revision = $9"
+            }
+        };
+        let stored = sqlx::query(sql)
+            .bind(declaration.project.as_str())
+            .bind(declaration.name.as_str())
+            .bind(document)
+            .bind(declaration.url.as_deref())
+            .bind(declaration.options.as_str())
+            .bind(declaration.operations.as_str())
+            .bind(declaration.imported_at.0)
+            .bind(declaration.found.as_deref())
+            .bind(declaration.revision.unwrap_or_default())
+            .execute(&mut *transaction)
+            .await?;
+        if stored.rows_affected() == 0 {
+            let name = &connector.name;
+            return Err(StoreError::Conflict(format!(
+                "connector `{name}` was changed by somebody else meanwhile: try again"
+            )));
+        }
         self.append(&mut transaction, act).await?;
         transaction.commit().await?;
         Ok(created)
@@ -86,7 +101,7 @@ impl Store {
         name: &str,
     ) -> Result<Option<DeclarationRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT project, name, url, options, operations, found, imported_at FROM declarations \
+            "SELECT project, name, url, options, operations, found, imported_at, revision FROM declarations \
              WHERE project = $1 AND name = $2",
         )
         .bind(project.as_str())
@@ -125,5 +140,6 @@ fn read_declaration(columns: &mut Columns<'_>) -> Result<DeclarationRow, StoreEr
         operations: columns.text()?,
         found: columns.maybe_text()?,
         imported_at: columns.time()?,
+        revision: Some(columns.number()?),
     })
 }

@@ -3,6 +3,7 @@
 use super::clients::bound;
 use super::error::or_conflict;
 use super::keys::{read_scopes, scopes_text};
+use super::mcp_grants::Ground;
 use super::page::{Listing, Order};
 use super::row::{Columns, texts_json};
 use super::{Act, Detail, Page, PageRequest, Store, StoreError};
@@ -83,20 +84,28 @@ impl Store {
             .with("claims", &row.claims)
             .with("scopes", &scopes_text(row.scopes))
             .with_some("profile", row.profile.as_ref().map(|profile| profile.name.as_str()));
+        // Another issuer under the name is nobody that vouched before.
+        let ground = Ground::Issuer { project: &row.project, name: &row.name, stays: &row.issuer };
+        let ended = self.end_grants_on(&mut transaction, by, ground).await?;
         let act = Act::new(&row.project, by, Action::IssuerChanged, &row.name).detail(detail);
-        self.append(&mut transaction, act).await?;
+        for act in ended.into_iter().chain([act]) {
+            self.append(&mut transaction, act).await?;
+        }
         Ok(transaction.commit().await?)
     }
 
-    /// Trusts an issuer no more: its tokens open nothing from then on. `false` if the project has none such.
+    /// Trusts an issuer no more: its tokens open nothing from then on, and what it said of users holds no longer. `false` if the project has none such.
     pub async fn delete_issuer(&self, by: &By, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
+        let ground = Ground::Issuer { project, name, stays: "" };
+        let mut acts = self.end_grants_on(&mut transaction, by, ground).await?;
         let done = sqlx::query("DELETE FROM issuers WHERE project = $1 AND name = $2")
             .bind(project.as_str())
             .bind(name)
             .execute(&mut *transaction)
             .await?;
-        self.commit_change(transaction, &done, Act::new(project, by, Action::IssuerDeleted, name)).await
+        acts.push(Act::new(project, by, Action::IssuerDeleted, name));
+        self.commit_changes(transaction, &done, &acts).await
     }
 
     /// The issuer of this name.

@@ -10,6 +10,9 @@ use crate::model::{
     Action, BoundProfile, By, KeyId, McpGrant, McpGrantId, McpInstance, McpInstanceId, ProfileId, ProjectId, Timestamp,
 };
 
+/// Notes when a client was used.
+const USED: &str = "UPDATE mcp_clients SET used_at = $1 WHERE id = $2";
+
 /// Grants that are ended in one round of clearing up; the others wait for the next.
 const EXPIRED_AT_ONCE: i64 = 100;
 
@@ -57,6 +60,8 @@ pub(super) enum Ground<'a> {
     Instance(&'a McpInstance),
     /// The word of whoever came with this key.
     Voucher(&'a ProjectId, &'a KeyId),
+    /// The word of whoever came with a token of what is trusted under this name, but for this issuer.
+    Issuer { project: &'a ProjectId, name: &'a str, stays: &'a str },
 }
 
 macro_rules! columns {
@@ -153,6 +158,9 @@ impl Store {
         .bind(row.refresh.as_str())
         .execute(self.write())
         .await?;
+        if done.rows_affected() > 0 {
+            sqlx::query(USED).bind(now.0).bind(row.grant.client.as_str()).execute(self.write()).await?;
+        }
         Ok(done.rows_affected() > 0)
     }
 
@@ -200,19 +208,32 @@ impl Store {
         ground: Ground<'_>,
     ) -> Result<Vec<Act>, StoreError> {
         let (sql, values, reason) = match ground {
-            Ground::Config(project, id) => {
-                (select!("i.profile = $1 AND g.project = $2 ORDER BY g.id"), [id.as_str(), project.as_str()], "config")
-            }
+            Ground::Config(project, id) => (
+                select!("i.profile = $1 AND g.project = $2 ORDER BY g.id"),
+                vec![id.as_str(), project.as_str()],
+                "config",
+            ),
             Ground::Instance(instance) => (
                 select!("g.instance = $1 AND g.project = $2 ORDER BY g.id"),
-                [instance.id.as_str(), instance.project.as_str()],
+                vec![instance.id.as_str(), instance.project.as_str()],
                 "instance",
             ),
-            Ground::Voucher(project, key) => {
-                (select!("g.vouched_by = $1 AND g.project = $2 ORDER BY g.id"), [key.as_str(), project.as_str()], "key")
-            }
+            Ground::Voucher(project, key) => (
+                select!("g.vouched_by = $1 AND g.project = $2 ORDER BY g.id"),
+                vec![key.as_str(), project.as_str()],
+                "key",
+            ),
+            Ground::Issuer { project, name, stays } => (
+                select!(
+                    "g.project = $2 AND g.vouched_by IN (SELECT v.id FROM principals v WHERE v.source = $1 \
+                     AND v.project = $2 AND v.issuer <> $3) ORDER BY g.id"
+                ),
+                vec![name, project.as_str(), stays],
+                "issuer",
+            ),
         };
-        let rows = sqlx::query(sql).bind(values[0]).bind(values[1]).fetch_all(&mut **transaction).await?;
+        let query = values.into_iter().fold(sqlx::query(sql), |query, value| query.bind(value));
+        let rows = query.fetch_all(&mut **transaction).await?;
         let mut acts = Vec::with_capacity(rows.len() + 1);
         for row in &rows {
             let GrantRow { grant, .. } = read_grant(&mut Columns::of(row))?;
@@ -251,6 +272,12 @@ pub(super) async fn insert_grant(
     .execute(&mut **transaction)
     .await
     .map_err(|error| or_conflict(error, || "the instance is gone".into()))?;
+    Ok(())
+}
+
+/// Notes that a client that registered by itself is used; one of a document is not written down.
+pub(super) async fn note_use(connection: &mut AnyConnection, client: &str, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(USED).bind(now.0).bind(client).execute(connection).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Requests of MCP clients for grants, each step of which is taken once, and clients that registered by themselves.
 
 use super::error::or_conflict;
-use super::mcp_grants::{GrantTokens, insert_grant};
+use super::mcp_grants::{GrantTokens, insert_grant, note_use};
 use super::row::{Columns, stored, texts_json};
 use super::{Act, Detail, Store, StoreError};
 use crate::model::{
@@ -62,8 +62,17 @@ macro_rules! select {
 }
 
 impl Store {
-    /// Adds a client that registers by itself. A conflict if there are `most` of them.
+    /// Adds a client that registers by itself. Where there are `most` of them, the oldest that no user ever let do anything,
+    /// and none is asked about now, makes room. A conflict if there is none such.
     pub async fn insert_mcp_client(&self, client: &McpClientRow, most: u32) -> Result<(), StoreError> {
+        sqlx::query(
+            "DELETE FROM mcp_clients WHERE (SELECT COUNT(*) FROM mcp_clients) >= $1 AND id IN (SELECT c.id FROM mcp_clients c \
+             WHERE c.used_at IS NULL AND NOT EXISTS (SELECT 1 FROM mcp_requests r WHERE r.client = c.id) \
+             ORDER BY c.created_at, c.id LIMIT 1)",
+        )
+        .bind(stored(u64::from(most)))
+        .execute(self.write())
+        .await?;
         let done = sqlx::query(
             "INSERT INTO mcp_clients (id, name, redirect_uris, created_at) \
              SELECT $1, $2, $3, $4 WHERE (SELECT COUNT(*) FROM mcp_clients) < $5",
@@ -199,6 +208,7 @@ impl Store {
             return Ok(false);
         }
         insert_grant(&mut transaction, grant, tokens).await?;
+        note_use(&mut transaction, &grant.client, by.at).await?;
         let detail = Detail::default()
             .with("request", request.id.as_str())
             .with("config", &grant.config.name)
@@ -225,10 +235,10 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Removes clients that registered before this and that no user lets do anything; gives how many those are.
+    /// Removes clients that were used, or registered, before this and that no user lets do anything; gives how many those are.
     pub async fn forget_mcp_clients(&self, before: Timestamp) -> Result<u64, StoreError> {
         let done = sqlx::query(
-            "DELETE FROM mcp_clients WHERE created_at < $1 \
+            "DELETE FROM mcp_clients WHERE COALESCE(used_at, created_at) < $1 \
              AND NOT EXISTS (SELECT 1 FROM mcp_grants g WHERE g.client = mcp_clients.id) \
              AND NOT EXISTS (SELECT 1 FROM mcp_requests r WHERE r.client = mcp_clients.id)",
         )

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::events;
 use crate::limits::MESSAGE_CHARS;
-use crate::text::visible;
+use gloveport_importer::visible;
 
 /// Codes of the protocol that mean something to a caller.
 const INVALID_PARAMS: i64 = -32602;

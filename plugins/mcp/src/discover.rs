@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::answer::Refusal;
 use crate::limits::{LIST_BYTES, PAGES, TITLE_BYTES, TOOLS};
 use crate::peer::{LEGACY, MODERN, Peer};
-use crate::text::{cut, line};
+use gloveport_importer::{cut, line};
 
 /// What is kept of a tool: all that a model or this component goes by, and nothing else that would make it another one.
 const MEMBERS: [&str; 6] = ["name", "title", "description", "inputSchema", "outputSchema", "annotations"];

@@ -10,7 +10,7 @@ use crate::binding::{Binding, Call};
 use crate::headers;
 use crate::limits::{DEPTH, DESCRIPTION_BYTES, SCHEMA_BYTES, TITLE_BYTES, UPSTREAM_NAME_CHARS};
 use crate::names::Names;
-use crate::text::{cut, human, line, snake, visible};
+use gloveport_importer::{Imported, cut, human, line, snake, visible};
 
 /// What the tool that finds the others is known by: no server's tool is called so.
 const DISCOVERY: &str = "tools/list";
@@ -67,39 +67,6 @@ struct Overrides {
     skip: bool,
 }
 
-/// What a server became.
-#[derive(Debug, Default)]
-pub struct Imported {
-    /// For people.
-    pub title: String,
-    /// For people.
-    pub description: String,
-    /// The server's own.
-    pub version: String,
-    /// What paths are joined to.
-    pub base_url: String,
-    /// The one host.
-    pub hosts: Vec<String>,
-    /// Auth patterns, as the manifest has them.
-    pub auth: Vec<Value>,
-    /// The tools.
-    pub tools: Vec<Tool>,
-    /// What the server calls each of them.
-    pub operations: Vec<String>,
-    /// Names of the tools that somebody has to approve each time.
-    pub approvals: Vec<String>,
-    /// Tools that cannot be used, and why.
-    pub skipped: Vec<(String, String)>,
-    /// How many tools the options left out.
-    pub filtered: u32,
-    /// What was bent.
-    pub warnings: Vec<String>,
-    /// What a catalogue files it under.
-    pub categories: Vec<String>,
-    /// The test call, as the manifest has it.
-    pub test: Option<Value>,
-}
-
 /// Makes tools of what a server said.
 ///
 /// # Errors
@@ -125,18 +92,18 @@ pub fn import_document(document: &str, options: &str) -> Result<Imported, String
             .unwrap_or_else(|| format!("The MCP server at {}.", document.host)),
         version: server("version").unwrap_or_default(),
         base_url: document.origin.clone(),
-        hosts: vec![document.host.clone()],
+        hosts: [document.host.clone()].into(),
         auth: document.auth.clone(),
         categories: document.categories.clone(),
         test: Some(json!({ "tool": discovery.name, "input": {} })),
         ..Imported::default()
     };
     let own = discovery.name.clone();
-    imported.push(DISCOVERY, discovery, false);
+    imported.push(DISCOVERY.to_owned(), discovery, false);
     let Some(found) = &document.found else { return Ok(imported) };
     let all = || found.tools.iter().filter_map(|tool| tool["name"].as_str());
     if let Some(unknown) = options.operations.keys().find(|name| all().all(|one| one != name.as_str())) {
-        imported.warnings.push(format!("the options name `{}`, and the server has no such tool", line(unknown, 60)));
+        imported.warn(&format!("the options name `{}`, and the server has no such tool", line(unknown, 60)));
     }
     let mut names = Names::new(&options.name, &options.known_names, &own, all());
     for tool in &found.tools {
@@ -147,21 +114,11 @@ pub fn import_document(document: &str, options: &str) -> Result<Imported, String
             continue;
         }
         match compile(tool, (&document.path, found), overrides, &options, &mut names) {
-            Ok((tool, asks)) => imported.push(upstream, tool, asks),
+            Ok((tool, asks)) => imported.push(upstream.to_owned(), tool, asks),
             Err(reason) => imported.skipped.push((line(upstream, UPSTREAM_NAME_CHARS), reason)),
         }
     }
     Ok(imported)
-}
-
-impl Imported {
-    fn push(&mut self, operation: &str, tool: Tool, asks: bool) {
-        if asks {
-            self.approvals.push(tool.name.clone());
-        }
-        self.operations.push(operation.to_owned());
-        self.tools.push(tool);
-    }
 }
 
 /// The tool with which a server is asked for the others: one that every such connector has, and its test call.

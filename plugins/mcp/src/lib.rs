@@ -10,16 +10,13 @@ mod limits;
 mod names;
 mod output;
 mod peer;
-mod text;
-
-#[cfg(target_arch = "wasm32")]
-mod exports;
 
 #[cfg(test)]
 mod tests;
 
 pub use binding::Binding;
-pub use import::{Imported, import_document};
+pub use gloveport_importer::Imported;
+pub use import::import_document;
 
 use gloveport_sdk::Failure;
 use serde_json::{Map, Value};
@@ -48,3 +45,6 @@ pub fn call(binding: Option<&str>, input: &str) -> Result<String, Failure> {
         }
     }
 }
+
+#[cfg(target_arch = "wasm32")]
+gloveport_importer::component!(MANIFEST, import_document, call);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::limits::NAME_BYTES;
-use crate::text::{digest, snake};
+use gloveport_importer::{digest, snake};
 
 /// Gives names, no name twice.
 pub(crate) struct Names<'a> {

@@ -163,7 +163,7 @@ impl<'a> Content<'a> {
     fn whole(&self, schema: Value, inputs: &mut Inputs) -> String {
         let mut members = keywords_of(schema);
         let said = self.description.unwrap_or("The body of the request.");
-        members.entry("description").or_insert_with(|| json!(crate::text::cut(said, 600)));
+        members.entry("description").or_insert_with(|| json!(gloveport_importer::cut(said, 600)));
         inputs.add("body", "body", Value::Object(members), self.required)
     }
 

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::binding::{Binding, Body, Parameter, ReplyRules, Style};
-use crate::import::Imported;
 use crate::limits::{DESCRIPTION_BYTES, LABELS, SCHEMA_BYTES, TITLE_BYTES, TOOLS};
 use crate::names::Names;
 use crate::options::{Options, Subject};
@@ -15,7 +14,8 @@ use crate::path;
 use crate::servers;
 use crate::style::{as_text, encoded};
 use crate::template::{fields, fields_of};
-use crate::text::{cut, human, line, snake};
+use gloveport_importer::Imported;
+use gloveport_importer::{cut, human, line, snake};
 
 /// A connector as somebody wrote it down.
 #[derive(Deserialize)]

@@ -42,10 +42,10 @@ impl Document {
     /// The value at a JSON Pointer within the document.
     pub(crate) fn pointer(&self, reference: &str) -> Result<&Value, String> {
         let Some(pointer) = reference.strip_prefix('#') else {
-            return Err(format!("it refers to another document: `{}`", crate::text::cut(reference, 100)));
+            return Err(format!("it refers to another document: `{}`", gloveport_importer::cut(reference, 100)));
         };
         let found = self.root.pointer(pointer).or_else(|| self.root.pointer(&percent_decoded(pointer)));
-        found.ok_or_else(|| format!("it refers to `{}`, which is not there", crate::text::cut(reference, 100)))
+        found.ok_or_else(|| format!("it refers to `{}`, which is not there", gloveport_importer::cut(reference, 100)))
     }
 
     /// What stands here, or where the reference that stands here leads.

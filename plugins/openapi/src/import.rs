@@ -8,16 +8,14 @@ use serde_json::Value;
 use crate::binding::Binding;
 use crate::document::{Document, flag, list, object, text};
 use crate::inputs::Inputs;
-use crate::limits::{
-    ALL_SCHEMAS_BYTES, DESCRIPTION_BYTES, LABEL_BYTES, LABELS, REASON_BYTES, SCHEMA_BYTES, TITLE_BYTES, TOOLS, WARNINGS,
-};
+use crate::limits::{ALL_SCHEMAS_BYTES, DESCRIPTION_BYTES, LABEL_BYTES, LABELS, SCHEMA_BYTES, TITLE_BYTES, TOOLS};
 use crate::names::Names;
 use crate::options::{Options, Overrides, Subject};
 use crate::schema::Translator;
 use crate::security::{self, Security};
 use crate::servers::{self, Server};
-use crate::text::{cut, human, line};
 use crate::{body, parameters, path};
+use gloveport_importer::{Imported, REASON_BYTES, cut, human, line};
 
 /// Names of query parameters with which one asks for the next part of a list.
 const PAGING: [&str; 14] = [
@@ -37,60 +35,6 @@ const PAGING: [&str; 14] = [
     "skip",
 ];
 
-/// What a document became.
-#[derive(Default)]
-pub struct Imported {
-    /// For people.
-    pub title: String,
-    /// For people.
-    pub description: String,
-    /// The document's own.
-    pub version: String,
-    /// What relative targets are joined to.
-    pub base_url: String,
-    /// Hosts of the base URL and of the routes.
-    pub hosts: BTreeSet<String>,
-    /// Auth patterns, as the manifest has them.
-    pub auth: Vec<Value>,
-    /// The tools.
-    pub tools: Vec<Tool>,
-    /// What the document calls the operation of each of them.
-    pub operations: Vec<String>,
-    /// Names of the tools that somebody has to approve each time.
-    pub approvals: Vec<String>,
-    /// Operations that are no tools, and why.
-    pub skipped: Vec<(String, String)>,
-    /// Operations that the filters left out.
-    pub filtered: u32,
-    /// What was bent.
-    pub warnings: Vec<String>,
-    /// What a catalogue files it under.
-    pub categories: Vec<String>,
-    /// The test call, as the manifest has it.
-    pub test: Option<Value>,
-    /// Where the vendor's own document is, if what was imported is a declaration that names it.
-    pub document_url: Option<String>,
-}
-
-impl Imported {
-    /// Tells of something that was bent, once, and not without end.
-    pub(crate) fn warn(&mut self, warning: String) {
-        let warning = cut(&warning, REASON_BYTES);
-        if self.warnings.len() < WARNINGS && !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-    }
-
-    /// Takes a tool over, with what was said of it.
-    pub(crate) fn push(&mut self, operation: String, tool: Tool, needs_approval: bool) {
-        self.operations.push(operation);
-        if needs_approval {
-            self.approvals.push(tool.name.clone());
-        }
-        self.tools.push(tool);
-    }
-}
-
 /// What all operations of an import share.
 struct Shared<'a> {
     document: &'a Document,
@@ -108,7 +52,7 @@ pub(crate) fn import(root: Value, options: &Options) -> Result<Imported, String>
     let security = security::read(&document, &public);
     let mut imported = header(&document, &base);
     for warning in &security.warnings {
-        imported.warn(warning.clone());
+        imported.warn(warning);
     }
     imported.auth = security.patterns.clone();
     let shared = Shared { document: &document, options, base, security };
@@ -157,11 +101,11 @@ pub(crate) fn import(root: Value, options: &Options) -> Result<Imported, String>
             Err(reason) => imported.skipped.push((key.clone(), cut(&reason, REASON_BYTES))),
         }
         for warning in warnings.drain(..) {
-            imported.warn(format!("{key}: {warning}"));
+            imported.warn(&format!("{key}: {warning}"));
         }
     }
     for clash in names.clashes {
-        imported.warn(clash);
+        imported.warn(&clash);
     }
     // A declaration without operations is meant so, for callers who write their requests themselves; a document is not.
     if imported.tools.is_empty() && imported.skipped.is_empty() && imported.filtered == 0 {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::input_name::input_name;
 use crate::limits::NAME_BYTES;
-use crate::text::input_name;
 
 /// The properties of an input schema.
 #[derive(Default)]
@@ -34,7 +34,10 @@ impl Inputs {
         if input != name {
             let said =
                 schema.get("description").and_then(Value::as_str).map(|text| format!("{text} ")).unwrap_or_default();
-            schema.insert("description".into(), json!(format!("{said}(Sent as `{}`.)", crate::text::line(name, 100))));
+            schema.insert(
+                "description".into(),
+                json!(format!("{said}(Sent as `{}`.)", gloveport_importer::line(name, 100))),
+            );
         }
         self.properties.insert(input.clone(), Value::Object(schema));
         if required {

@@ -5,6 +5,7 @@ mod body;
 mod declared;
 mod document;
 mod import;
+mod input_name;
 mod inputs;
 mod limits;
 mod names;
@@ -20,16 +21,12 @@ mod security;
 mod servers;
 mod style;
 mod template;
-mod text;
-
-#[cfg(target_arch = "wasm32")]
-mod exports;
 
 #[cfg(test)]
 mod tests;
 
 pub use binding::{Binding, Body, ErrorRule, PagingRule, Parameter, PartField, Piece, ReplyRules, Style};
-pub use import::Imported;
+pub use gloveport_importer::Imported;
 pub use options::{Filter, Options, Overrides};
 pub use proxy::BINDING as PROXY;
 
@@ -58,7 +55,7 @@ pub fn import_document(document: &str, options: &str) -> Result<Imported, String
             import::import(root, &options)
         }
     });
-    made.map_err(|reason| text::cut(&reason, limits::REASON_BYTES))
+    made.map_err(|reason| gloveport_importer::cut(&reason, gloveport_importer::REASON_BYTES))
 }
 
 /// Runs the operation of a binding, or sends what a caller wrote where the binding is [`PROXY`].
@@ -76,3 +73,6 @@ pub fn call(binding: Option<&str>, input: &str) -> Result<String, Failure> {
     let response = request::request(&binding, &input)?.send()?;
     reply::output(&binding, response)
 }
+
+#[cfg(target_arch = "wasm32")]
+gloveport_importer::component!(MANIFEST, import_document, call);

@@ -27,12 +27,6 @@ pub(crate) const ALL_SCHEMAS_BYTES: usize = 24 << 20;
 /// Operations that one document may have: what the host takes as tools of one connector.
 pub(crate) const TOOLS: usize = 2_000;
 
-/// Bytes of a reason or a warning: a sentence, with what the document wrote in it, which may be anything.
-pub(crate) const REASON_BYTES: usize = 600;
-
-/// Warnings that are told: nobody reads more, and a document may have a fault in each of its thousand schemas.
-pub(crate) const WARNINGS: usize = 200;
-
 /// Bytes of a tool's name: what models take.
 pub(crate) const NAME_BYTES: usize = 64;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::limits::NAME_BYTES;
 use crate::options::{Options, Subject};
-use crate::text::{digest, snake};
+use gloveport_importer::{digest, snake};
 
 /// Gives names, no name twice.
 pub(crate) struct Names<'a> {

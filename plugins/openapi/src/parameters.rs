@@ -7,7 +7,7 @@ use crate::document::{Document, flag, list, object, text};
 use crate::inputs::{Inputs, keywords_of};
 use crate::path::Parts;
 use crate::schema::Translator;
-use crate::text::{cut, line};
+use gloveport_importer::{cut, line};
 
 /// Headers that the host sets, or that other parts of a document stand for.
 const NOT_SENT: [&str; 22] = [

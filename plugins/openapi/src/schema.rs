@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::{Map, Value, json};
 
 use crate::document::{Document, flag};
+use crate::input_name::input_name;
 use crate::limits::{DEFINITIONS, DEPTH, PARTS, SCHEMA_BYTES};
-use crate::text;
 
 /// The schema of what no schema describes.
 static ANYTHING: Value = Value::Bool(true);
@@ -160,7 +160,10 @@ impl<'a> Translator<'a> {
             Some(kept) => Ok(Some(kept)),
             None => {
                 if keywords::is_lost(key) {
-                    self.warn(&format!("`{}` in a schema is not understood, and was left out", text::line(key, 40)));
+                    self.warn(&format!(
+                        "`{}` in a schema is not understood, and was left out",
+                        gloveport_importer::line(key, 40)
+                    ));
                 }
                 Ok(None)
             }
@@ -199,9 +202,9 @@ impl<'a> Translator<'a> {
         if self.names.len() >= DEFINITIONS {
             return Err("its schema draws in more other schemas than an input may have".into());
         }
-        let base = text::input_name(reference.rsplit('/').next().unwrap_or_default());
+        let base = input_name(reference.rsplit('/').next().unwrap_or_default());
         let taken = |name: &str| self.names.values().any(|known| known == name);
-        let name = if taken(&base) { format!("{base}_{}", text::digest(reference)) } else { base };
+        let name = if taken(&base) { format!("{base}_{}", gloveport_importer::digest(reference)) } else { base };
         self.names.insert(reference.to_owned(), name.clone());
         self.waiting.push_back((reference.to_owned(), name.clone()));
         Ok(name)

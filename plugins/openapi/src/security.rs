@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::document::{Document, list, object, text};
 use crate::limits::{LABEL_BYTES, LABELS};
-use crate::text::{line, snake};
+use gloveport_importer::{line, snake};
 
 /// What a document says about authorization.
 pub(crate) struct Security {
@@ -35,7 +35,9 @@ pub(crate) fn read(document: &Document, public: &[String]) -> Security {
         if let Some(Value::Array(fields)) = pattern.get_mut("fields") {
             let known: Vec<Value> = fields.iter().filter_map(|field| field.get("name").cloned()).collect();
             let new = public.iter().filter(|name| !known.contains(&json!(name)));
-            fields.extend(new.map(|name| json!({ "name": name, "label": crate::text::human(name), "type": "text" })));
+            fields.extend(
+                new.map(|name| json!({ "name": name, "label": gloveport_importer::human(name), "type": "text" })),
+            );
         }
     }
     security

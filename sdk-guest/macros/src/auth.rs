@@ -57,6 +57,7 @@ const SHAPES: [Shape; 14] = [
             "response",
             "callback_fields",
             "token",
+            "registration",
         ],
     ),
     Shape::new(
@@ -74,6 +75,8 @@ const SHAPES: [Shape; 14] = [
             "authorize_url",
             "access_url",
             "authorize_parameters",
+            "callback_fields",
+            "response",
             "realm",
             "consumer_key",
             "consumer_secret",

@@ -11,6 +11,36 @@ use super::bed::{Bed, JUNK};
 
 const ADA: &str = "/v1/connections/probe/accounts/ada";
 
+/// AK-103, AK-206: an account is made where there is none, and got where there is one: waiting at first, in the one word that
+/// all answers have for it.
+#[tokio::test]
+async fn an_account_is_got_or_made() {
+    let bed = Bed::start().await;
+    let client = bed.client();
+    let made = client.put(ADA, &json!({})).await.expect(201);
+    assert_eq!(
+        (&made["status"], &made["identifier"], &made["connection"]),
+        (&json!("pending"), &json!("ada"), &json!("probe"))
+    );
+    assert_eq!(client.put(ADA, &json!({})).await.expect(200), made);
+    assert_eq!(client.get(ADA).await.expect(200), made);
+    let status = async |status: &str| {
+        let list = client.get(&format!("/v1/accounts?status={status}")).await;
+        if list.status == 200 { list.json()["items"].as_array().unwrap().len() } else { usize::from(list.status) }
+    };
+    for (named, found) in
+        [("pending", 1), ("active", 0), ("expired", 0), ("revoked", 0), ("error", 0), ("ACTIVE", 400), ("1", 400)]
+    {
+        assert_eq!(status(named).await, found, "{named}");
+    }
+    let canary = bed.host.plant();
+    let connected = client.put(ADA, &json!({ "credentials": { "token": canary.token() } })).await.expect(200);
+    assert_eq!((&connected["id"], &connected["status"]), (&made["id"], &json!("active")));
+    // Whoever makes sure of an account that works leaves it as it is.
+    assert_eq!(client.put(ADA, &json!({})).await.expect(200)["status"], "active");
+    assert_eq!((status("pending").await, status("active").await), (0, 1));
+}
+
 /// AK-108: what a change does not name stays, by name as well as by id.
 #[tokio::test]
 async fn an_account_changes_in_part() {

@@ -3,7 +3,6 @@
 
 mod connect;
 mod entry;
-mod sample;
 mod stand_in;
 
 use std::fmt::Write as _;
@@ -12,6 +11,7 @@ use gloveport_tests::upstream::Recorded;
 use serde_json::{Value, json};
 
 use super::bed::Bed;
+use super::inputs::{Fill, input};
 use connect::{Connected, connect};
 use entry::Entry;
 use stand_in::StandIn;
@@ -121,7 +121,7 @@ async fn call(stand_in: &StandIn, entry: &Entry, by: &Connected, operation: &Val
     let client = &stand_in.agent;
     let name = format!("{}_{}", entry.name, operation["name"].as_str().unwrap());
     let tool = client.get(&format!("/v1/tools/{name}")).await.expect(200);
-    let input = sample::of(&tool["input_schema"], "input");
+    let input = input(&tool["input_schema"], Fill::Everything, 1)?;
     let expected = stand_in.answer_by(operation);
     let before = stand_in.upstream.requests().len();
     let body = json!({ "identifier": "ada", "connection": by.connection, "input": input });

@@ -1,8 +1,6 @@
 //! Real documents, whole: each operation is called through the host, and what arrives is held against its document by a
 //! validator that nobody of this project wrote.
 
-mod inputs;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -16,7 +14,7 @@ use gloveport_tests::independent;
 use gloveport_tests::upstream::{Recorded, Reply, Upstream};
 use serde_json::{Value, json};
 
-use inputs::{Fill, input};
+use super::inputs::{Fill, input};
 
 /// Calls under way at the same time.
 const AT_ONCE: usize = 6;

@@ -55,6 +55,10 @@ async fn the_demo_shows_who_held_the_credential() {
     // A user's consent, as a browser goes through it; the token that comes of it is searched for like the rest.
     assert!(out.contains("connects an account of the shop by consent") && out.contains("/login/authorize?"), "{out}");
     assert!(out.contains("the page says                    Your account is connected"), "{out}");
+    // AK-901: an agent's endpoint, and at the very end what to paste into it.
+    assert!(out.contains("== github_user_get by MCP (2026-07-28), at a URL of ada's that offers "), "{out}");
+    let last = out.trim_end().rsplit('\n').next().unwrap_or_default();
+    assert!(last.trim().starts_with("claude mcp add --transport http gloveport-desk"), "{out}");
     // KO-23: the same call in demo mode reaches nobody.
     assert!(out.contains("in demo mode, as a user without a credential"), "{out}");
     assert!(out.contains("simulated from the output schema (0 requests arrived anywhere)"), "{out}");
@@ -76,12 +80,15 @@ async fn a_kept_demo_answers_until_it_is_interrupted() {
     let scratch = TempDir::new().unwrap();
     let mut running = demo(scratch.path(), &["--keep"]).spawn().unwrap();
     let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
-    let mut tools = String::new();
+    let (mut tools, mut pasted) = (String::new(), String::new());
     while let Some(line) = lines.next_line().await.unwrap() {
         match line {
             line if line.contains("/v1/tools?identifier=") => tools = line,
-            // The last line of the invitation: all of it is there.
-            line if line.contains("/openapi.json") => break,
+            // The last line: all of it is there.
+            line if line.contains("claude mcp add") => {
+                pasted = line;
+                break;
+            }
             _ => {}
         }
     }
@@ -96,6 +103,12 @@ async fn a_kept_demo_answers_until_it_is_interrupted() {
     let body = json!({ "identifier": "ada", "input": input });
     client.post("/v1/tools/github_issues_create/execute", &body).await.expect(200);
     assert_eq!(Client::new(base, "").get("/v1/tools").await.problem(401), "unauthenticated");
+    let endpoint = pasted.split_whitespace().last().unwrap().trim_matches('\'');
+    let endpoint = endpoint.strip_prefix(base).unwrap();
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }).to_string();
+    let headers = [("content-type", "application/json"), ("accept", "application/json, text/event-stream")];
+    let listed = Client::new(base, "").send("POST", endpoint, &headers, list).await.expect(200);
+    assert!(listed["result"]["tools"].as_array().is_some_and(|tools| !tools.is_empty()), "{listed}");
     let interrupt = format!("kill -INT {}", running.id().unwrap());
     assert!(Command::new("sh").args(["-c", &interrupt]).status().await.unwrap().success());
     assert_eq!(running.wait().await.unwrap().code(), Some(0));

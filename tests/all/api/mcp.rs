@@ -17,3 +17,4 @@ mod searched;
 
 pub(super) use bridge::bridged;
 pub(super) use client::Mcp;
+pub(super) use listening::{Open, listen};

@@ -8,6 +8,7 @@ mod choices;
 mod custom;
 mod first_version;
 mod form;
+mod here;
 mod independent;
 mod mending;
 mod oauth;

@@ -13,6 +13,7 @@ async fn caller(bed: &Bed, body: &Value) -> Client {
     Client::new(bed.client().base(), made["key"].as_str().unwrap())
 }
 
+/// AK-104, AK-105: only a key with the scope reads a token, and only of a connection that allows it.
 #[tokio::test]
 async fn a_token_is_told_to_whom_it_may_be_told() {
     let bed = bed(&Clock::manual(Timestamp(1_800_000_000_000))).await;

@@ -29,7 +29,7 @@ async fn opened(f: &Fixture, vault: &Vault, account: &Account) -> Result<String,
     Ok(vault.open(&binding(&credential.account, "token"), &credential.sealed["token"])?.into_public())
 }
 
-/// HC-18, SI-12: the database's bytes do not hold the credential in any plain form.
+/// HC-18, SI-12, AK-211: the database's bytes do not hold the credential in any plain form.
 #[tokio::test]
 async fn the_database_holds_no_secret_in_clear() {
     on_both(async |f: Fixture| {

@@ -8,6 +8,9 @@ use super::{found, hold, hold_everywhere};
 /// A page of 80 lines is read in two minutes.
 const PAGE_LINES: usize = 80;
 
+/// Lines of the README, which is one page: the rest is in the guide.
+const README_LINES: usize = 100;
+
 /// What a visitor sees first; everything else has its place below one of these, or begins with a dot.
 const TOP: [&str; 11] = [
     "Cargo.lock",
@@ -62,6 +65,17 @@ fn reasons(source: &Source) -> Vec<Finding> {
             source.finding(token.line, "a limit without a comment", "each number has its reason beside it")
         })
         .collect()
+}
+
+#[test]
+fn the_readme_is_one_page_that_leads_to_the_guide() {
+    let readme = read(&root().join("README.md"));
+    let lines = readme.lines().count();
+    assert!(lines <= README_LINES, "README.md has {lines} lines, of at most {README_LINES}: the guide has room");
+    for entry in fs::read_dir(root().join("host/guide")).unwrap() {
+        let path = format!("host/guide/{}", entry.unwrap().file_name().to_string_lossy());
+        assert!(readme.contains(&path), "README.md does not name {path}");
+    }
 }
 
 #[test]

@@ -74,6 +74,11 @@ impl Client {
         Self { http: self.http.clone(), base: self.base.clone(), key: key.into(), answers: Arc::clone(&self.answers) }
     }
 
+    /// What it comes with; empty if it comes with nothing.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// The host's URL.
     pub fn base(&self) -> &str {
         &self.base

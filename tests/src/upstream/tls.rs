@@ -1,6 +1,7 @@
 //! TLS for an upstream that stands in for all others: it has a certificate for whatever name it is asked for.
 
 use std::fmt;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tempfile::NamedTempFile;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -42,20 +44,21 @@ impl Listener for Tls {
     }
 }
 
-/// What accepts under every name, and the PEM of its authority.
-pub(super) fn acceptor() -> (TlsAcceptor, String) {
+/// What accepts under every name, and a file with the certificate of its authority.
+pub(super) fn acceptor() -> (TlsAcceptor, NamedTempFile) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key can be made");
     let issuer = CertifiedIssuer::self_signed(authority, key).expect("an authority signs itself");
-    let pem = issuer.pem();
+    let mut file = NamedTempFile::new().expect("there is room for a temporary file");
+    file.write_all(issuer.pem().as_bytes()).expect("there is room for a temporary file");
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has the usual versions")
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(EveryName(issuer)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    (TlsAcceptor::from(Arc::new(config)), pem)
+    (TlsAcceptor::from(Arc::new(config)), file)
 }
 
 /// Makes a certificate for the name that a client asks for.
@@ -63,7 +66,8 @@ struct EveryName(CertifiedIssuer<'static, KeyPair>);
 
 impl ResolvesServerCert for EveryName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let name = hello.server_name()?.to_owned();
+        // An address is not named in a handshake: it is the one that this listens at.
+        let name = hello.server_name().unwrap_or("127.0.0.1").to_owned();
         let key = KeyPair::generate().ok()?;
         let certificate = CertificateParams::new(vec![name]).ok()?.signed_by(&key, &self.0).ok()?;
         let signing = ring::sign::any_ecdsa_type(&PrivateKeyDer::Pkcs8(key.serialize_der().into())).ok()?;

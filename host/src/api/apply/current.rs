@@ -152,7 +152,10 @@ async fn connector(state: &ApiState, project: &ProjectId, name: &str) -> Result<
     let document = host.store.declared_document(project, name).await?.unwrap_or_default();
     match declaration.url {
         Some(url) => value["url"] = url.into(),
-        None => value["document"] = document.as_str().into(),
+        None => match server(&document) {
+            Some(server) => value["mcp"] = server,
+            None => value["document"] = document.as_str().into(),
+        },
     }
     let options: Value = serde_json::from_str(&declaration.options).unwrap_or_default();
     if options.as_object().is_some_and(|options| !options.is_empty()) {
@@ -160,6 +163,12 @@ async fn connector(state: &ApiState, project: &ProjectId, name: &str) -> Result<
     }
     let hidden = format!("{} {}", installed.connector.version, hex::encode(digest(&document)));
     Ok(Some(Current { hidden, ..Current::of(value, "") }))
+}
+
+/// What a document says of an MCP server, if it is the declaration of one.
+fn server(document: &str) -> Option<Value> {
+    let Value::Object(mut members) = serde_json::from_str(document).ok()? else { return None };
+    members.remove("mcp").filter(|server| members.is_empty() && server.is_object())
 }
 
 fn digest(text: &str) -> [u8; 32] {

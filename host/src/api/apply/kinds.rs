@@ -99,7 +99,7 @@ impl Kind {
             Self::Connection => {
                 &["name", "connector", "auth_pattern", "base_url", "settings", "presets", "credentials", "oauth"]
             }
-            Self::Connector => &["name", "document", "url", "component", "digest", "imports", "options"],
+            Self::Connector => &["name", "document", "url", "mcp", "component", "digest", "imports", "options"],
             Self::Secret => &["name", "source", "hosts", "identifier", "organization"],
             Self::Webhook => &["url", "events"],
             _ => &["name", "description", "connections", "tools", "position", "when", "steps", "component"],

@@ -35,8 +35,15 @@ pub(super) async fn connector(
     caller: &Caller,
     wanted: &AppliedConnector,
 ) -> Result<Prepared, Problem> {
-    let AppliedConnector { name, document, url, options, component, digest, imports } = wanted;
+    let AppliedConnector { name, document, url, mcp, options, component, digest, imports } = wanted;
     let of_component = imports.is_some();
+    if let Some(server) = mcp {
+        if of_component || document.is_some() || url.is_some() || component.is_some() || digest.is_some() {
+            return Err(Problem::bad_request("a connector with `mcp` has nothing else but `options`"));
+        }
+        let document = Document::Text(server.document());
+        return declared(state, caller, name, document, options.clone().unwrap_or_default()).await;
+    }
     match (document, url, component, digest) {
         (Some(document), None, None, None) if !of_component => {
             declared(state, caller, name, Document::Text(text(document)), options.clone().unwrap_or_default()).await
@@ -57,8 +64,8 @@ pub(super) async fn connector(
             compiled(state, caller, wanted, wasm.into()).await
         }
         _ => Err(Problem::bad_request(
-            "a connector has one of `document`, `url`, `component` and `digest`; `options` are for the first two and \
-             `imports` for the last two",
+            "a connector has one of `document`, `url`, `mcp`, `component` and `digest`; `options` are for the first three \
+             and `imports` for the last two",
         )),
     }
 }

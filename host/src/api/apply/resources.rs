@@ -14,6 +14,7 @@ use crate::api::mcp::configs::NewMcpConfig;
 use crate::api::modifiers::Patterns;
 use crate::api::policies::{Defaults, NewPolicy};
 use crate::api::profiles::NewProfile;
+use crate::api::upstream::ServerBody;
 use crate::model::{InputError, SecretOwner};
 
 /// Things that are to be as they are written here.
@@ -64,7 +65,7 @@ pub(in crate::api) struct AppliedSecret {
     pub(super) organization: Option<String>,
 }
 
-/// A connector. It has one of `document`, `url`, `component` and `digest`.
+/// A connector. It has one of `document`, `url`, `mcp`, `component` and `digest`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct AppliedConnector {
@@ -75,6 +76,8 @@ pub(in crate::api) struct AppliedConnector {
     pub(super) document: Option<Box<RawValue>>,
     /// Where the document is fetched: a public address.
     pub(super) url: Option<String>,
+    /// An MCP server. Its tools are what an operator found there and took over: files do not hold those.
+    pub(super) mcp: Option<ServerBody>,
     /// Of an import: as `PUT /v1/connectors/{name}` takes them.
     #[schema(value_type = Option<Object>)]
     pub(super) options: Option<Map<String, Value>>,

@@ -3,18 +3,23 @@
 use http::Method;
 use serde::Serialize;
 
+use super::super::client::Client;
+use super::super::connector::asks_at_a_provider;
 use super::super::remote::Remote;
-use super::super::table::{Column, clean, str_at, write_list};
+use super::super::table::{Column, array_at, clean, str_at, write_list};
 use super::super::{CliError, Session};
 use super::Which;
+use super::here::Here;
 
 /// What `--help` shows besides the options.
 pub(super) const HELP: &str = "\
 Examples:
   gloveport account authorize github ada@example.com
   gloveport account authorize jira ada@example.com --scope write:jira-work
+  gloveport account authorize jira ada@example.com --here
 
-The link works once, for 15 minutes. Give it to the user, and to nobody else.";
+The link works once, for 15 minutes. Give it to the user, and to nobody else; or open it yourself, with --here: the browser
+of this machine then comes back to this command, which confirms with your key that it was you.";
 
 /// Options of `gloveport account authorize`.
 #[derive(clap::Args, Debug)]
@@ -30,6 +35,9 @@ pub(super) struct Authorize {
     /// Handed to that URL as it is.
     #[arg(long, requires = "user_verify_url")]
     state: Option<String>,
+    /// Wait for the browser of this machine, and confirm with an administrator's key that it was this user.
+    #[arg(long, conflicts_with = "user_verify_url")]
+    here: bool,
 }
 
 #[derive(Serialize)]
@@ -46,15 +54,43 @@ const LINES: &[Column] = &[("Works until", "/expires_at"), ("Request", "/auth_re
 
 /// Runs `gloveport account authorize`. The link is the only line on standard output, so that it can be passed on.
 pub(super) async fn run(remote: &Remote, args: &Authorize, session: &mut Session<'_>) -> Result<(), CliError> {
-    let body =
-        Body { scopes: &args.scopes, user_verify_url: args.user_verify_url.as_deref(), state: args.state.as_deref() };
+    let client = remote.client(session)?;
+    let here = match args.here {
+        true => {
+            check_consents(&client, &args.which.connection).await?;
+            Some(Here::open().await?)
+        }
+        false => None,
+    };
+    let user_verify_url = here.as_ref().map(|here| here.url.as_str()).or(args.user_verify_url.as_deref());
+    let state = here.as_ref().map(|here| here.state.as_str()).or(args.state.as_deref());
+    let body = Body { scopes: &args.scopes, user_verify_url, state };
     let path = [&args.which.path()[..], &["authorize"]].concat();
-    let answer = remote.client(session)?.send(Method::POST, &path, &args.which.query(), &body).await?;
+    let answer = client.send(Method::POST, &path, &args.which.query(), &body).await?;
     if remote.json {
-        return Ok(writeln!(session.out, "{}", answer.text.trim_end())?);
+        writeln!(session.out, "{}", answer.text.trim_end())?;
+    } else {
+        writeln!(session.out, "{}", clean(str_at(&answer.value, "/link")))?;
+        write_list(session.err, LINES, &answer.value)?;
     }
-    writeln!(session.out, "{}", clean(str_at(&answer.value, "/link")))?;
-    Ok(write_list(session.err, LINES, &answer.value)?)
+    let Some(here) = here else { return Ok(()) };
+    session.out.flush()?;
+    writeln!(session.err, "Open the link in a browser on this machine; waiting for it to come back.")?;
+    here.confirm(client, &args.which.identifier, str_at(&answer.value, "/auth_request_id")).await?;
+    Ok(writeln!(session.err, "Connected.")?)
+}
+
+/// Only who is sent to a provider comes back from one.
+async fn check_consents(client: &Client, connection: &str) -> Result<(), CliError> {
+    let connection = client.get(&["v1", "connections", connection], &[]).await?.value;
+    let connector = client.get(&["v1", "connectors", str_at(&connection, "/connector")], &[]).await?.value;
+    let name = str_at(&connection, "/auth_pattern");
+    let pattern = array_at(&connector, "/auth").iter().find(|pattern| str_at(pattern, "/name") == name);
+    if pattern.is_some_and(asks_at_a_provider) {
+        return Ok(());
+    }
+    let reason = "users of this connection fill in a form: there is nobody to be confirmed, so leave out --here";
+    Err(CliError::Usage(reason.into()))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::json;
 
 /// A program that speaks MCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Program {
+pub(crate) enum Program {
     /// Claude Desktop.
     ClaudeDesktop,
     /// Claude Code.
@@ -30,15 +30,15 @@ pub(super) struct Command {
 }
 
 /// What to paste, and where.
-pub(super) struct Snippet {
+pub(crate) struct Snippet {
     /// One sentence.
-    pub(super) place: &'static str,
-    pub(super) text: String,
+    pub(crate) place: &'static str,
+    pub(crate) text: String,
 }
 
 impl Program {
     /// How this program is told of a server.
-    pub(super) fn snippet(self, config: &str, url: &str) -> Snippet {
+    pub(crate) fn snippet(self, config: &str, url: &str) -> Snippet {
         let name = server_name(config);
         let (place, text) = match self {
             Self::ClaudeDesktop => {

@@ -22,7 +22,12 @@ use crate::model::{HmacHash, JwtAlgorithm, JwtClaims, KEY_FINGERPRINT, Secret, T
 /// Half of an ES256 signature, in bytes (RFC 7518 section 3.4).
 const P256_BYTES: usize = 32;
 
-/// A token of these claims and `more`, signed at this moment. `values` has what [`JwtClaims::names`] names. A claim that
+/// Seconds by which a token seems older than it is, at most: a provider whose clock is a little behind refuses one that is of
+/// the future. GitHub advises a minute to those who sign for its apps; half of it is what this host allows others too.
+const DATED_BACK: u64 = 30;
+
+/// A token of these claims and `more`, signed at this moment; it says that it was some seconds ago, so that it does not hold
+/// for longer than providers let one hold, and ends that much earlier. `values` has what [`JwtClaims::names`] names. A claim that
 /// comes out empty is left out: it is of an optional field.
 ///
 /// # Errors
@@ -41,7 +46,8 @@ pub fn sign_jwt(
     if let Some(source) = &claims.key_id {
         header.insert("kid".into(), Value::from(text_of(source, values, &fingerprint)?.as_str()));
     }
-    let begin = at.0.div_euclid(1_000);
+    // Of a short life a quarter is given up, and no more.
+    let begin = at.0.div_euclid(1_000).saturating_sub_unsigned(DATED_BACK.min(claims.lifetime / 4));
     let end = begin.saturating_add_unsigned(claims.lifetime);
     let mut body = Map::from_iter([("iat".to_owned(), Value::from(begin)), ("exp".to_owned(), Value::from(end))]);
     for (name, source) in &claims.claims {

@@ -156,6 +156,10 @@ pub struct OAuth1a {
     pub access_url: Option<String>,
     /// Further parameters of the authorization URL.
     pub authorize_parameters: Vec<(String, String)>,
+    /// Parameters of the callback that become public fields: parameter, field.
+    pub callback_fields: Vec<(String, String)>,
+    /// Members of the answer with the token credentials that become public fields: member, field.
+    pub response_fields: Vec<(String, String)>,
     /// The `realm` of the header: a template over the account's public fields.
     pub realm: Option<String>,
     /// The field that holds the consumer key; without it the connection's client is the consumer.

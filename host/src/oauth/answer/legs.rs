@@ -6,6 +6,7 @@ use url::form_urlencoded;
 
 use super::super::OAuthError;
 use super::super::limits::MAX_REASON;
+use super::super::tokens::TOKEN_PAIR;
 use super::{complete, passes, usable};
 use crate::egress::Response;
 use crate::model::Secret;
@@ -45,7 +46,12 @@ pub(in super::super) fn credentials(answer: &Response, leg: Leg) -> Result<BTree
     if !(200..300).contains(&answer.status) || members.contains_key("oauth_problem") {
         return Err(refused(answer, &members, leg));
     }
-    members.into_iter().map(|(name, value)| Ok((name, usable(&value)?))).collect()
+    // What says whose the token is may be in any script; the token itself has to go into a header.
+    let member = |(name, value): (String, String)| match TOKEN_PAIR.contains(&name.as_str()) {
+        true => Ok((name, usable(&value)?)),
+        false => Ok((name, Secret::new(value))),
+    };
+    members.into_iter().map(member).collect()
 }
 
 fn refused(answer: &Response, members: &BTreeMap<String, String>, leg: Leg) -> OAuthError {

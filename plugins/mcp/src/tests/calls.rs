@@ -109,6 +109,34 @@ fn answers_come_in_streams_too() {
     }
 }
 
+/// A server that said no, and then began no session, meant the call: it is not made a second time.
+#[test]
+fn a_refused_call_is_made_once() {
+    let began = || Reply::json(200, result(1, json!({ "protocolVersion": "2025-06-18", "capabilities": {} })));
+    for refusal in [
+        Reply::text(404, "no such page"),
+        Reply::text(400, "bad request"),
+        Reply::json(400, error(json!(1), -32602, "`a` must be a text")),
+    ] {
+        let host = FakeHost::new().on("POST", "/mcp", refusal.clone()).on("POST", "/mcp", began()).on(
+            "POST",
+            "/mcp",
+            Reply::bytes(202, ""),
+        );
+        assert!(host.run(|| call(Some(&binding("2025-06-18", json!({}))), "{}")).is_err());
+        let methods: Vec<_> = host.requests().iter().map(|request| body(request)["method"].clone()).collect();
+        assert_eq!(methods, ["tools/call", "initialize", "notifications/initialized"]);
+        // One that does begin a session refused before it looked at the call.
+        let host = FakeHost::new()
+            .on("POST", "/mcp", refusal)
+            .on("POST", "/mcp", began().header("mcp-session-id", "s"))
+            .on("POST", "/mcp", Reply::bytes(202, ""))
+            .on("POST", "/mcp", Reply::json(200, result(2, json!({ "content": [] }))))
+            .on("DELETE", "/mcp", Reply::bytes(200, ""));
+        assert!(host.run(|| call(Some(&binding("2025-06-18", json!({}))), "{}")).is_ok());
+    }
+}
+
 /// A model can mend its call by what the server says; a user, an operator or time mends the rest.
 #[test]
 fn each_failure_says_who_has_to_act() {

@@ -102,6 +102,7 @@ fn what_cannot_be_agreed_on_is_said() {
             "does not end",
         ),
         (list(json!({ "tools": [{ "name": "a", "description": long }] })), "more than"),
+        (list(json!({ "tools": [tool("pay"), tool("look"), tool("pay")] })), "two tools of one name"),
         (list(json!({ "tools": vec![json!({ "name": "a" }); 2_000] })), "more than"),
     ] {
         let failure = format!("{:?}", discovered(&host).unwrap_err());

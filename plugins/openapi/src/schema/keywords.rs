@@ -3,7 +3,6 @@
 use serde_json::{Map, Number, Value, json};
 
 use crate::limits::{EXAMPLE_BYTES, LABEL_BYTES};
-use crate::text;
 
 /// Keywords whose value is a map of schemas.
 pub(super) const MAPS: [&str; 3] = ["properties", "patternProperties", "dependentSchemas"];
@@ -79,7 +78,7 @@ const SILENT: [&str; 19] = [
 /// A keyword without schemas in it, if its value is what JSON Schema wants there.
 pub(super) fn plain(key: &str, value: &Value) -> Option<Value> {
     let kept = match key {
-        "title" | "description" => return value.as_str().map(|text| json!(text::cut(text, 1_000))),
+        "title" | "description" => return value.as_str().map(|text| json!(gloveport_importer::cut(text, 1_000))),
         "format" | "contentEncoding" | "contentMediaType" => value.is_string(),
         "pattern" => value.as_str().is_some_and(is_portable),
         "const" | "default" => true,
@@ -121,7 +120,7 @@ pub(super) fn bend(from: &Map<String, Value>, out: &mut Map<String, Value>, is_3
     }
     if let Some(pattern) = from.get("pattern").and_then(Value::as_str).filter(|pattern| !is_portable(pattern)) {
         // A model can follow it, even where the host does not check it.
-        add_to_description(out, &format!("Must match the pattern {}.", text::line(pattern, LABEL_BYTES)));
+        add_to_description(out, &format!("Must match the pattern {}.", gloveport_importer::line(pattern, LABEL_BYTES)));
     }
     // An enumeration of texts that was written as numbers, as YAML makes of `- 1`.
     if out.get("type") == Some(&json!("string"))

@@ -260,6 +260,7 @@ fn asked_for(pattern: &Value, url: &str, callback: &str) -> Result<(), String> {
             return Err(format!("`{name}` is not {value:?} in {url}"));
         }
     }
+    // AK-402: each vendor has its own names of scopes, and its own sign between them.
     let parameter_of_scopes = pattern["scope_parameter"].as_str().unwrap_or("scope");
     let asked = parameter(url, parameter_of_scopes).unwrap_or_default();
     let separator = pattern["scope_separator"].as_str().unwrap_or(" ");

@@ -8,7 +8,7 @@ use gloveport::egress::{Resolver, Resolving};
 use gloveport_tests::host::{Answer, Client, Setup, TestHost};
 use gloveport_tests::upstream::{Recorded, Reply, Upstream};
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::NamedTempFile;
 
 use super::super::bed::Bed;
 
@@ -18,7 +18,7 @@ pub(super) struct StandIn {
     pub(super) agent: Client,
     pub(super) upstream: Upstream,
     answers: Arc<Mutex<Answers>>,
-    _authority: TempDir,
+    _authority: NamedTempFile,
 }
 
 /// What the upstream says.
@@ -51,16 +51,14 @@ impl StandIn {
         let answers = Arc::new(Mutex::new(Answers { endpoints: HashMap::new(), otherwise: json!({}) }));
         let shared = Arc::clone(&answers);
         let (upstream, authority) = Upstream::under_every_name(move |request| shared.lock().unwrap().to(request)).await;
-        let folder = TempDir::new().unwrap();
-        let file = folder.path().join("authority.pem");
-        std::fs::write(&file, authority).unwrap();
         let resolver = Arc::new(Everywhere(upstream.address()));
-        let host = TestHost::with(Setup { resolver, extra_ca: Some(file), ..Setup::usual() }).await;
+        let host =
+            TestHost::with(Setup { resolver, extra_ca: Some(authority.path().to_owned()), ..Setup::usual() }).await;
         let bed = Bed::on(host, |_| Reply::json(200, &json!({}))).await;
         // What destroys is sent without a question: what is tried here is what is sent.
         bed.host.allow_all().await;
         let agent = bed.agent(None).await;
-        Self { bed, agent, upstream, answers, _authority: folder }
+        Self { bed, agent, upstream, answers, _authority: authority }
     }
 
     /// From now on this is the answer there.

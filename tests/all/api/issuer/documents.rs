@@ -1,8 +1,9 @@
 //! Clients that are known by the URL of a document of their own, and what else may be at such a URL.
 
 use gloveport_tests::host::Setup;
-use gloveport_tests::tls_site::{Page, TlsSite};
+use gloveport_tests::upstream::{Recorded, Reply, Upstream};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::super::visitor::{Visitor, text};
 use super::stage::{REDIRECT, Stage, connect, parameter};
@@ -13,15 +14,13 @@ fn document(id: &str) -> Value {
         "token_endpoint_auth_method": "none", "grant_types": ["authorization_code", "refresh_token"] })
 }
 
-fn page(body: impl ToString) -> Page {
-    (200, vec![("content-type", "application/json".into())], body.to_string().into_bytes())
-}
-
 /// What the site has at a path.
-fn answer(base: &str, path: &str) -> Page {
-    let id = format!("{base}{path}");
+fn answer(request: &Recorded) -> Reply {
+    let base = format!("https://{}", request.header("host").unwrap());
+    let id = format!("{base}{}", request.path());
     let mut of = document(&id);
-    match path {
+    let page = |document: Value| Reply::json(200, &document);
+    match request.path() {
         "/good.json" | "/also-good.json" => page(of),
         "/other.json" => page(document(&format!("{base}/good.json"))),
         "/elsewhere.json" => {
@@ -40,17 +39,38 @@ fn answer(base: &str, path: &str) -> Page {
             of["client_name"] = "x".repeat(17 * 1_024).into();
             page(of)
         }
-        "/endless.json" => page("[".repeat(5 << 20)),
-        "/moved.json" => (302, vec![("location", format!("{base}/good.json"))], Vec::new()),
-        "/broken.json" => (500, Vec::new(), of.to_string().into_bytes()),
-        "/page.json" => page("<html>a page</html>"),
-        _ => (404, Vec::new(), Vec::new()),
+        "/endless.json" => Reply::bytes(200, "application/json", "[".repeat(5 << 20)),
+        "/moved.json" => Reply::redirect(302, &format!("{base}/good.json")),
+        "/broken.json" => Reply::json(500, &of),
+        "/page.json" => Reply::bytes(200, "application/json", "<html>a page</html>"),
+        _ => Reply::status(404),
     }
 }
 
-async fn site() -> (TlsSite, Stage) {
-    let site = TlsSite::start(answer).await;
-    let stage = Stage::on(Setup { connect: connect(), extra_ca: Some(site.authority()), ..Setup::usual() }).await;
+/// A site over TLS, and the file of the authority that its operator may trust.
+struct Site {
+    upstream: Upstream,
+    authority: NamedTempFile,
+    url: String,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let (upstream, authority) = Upstream::under_every_name(answer).await;
+        let url = format!("https://{}", upstream.address());
+        Self { upstream, authority, url }
+    }
+
+    /// The paths that were asked for, oldest first.
+    fn asked(&self) -> Vec<String> {
+        self.upstream.requests().iter().map(|request| request.target.clone()).collect()
+    }
+}
+
+async fn site() -> (Site, Stage) {
+    let site = Site::start().await;
+    let extra_ca = Some(site.authority.path().to_owned());
+    let stage = Stage::on(Setup { connect: connect(), extra_ca, ..Setup::usual() }).await;
     (site, stage)
 }
 
@@ -129,8 +149,8 @@ async fn what_is_no_document_is_no_client() {
 /// Whoever names a URL has this host send a request: to public addresses only, and they are told nothing of what is there.
 #[tokio::test]
 async fn documents_are_not_looked_for_inside() {
-    let site = TlsSite::start(answer).await;
-    let (extra_ca, private_networks) = (Some(site.authority()), Vec::new());
+    let site = Site::start().await;
+    let (extra_ca, private_networks) = (Some(site.authority.path().to_owned()), Vec::new());
     let stage = Stage::on(Setup { connect: connect(), extra_ca, private_networks, ..Setup::usual() }).await;
     let port = site.url.rsplit(':').next().unwrap();
     let mut told = Vec::new();

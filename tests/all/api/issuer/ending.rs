@@ -2,8 +2,13 @@
 
 use serde_json::{Value, json};
 
+use gloveport::model::McpClientId;
+use gloveport::store::{McpClientRow, StoreError};
+use gloveport_tests::issuer::{Issuer, SigningKey};
+
+use super::super::mcp::{Open, listen};
 use super::super::visitor::Visitor;
-use super::stage::{Stage, application, parameter};
+use super::stage::{REDIRECT, Stage, application, parameter};
 
 /// Why grants ended, oldest first.
 async fn reasons(stage: &Stage) -> Vec<String> {
@@ -136,6 +141,104 @@ async fn a_grant_ends_with_what_it_rests_on() {
     assert_eq!(stage.renew(both(&tokens).1).await.status, 400);
     assert_eq!(stage.token(&stage.redemption(&code, &[])).await.status, 400);
     assert_eq!(reasons(&stage).await, ["instance", "key", "config"]);
+}
+
+/// A stream of a client ends with what its user let it do, and a call of it that waits does not go on, though a person approves.
+#[tokio::test]
+async fn nothing_of_a_grant_goes_on_after_it() {
+    let stage = Stage::start().await;
+    let client = stage.bed.client();
+    stage.bed.connect("ada").await;
+    let ask = json!({ "name": "ask", "condition": "tool == 'probe_whoami'", "outcome": { "outcome": "ask", "at": "before" } });
+    client.post("/v1/policies", &ask).await.expect(201);
+    let tokens = stage.tokens().await;
+    let mcp = stage.endpoint(both(&tokens).0);
+    let stream = Open::of(listen(&mcp, &json!({ "toolsListChanged": true })).await);
+    mcp.call("probe_whoami", &json!({})).await;
+    mcp.call("probe_whoami", &json!({})).await;
+    let waiting = client.get("/v1/approvals").await.expect(200);
+    let ids: Vec<&str> = waiting["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect();
+    let sent = stage.bed.upstream.requests().len();
+    let approved = async |id: &str| {
+        let approval = client.post(&format!("/v1/approvals/{id}/approve"), &json!({})).await.expect(200);
+        let path = format!("/v1/executions/{}", approval["execution_id"].as_str().unwrap());
+        loop {
+            let execution = client.get(&path).await.expect(200);
+            if !execution["finished_at"].is_null() {
+                return execution;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(approved(ids[0]).await["status"], "succeeded");
+    assert_eq!(stage.bed.upstream.requests().len(), sent + 1);
+    let grant = stage.grants().await[0]["id"].as_str().unwrap().to_owned();
+    client.delete(&format!("/v1/mcp/grants/{grant}")).await.expect(204);
+    let ended = approved(ids[1]).await;
+    assert_eq!((&ended["status"], &ended["code"]), (&json!("failed"), &json!("forbidden")), "{ended}");
+    assert_eq!(stage.bed.upstream.requests().len(), sent + 1, "nothing was sent");
+    assert!(stream.rest().await.contains("complete"));
+}
+
+/// What an issuer said of users holds for as long as it is trusted, and for no other issuer under its name.
+#[tokio::test]
+async fn a_grant_ends_with_the_trust_in_who_vouched() {
+    let key = SigningKey::ec("k1");
+    let (stage, issuer, other) = (Stage::start().await, Issuer::start(&[&key]).await, Issuer::start(&[&key]).await);
+    let client = stage.bed.client();
+    let trust = async |issuer: &Issuer| {
+        let body = json!({ "issuer": issuer.url(), "audience": "https://gloveport.example", "algorithms": ["ES256"],
+            "claims": { "identifier": null, "scopes": "scope" }, "scopes": ["tools:read", "tools:execute", "mcp:write"] });
+        let put = client.put("/v1/issuers/login", &body).await;
+        assert!(matches!(put.status, 200 | 201), "{put:?}");
+    };
+    let now = stage.bed.host.inside().clock.now().0 / 1000;
+    let claims = json!({ "iss": issuer.url(), "aud": "https://gloveport.example", "sub": "portal", "iat": now,
+        "exp": now + 600, "scope": "tools:read tools:execute mcp:write" });
+    for changed in [false, true] {
+        trust(&issuer).await;
+        let portal = client.with_key(&key.token(&claims));
+        let ada = Visitor::new(&stage.bed);
+        let id = stage.begin(&ada, &[]).await;
+        let page = stage.vouch(&portal, &id, "ada").await.expect(200);
+        let back = stage.answer(&ada, page["redirect_url"].as_str().unwrap(), "allow").await;
+        let tokens = stage.token(&stage.redemption(&parameter(&back, "code").unwrap(), &[])).await.expect(200);
+        assert_eq!(stage.status(both(&tokens).0).await, 200);
+        trust(&issuer).await;
+        assert_eq!(stage.grants().await.len(), 1, "the same issuer said it");
+        match changed {
+            true => trust(&other).await,
+            false => assert_eq!(client.delete("/v1/issuers/login").await.status, 204),
+        }
+        assert!(stage.grants().await.is_empty());
+        assert!(is_over(&stage, &tokens).await);
+    }
+    assert_eq!(reasons(&stage).await, ["issuer", "issuer"]);
+}
+
+/// Whoever registers without end pushes out those that nobody ever used, and nobody else.
+#[tokio::test]
+async fn clients_that_are_used_stay() {
+    let stage = Stage::start().await;
+    stage.tokens().await;
+    let inside = stage.bed.host.inside();
+    let register = async || {
+        let id = McpClientId::new(&inside.clock, &inside.random);
+        let uris = vec![REDIRECT.to_owned()];
+        let row =
+            McpClientRow { id: id.clone(), name: "x".into(), redirect_uris: uris, created_at: inside.clock.now() };
+        stage.wait(1);
+        inside.store.insert_mcp_client(&row, 2).await.map(|()| id)
+    };
+    let known = async |id: &McpClientId| inside.store.mcp_client(id).await.unwrap().is_some();
+    let first = register().await.unwrap();
+    let second = register().await.unwrap();
+    assert!(!known(&first).await && known(&second).await, "the one that nobody used made room");
+    assert!(known(&McpClientId::parse(&stage.client_id).unwrap()).await, "the oldest, and in use");
+    // A user is asked about it now.
+    stage.begin(&Visitor::new(&stage.bed), &[("client_id", Some(second.as_str()))]).await;
+    assert!(matches!(register().await, Err(StoreError::Conflict(_))));
+    assert!(known(&second).await);
 }
 
 /// What nobody comes back for is forgotten; a client is not while somebody uses it.

@@ -56,7 +56,7 @@ impl Stage {
     /// On a host that is set up so, but for its clock and for clients that register.
     pub(super) async fn on(setup: Setup) -> Self {
         let clock = Clock::manual(START);
-        let mcp = WrittenMcp { client_registration: Some(true), ..WrittenMcp::default() };
+        let mcp = WrittenMcp { client_registration: Some(true), ..setup.mcp.clone() };
         let bed = Bed::with(Setup { clock: clock.clone(), mcp, ..setup }).await;
         let resource = config(&bed, "desk", Some(&TOOLS)).await;
         let body = json!({ "redirect_uris": [REDIRECT, "https://client.example/cb"], "client_name": "Claude Test" });

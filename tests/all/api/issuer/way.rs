@@ -1,9 +1,11 @@
 //! AK-901: a client that has only the URL finds its way to a user's tools, and the user stays the one who decides.
 
+use gloveport::config::{McpClient, WrittenMcp};
+use gloveport_tests::host::Setup;
 use serde_json::{Value, json};
 
 use super::super::visitor::{Visitor, text};
-use super::stage::{APPLICATION, REDIRECT, STATE, Stage, TOOLS, parameter};
+use super::stage::{APPLICATION, REDIRECT, STATE, Stage, TOOLS, connect, parameter};
 
 /// From a refusal to a tool's answer: RFC 9728, RFC 8414, RFC 7591, RFC 6749 with RFC 7636, RFC 8707 and RFC 9207.
 #[tokio::test]
@@ -149,5 +151,30 @@ async fn a_config_without_an_application_lets_nobody_in() {
             let refused = client.put(&format!("/v1/mcp/configs/{name}"), &body).await;
             assert_eq!(refused.problem(422), "invalid_input", "{url}");
         }
+    }
+}
+
+/// AK-904: a client that the operator registered needs no registration, and is held to what was written of it.
+#[tokio::test]
+async fn a_client_may_be_known_beforehand() {
+    let known =
+        McpClient { id: "acme-desktop".into(), name: "Acme Desktop".into(), redirect_uris: vec![REDIRECT.into()] };
+    let mcp = WrittenMcp { clients: Some(vec![known]), ..WrittenMcp::default() };
+    let stage = Stage::on(Setup { mcp, connect: connect(), ..Setup::usual() }).await;
+    let ada = Visitor::new(&stage.bed);
+    let client = [("client_id", Some("acme-desktop"))];
+    let page = stage.page(&ada, &client).await;
+    assert!(text(&ada.open(&page).await).contains("Acme Desktop"));
+    let code = parameter(&stage.answer(&ada, &page, "allow").await, "code").unwrap();
+    let tokens = stage.token(&stage.redemption(&code, &[("client_id", "acme-desktop")])).await.expect(200);
+    assert_eq!(stage.status(tokens["access_token"].as_str().unwrap()).await, 200);
+    for (id, redirect, error) in [
+        ("acme-desktop", "https://evil.example/cb", "did not register"),
+        ("acme-laptop", REDIRECT, "not known here"),
+        ("ACME-DESKTOP", REDIRECT, "not known here"),
+    ] {
+        let request = stage.request(&[("client_id", Some(id)), ("redirect_uri", Some(redirect))]);
+        let refused = ada.open(&request).await;
+        assert!(refused.status == 400 && text(&refused).contains(error), "{id} {redirect}: {}", text(&refused));
     }
 }

@@ -6,13 +6,26 @@ use super::client::{LEGACY, Mcp, config};
 use crate::api::bed::Bed;
 
 /// An open stream, and what came on it that was not read yet.
-struct Open {
+pub(in crate::api) struct Open {
     response: reqwest::Response,
     buffer: String,
 }
 
 impl Open {
-    async fn next(&mut self) -> Value {
+    pub(in crate::api) fn of(response: reqwest::Response) -> Self {
+        assert_eq!(response.status(), 200);
+        Self { response, buffer: String::new() }
+    }
+
+    /// Waits for the end of the stream: what came until then.
+    pub(in crate::api) async fn rest(mut self) -> String {
+        while let Some(chunk) = self.response.chunk().await.unwrap() {
+            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+        self.buffer
+    }
+
+    pub(in crate::api) async fn next(&mut self) -> Value {
         loop {
             if let Some(end) = self.buffer.find("\n\n") {
                 let event: String = self.buffer.drain(..end + 2).collect();
@@ -27,11 +40,15 @@ impl Open {
     }
 }
 
-async fn listen(mcp: &Mcp, wanted: &Value) -> reqwest::Response {
+pub(in crate::api) async fn listen(mcp: &Mcp, wanted: &Value) -> reqwest::Response {
     let (headers, body) = mcp.written("subscriptions/listen", &json!({ "notifications": wanted }));
     let request = reqwest::Client::new().post(mcp.url()).body(body.to_string());
     let request =
         request.header("content-type", "application/json").header("accept", "text/event-stream, application/json");
+    let request = match mcp.client.key() {
+        "" => request,
+        key => request.bearer_auth(key),
+    };
     headers.iter().fold(request, |request, (name, value)| request.header(name, value)).send().await.unwrap()
 }
 
@@ -63,6 +80,56 @@ async fn a_change_is_heard_in_both_eras() {
     assert_eq!(heard["method"], "notifications/tools/list_changed");
     assert_eq!(&heard["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], subscription);
     assert_eq!(old, json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed", "params": {} }));
+}
+
+/// AK-902, AK-907: what opened a stream is taken away, and the stream ends with it; others go on.
+#[tokio::test]
+async fn a_stream_ends_with_what_opened_it() {
+    let bed = Bed::start().await;
+    config(&bed, "desk", None, "listed").await;
+    let wanted = json!({ "toolsListChanged": true });
+    let instance = async |user: &str| {
+        let found = bed.client().get(&format!("/v1/mcp/instances?identifier={user}")).await.expect(200);
+        format!("/v1/mcp/instances/{}", found["items"][0]["id"].as_str().unwrap())
+    };
+    let stays = Mcp::of(bed.client(), "desk", "stays").await;
+    let mut stays = Open::of(listen(&stays, &wanted).await);
+    stays.next().await;
+    let (gone, rotated) = (Mcp::of(bed.client(), "desk", "gone").await, Mcp::of(bed.client(), "desk", "rotated").await);
+    let made = bed.client().post("/v1/keys", &json!({ "role": "agent" })).await.expect(201);
+    let by_key = Mcp::at(bed.client().with_key(made["key"].as_str().unwrap()), "/mcp");
+    let mut streams = Vec::new();
+    for mcp in [&gone, &rotated, &by_key] {
+        streams.push(Open::of(listen(mcp, &wanted).await));
+    }
+    let legacy = Open::of(get(&gone, Some(LEGACY), "text/event-stream").await);
+    bed.client().delete(&instance("gone").await).await.expect(204);
+    bed.client().post(&format!("{}/rotate", instance("rotated").await), &json!({})).await.expect(200);
+    bed.client().delete(&format!("/v1/keys/{}", made["id"].as_str().unwrap())).await.expect(204);
+    for stream in streams {
+        let rest = stream.rest().await;
+        assert!(rest.contains("\"resultType\":\"complete\""), "{rest}");
+    }
+    assert!(!legacy.rest().await.contains("data:"), "it says nothing more");
+    config(&bed, "desk", Some(&["probe_echo"]), "listed").await;
+    assert_eq!(stays.next().await["method"], "notifications/tools/list_changed");
+}
+
+/// A change that another host makes is heard here, and so is the end of what a stream rests on.
+#[tokio::test]
+async fn streams_hear_what_other_hosts_do() {
+    let Some(database) = gloveport_tests::postgres::new_database() else { return };
+    let bed = Bed::with(crate::api::postgres::beside(&database)).await;
+    let other = gloveport_tests::host::TestHost::with(crate::api::postgres::beside(&database)).await;
+    config(&bed, "desk", None, "listed").await;
+    let mcp = Mcp::of(bed.client(), "desk", "ada").await;
+    let mut open = Open::of(listen(&mcp, &json!({ "toolsListChanged": true })).await);
+    open.next().await;
+    let body = json!({ "connections": [{ "connection": "probe", "tools": ["probe_echo"] }] });
+    other.client().put("/v1/mcp/configs/desk", &body).await.expect(200);
+    assert_eq!(open.next().await["method"], "notifications/tools/list_changed");
+    other.client().delete("/v1/mcp/configs/desk").await.expect(204);
+    assert!(open.rest().await.contains("complete"));
 }
 
 /// AK-907: who speaks the transport of 2024 is told at once that it is not spoken.

@@ -45,7 +45,7 @@ async fn asked(stage: &Stage, visitor: &Visitor) -> String {
     url
 }
 
-/// Jira's way: the user chooses a site, and calls go there.
+/// AU-14: Jira's way: the user chooses a site, and calls go there.
 #[tokio::test]
 async fn a_user_chooses_where_there_are_several() {
     let api = Upstream::start(vendor(two())).await;

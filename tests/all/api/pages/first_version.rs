@@ -137,6 +137,23 @@ async fn a_user_may_have_a_consumer_of_their_own() {
     assert_eq!(scene.works().await["name"], "Ada");
 }
 
+/// AU-03: whose account it is stands in the answers themselves, of the browser and of the last leg. A name in any script is
+/// no reason to refuse the token beside it.
+#[tokio::test]
+async fn answers_fill_fields_of_the_account() {
+    let scene = Scene::changed(|pattern, _| {
+        pattern["callback_fields"] = json!({ "site": "site" });
+        pattern["response"] = json!({ "fields": { "user": "/user_id", "name": "/name", "absent": "/nothing" } });
+    })
+    .await;
+    let ada = Visitor::new(&scene.bed);
+    let back = scene.server.consent(&scene.begin(&ada).await).unwrap();
+    let end = scene.end(&ada, &format!("{back}&site=s%2d7&other=1")).await;
+    assert!(end.contains("is connected"), "{end}");
+    assert_eq!(scene.ada().await["fields"], json!({ "site": "s-7", "user": "7", "name": "Zo\u{eb}" }));
+    assert_eq!(scene.works().await["name"], "Ada");
+}
+
 /// AK-210: an account signs with the client that it was authorized with, whatever the connection has later.
 #[tokio::test]
 async fn an_account_stays_with_its_consumer() {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::super::bed::{Bed, JUNK};
 use super::visitor::{Visitor, account, form_token, link, text};
 
-/// From link to a call, and no later use of the link.
+/// AK-202, AK-303, AK-304, AK-314: from link to a call, and no later use of the link.
 #[tokio::test]
 async fn a_user_connects_an_account_with_a_link() {
     let bed = Bed::start().await;

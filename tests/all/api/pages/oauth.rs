@@ -5,7 +5,7 @@ use serde_json::json;
 use super::stage::{Stage, parameter};
 use super::visitor::{Visitor, link, text};
 
-/// From a link to an active account; what was asked for, and what was given.
+/// AU-01, AU-02: from a link to an active account; what was asked for, and what was given.
 #[tokio::test]
 async fn a_user_authorizes_an_account_at_the_provider() {
     let stage = Stage::start().await;
@@ -64,7 +64,7 @@ async fn granted_scopes_are_kept() {
     assert_eq!(stage.ada().await["scopes"], json!(["base", "read", "write"]), "unsaid means all that were asked for");
 }
 
-/// Fields of the form decide where the browser goes, and stay on the account; secret ones are sealed meanwhile.
+/// AU-14: fields of the form decide where the browser goes, and stay on the account; secret ones are sealed meanwhile.
 #[tokio::test]
 async fn fields_are_filled_in_before_the_provider_is_asked() {
     let stage = Stage::changed(|pattern| {
@@ -107,7 +107,7 @@ async fn callback_and_answer_fill_public_fields() {
     assert_eq!(stage.ada().await["fields"], json!({ "realm": "9 7", "kind": "Bearer" }));
 }
 
-/// PKCE is off only where a pattern says so.
+/// AU-02: PKCE is off only where a pattern says so.
 #[tokio::test]
 async fn a_vendor_may_refuse_pkce() {
     let stage = Stage::changed(|pattern| pattern["pkce"] = false.into()).await;

@@ -8,6 +8,7 @@ async fn removed(scene: &Scene) -> serde_json::Value {
     scene.bed.client().delete("/v1/connections/crm/accounts/ada").await.expect(200)
 }
 
+/// AK-109: an account that goes takes its tokens along, at the provider too.
 #[tokio::test]
 async fn tokens_end_with_their_account() {
     let scene = Scene::start().await;

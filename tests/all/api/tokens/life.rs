@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Scene;
 
-/// To the second: a token is used until some minutes before its end, and never after it.
+/// AK-207: to the second: a token is used until some minutes before its end, and never after it.
 #[tokio::test]
 async fn tokens_are_replaced_ahead_of_their_end() {
     let scene = Scene::start().await;
@@ -192,7 +192,7 @@ async fn a_provider_that_is_down_ends_no_account() {
     scene.works().await;
 }
 
-/// AK-203 to AK-205: what the provider says of an authorization is what the account becomes, with the reason; and every
+/// AK-203, AK-204, AK-205: what the provider says of an authorization is what the account becomes, with the reason; and every
 /// such account is repaired without becoming another one (AK-209).
 #[tokio::test]
 async fn what_the_provider_says_is_what_the_account_becomes() {
@@ -244,7 +244,7 @@ async fn what_the_provider_repeats_is_not_passed_on() {
     assert!(!detail.contains(&refresh) && detail.contains("no: "), "{detail}");
 }
 
-/// HC-08: a refresh by hand. The new refresh token is used from then on; where none comes, the old one is kept.
+/// AK-110, HC-08: a refresh by hand. The new refresh token is used from then on; where none comes, the old one is kept.
 #[tokio::test]
 async fn refresh_tokens_rotate_and_are_kept() {
     for rotates in [true, false] {

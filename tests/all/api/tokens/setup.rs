@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Scene;
 
-/// A connection's client is shown, its secret never; what does not fit is refused without being repeated.
+/// AK-309: a connection's client is shown, its secret never; what does not fit is refused without being repeated.
 #[tokio::test]
 async fn clients_go_in_and_secrets_stay_in() {
     let scene = Scene::start().await;

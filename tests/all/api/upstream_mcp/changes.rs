@@ -93,6 +93,33 @@ async fn what_goes_goes_and_changes_may_be_taken() {
     assert_eq!(of(&tools(&host).await, "description"), ["Pays twice."]);
 }
 
+/// Two who change a connector at once do not undo each other: who was slower is told, and news of a server are put to what
+/// an operator said meanwhile.
+#[tokio::test]
+async fn what_was_changed_meanwhile_is_not_undone() {
+    let (host, server) = (TestHost::start().await, Server::start(Era::Modern, json!([pay("Pays.")])).await);
+    connected(&host, &server, json!({})).await;
+    discover(&host).await;
+    let store = &host.inside().store;
+    let project = store.default_project(&host.inside().clock, &host.inside().random).await.unwrap();
+    let read = store.find_declaration(&project, "desk").await.unwrap().unwrap();
+    let row = store.find_connector(&project, "desk").await.unwrap().unwrap();
+    let document = store.declared_document(&project, "desk").await.unwrap().unwrap();
+    let options = json!({ "options": { "deferred": true } });
+    host.client().post("/v1/connectors/desk/import-openapi", &options).await.expect(200);
+    let by = gloveport::model::By::host(host.inside().clock.now());
+    for revision in [read.revision, None] {
+        let stale = gloveport::store::DeclarationRow { revision, ..read.clone() };
+        let refused = store.declare_connector(&by, &row, b"", &stale, &document).await.unwrap_err();
+        assert!(matches!(refused, gloveport::store::StoreError::Conflict(_)), "{refused}");
+    }
+    assert_eq!(tools(&host).await[0]["deferred"], true);
+    server.has(json!([]));
+    discover(&host).await;
+    let now = store.find_declaration(&project, "desk").await.unwrap().unwrap();
+    assert_eq!(now.options, r#"{"deferred":true}"#);
+}
+
 /// A server elsewhere is another server: what was taken over from the one says nothing of the other.
 #[tokio::test]
 async fn another_address_begins_anew() {

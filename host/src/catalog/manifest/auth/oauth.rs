@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::scope::{Names, pointer};
+use super::scope::{Names, TOKEN_PAIR, pointer};
 use super::{token, typed};
 use crate::model::{
     ClientAuth, ClientCredentials, OAuth1a, OAuth1aSignature, OAuth2, Registration, Scope, TokenBody, TokenResponse,
@@ -82,11 +82,22 @@ pub(super) struct OAuth1aText {
     access_url: Option<String>,
     #[serde(default)]
     authorize_parameters: BTreeMap<String, String>,
+    #[serde(default)]
+    callback_fields: BTreeMap<String, String>,
+    #[serde(default)]
+    response: AccessText,
     realm: Option<String>,
     consumer_key: Option<String>,
     consumer_secret: Option<String>,
     token: Option<String>,
     token_secret: Option<String>,
+}
+
+/// What OAuth 1.0a's answer says besides the token, which is always in the same place.
+#[derive(Default, Deserialize)]
+pub(super) struct AccessText {
+    #[serde(default)]
+    fields: BTreeMap<String, String>,
 }
 
 /// Where things are in an answer that gives a token.
@@ -156,7 +167,7 @@ pub(super) fn oauth2(text: OAuth2Text, names: &Names<'_>) -> Result<OAuth2, Stri
         body: body(text.body.as_deref())?,
         pkce: text.pkce,
         response: response(text.response)?,
-        callback_fields: text.callback_fields.into_iter().map(|(field, name)| (name, field)).collect(),
+        callback_fields: swapped(text.callback_fields),
         token: token(text.token.as_ref())?,
         registration: text.registration.map(|text| registration(text, names)).transpose()?,
     })
@@ -215,11 +226,28 @@ pub(super) fn oauth1a(text: OAuth1aText, names: &Names<'_>) -> Result<OAuth1a, S
         token: names.optional("token", text.token.as_deref())?,
         token_secret: secret("token_secret", &text.token_secret)?,
         authorize_parameters: parameters("authorize_parameters", text.authorize_parameters, &["oauth_token"], names)?,
+        callback_fields: swapped(text.callback_fields),
+        response_fields: text.response.fields.into_iter().map(member).collect::<Result<_, _>>()?,
         request_url: text.request_url,
         authorize_url: text.authorize_url,
         access_url: text.access_url,
         realm: text.realm,
     })
+}
+
+/// Which parameter fills which field.
+fn swapped(fields: BTreeMap<String, String>) -> Vec<(String, String)> {
+    fields.into_iter().map(|(field, parameter)| (parameter, field)).collect()
+}
+
+/// Which member of a form fills a field. It is named by a pointer, as in answers that are JSON.
+fn member((field, at): (String, String)) -> Result<(String, String), String> {
+    match at.strip_prefix('/') {
+        Some(name) if !name.is_empty() && !name.contains(['/', '~']) && !TOKEN_PAIR.contains(&name) => {
+            Ok((name.to_owned(), field))
+        }
+        _ => Err(format!("`response.fields`: the answer is a form, so `{at}` should be like `/user_id`, and no token")),
+    }
 }
 
 /// Where things are; where the standard has them, if nothing is said.

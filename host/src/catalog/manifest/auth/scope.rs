@@ -9,6 +9,9 @@ use crate::model::{AuthKind, Field, Placement, TextTemplate, TokenPlacement, Url
 /// By which name the token that the host got is kept.
 pub(super) const ACCESS_TOKEN: &str = "access_token";
 
+/// By which names a token of OAuth 1.0a and its secret are kept, which are also those that they come by.
+pub(super) const TOKEN_PAIR: [&str; 2] = ["oauth_token", "oauth_token_secret"];
+
 /// By which names the host keeps what it gets from the provider, for a type that gets something.
 pub(super) fn tokens(kind: &str, value: &Value) -> &'static [&'static str] {
     match kind {
@@ -18,7 +21,7 @@ pub(super) fn tokens(kind: &str, value: &Value) -> &'static [&'static str] {
         "oauth1a" if value.get("consumer_key").is_none() => {
             &["oauth_consumer_key", "oauth_consumer_secret", "oauth_token", "oauth_token_secret"]
         }
-        "oauth1a" if value.get("request_url").is_some() => &["oauth_token", "oauth_token_secret"],
+        "oauth1a" if value.get("request_url").is_some() => &TOKEN_PAIR,
         _ => &[],
     }
 }

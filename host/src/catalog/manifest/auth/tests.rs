@@ -128,10 +128,15 @@ fn what_is_not_said_is_as_the_standard_has_it() {
     assert_eq!(oauth.callback_fields, [("realmId".to_owned(), "realm_id".to_owned())]);
     assert_eq!(oauth.response.fields, [("/instance_url".to_owned(), "instance".to_owned())]);
     let leg = |path: &str| format!("https://a.example/{path}");
-    let legs = json!({ "request_url": leg("r"), "authorize_url": leg("a"), "access_url": leg("t") });
+    let legs = json!({
+        "request_url": leg("r"), "authorize_url": leg("a"), "access_url": leg("t"),
+        "callback_fields": { "realm_id": "realmId" }, "response": { "fields": { "owner": "/user_id" } },
+    });
     let read = read(&pattern("oauth1a", legs)).unwrap();
     assert!(read.needs_client());
-    assert!(matches!(read.kind, AuthKind::OAuth1a(oauth) if oauth.signature == OAuth1aSignature::HmacSha1));
+    assert_eq!(read.filled_fields(), ["owner", "realm_id"]);
+    assert!(matches!(read.kind, AuthKind::OAuth1a(oauth) if oauth.signature == OAuth1aSignature::HmacSha1
+        && oauth.response_fields == [("user_id".to_owned(), "owner".to_owned())]));
     let AuthKind::SignedJwt(signed) = super::read(&pattern("signed_jwt", json!({ "jwt": jwt() }))).unwrap().kind else {
         panic!()
     };
@@ -251,6 +256,14 @@ fn exchanged() -> Vec<Row> {
         ("oauth1a", json!({ "consumer_secret": "user" }), "must be a password"),
         ("oauth1a", json!({ "signature": "rsa-sha1" }), "`signature` must be"),
         ("oauth1a", json!({ "realm": "{{secret}}" }), "which is a password"),
+        (
+            "oauth1a",
+            json!({ "response": { "fields": { "secret": "/user_id" } } }),
+            "no answer of the provider can fill it",
+        ),
+        ("oauth1a", json!({ "response": { "fields": { "owner": "user_id" } } }), "the answer is a form"),
+        ("oauth1a", json!({ "response": { "fields": { "owner": "/user/id" } } }), "the answer is a form"),
+        ("oauth1a", json!({ "response": { "fields": { "owner": "/oauth_token_secret" } } }), "no token"),
         ("jwt_bearer", json!({ "jwt": { "algorithm": "none" } }), "must be HS256, RS256 or ES256"),
         ("jwt_bearer", json!({ "jwt": { "key": "user" } }), "must be a password"),
         ("jwt_bearer", json!({ "jwt": { "key": { "field": "secret", "pointer": "key" } } }), "not a JSON Pointer"),

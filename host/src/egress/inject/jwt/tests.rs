@@ -121,7 +121,17 @@ fn what_is_no_signature_is_not_read_as_one() {
     }
 }
 
-/// AU-09: Snowflake names the key by its fingerprint, Apple by an identifier, Google puts all of it into a file.
+/// A provider whose clock is behind takes it, and it holds for no longer than was said.
+#[test]
+fn a_token_seems_a_little_older_than_it_is() {
+    for (lifetime, begin, end) in [(3_600, 970, 4_570), (120, 970, 1_090), (60, 985, 1_045), (1, 1_000, 1_001)] {
+        let claims = JwtClaims { lifetime, ..claims(JwtAlgorithm::Es256, &[]) };
+        let (_, body) = read(&claims, &values(EC, &[])).unwrap();
+        assert_eq!(body, format!(r#"{{"exp":{end},"iat":{begin},"scope":"a b"}}"#));
+    }
+}
+
+/// AU-11, AU-09: Snowflake names the key by its fingerprint, Apple by an identifier, Google puts all of it into a file.
 #[test]
 fn claims_are_what_vendors_ask_for() {
     let snowflake = claims(
@@ -137,7 +147,7 @@ fn claims_are_what_vendors_ask_for() {
     assert_eq!(header, r#"{"alg":"RS256","typ":"JWT"}"#);
     assert_eq!(
         body,
-        r#"{"exp":1300,"iat":1000,"iss":"ACME.ADA.SHA256:b9E8JDWjYefFiM0X9V9a098Bd6ZsFyemogCEX016uIw=","scope":"a b","sub":"ACME.ADA"}"#
+        r#"{"exp":1270,"iat":970,"iss":"ACME.ADA.SHA256:b9E8JDWjYefFiM0X9V9a098Bd6ZsFyemogCEX016uIw=","scope":"a b","sub":"ACME.ADA"}"#
     );
     let apple = JwtClaims {
         key_id: Some(template("{{key_id}}")),
@@ -145,7 +155,7 @@ fn claims_are_what_vendors_ask_for() {
     };
     let (header, body) = read(&apple, &values(EC, &[("key_id", "2X9R4HXF34"), ("issuer", "57246542")])).unwrap();
     assert_eq!(header, r#"{"alg":"ES256","kid":"2X9R4HXF34","typ":"JWT"}"#);
-    assert_eq!(body, r#"{"aud":"appstoreconnect-v1","exp":1300,"iat":1000,"iss":"57246542","scope":"a b"}"#);
+    assert_eq!(body, r#"{"aud":"appstoreconnect-v1","exp":1270,"iat":970,"iss":"57246542","scope":"a b"}"#);
     let google = JwtClaims {
         key: field("key", Some("/private_key")),
         key_id: Some(field("key", Some("/private_key_id"))),
@@ -154,7 +164,7 @@ fn claims_are_what_vendors_ask_for() {
     let file = serde_json::json!({ "private_key": RSA, "private_key_id": "k1", "client_email": "a@b.example" });
     let (header, body) = read(&google, &values(&file.to_string(), &[])).unwrap();
     assert_eq!(header, r#"{"alg":"RS256","kid":"k1","typ":"JWT"}"#);
-    assert_eq!(body, r#"{"exp":1300,"iat":1000,"iss":"a@b.example","scope":"a b"}"#);
+    assert_eq!(body, r#"{"exp":1270,"iat":970,"iss":"a@b.example","scope":"a b"}"#);
     for bad in ["canary", "{}", r#"{"private_key":{"canary":1}}"#, r#"{"private_key":null}"#, ""] {
         let error = read(&google, &values(bad, &[])).unwrap_err();
         assert!(matches!(&error, EgressError::Credential(text) if !text.contains("canary")), "{error}");

@@ -1,9 +1,11 @@
-//! Texts of a server made fit for names, titles and descriptions: they are a stranger's, and models read them.
+//! Texts of a stranger made fit for names, titles and descriptions, which models read.
 
 use std::fmt::Write as _;
 
+use crate::hidden::is_hidden;
+
 /// The text without control characters and without what no reader sees, cut to so many bytes.
-pub(crate) fn cut(text: &str, bytes: usize) -> String {
+pub fn cut(text: &str, bytes: usize) -> String {
     let clean: String = visible(text).trim().to_owned();
     if clean.len() <= bytes {
         return clean;
@@ -16,23 +18,18 @@ pub(crate) fn cut(text: &str, bytes: usize) -> String {
 }
 
 /// The text in one line, cut to so many bytes.
-pub(crate) fn line(text: &str, bytes: usize) -> String {
+pub fn line(text: &str, bytes: usize) -> String {
     cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), bytes)
 }
 
 /// The text as a person sees it. Signs without a width, marks that turn the direction, and the invisible copy of ASCII say
 /// things to a model that the operator who read the text did not see.
-pub(crate) fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     text.chars().filter(|c| (!c.is_control() || matches!(c, '\n' | '\t')) && !is_hidden(*c)).collect()
 }
 
-fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
 /// `search-actors` and `searchActors` as `search_actors`: letters, digits and single `_`.
-pub(crate) fn snake(text: &str) -> String {
+pub fn snake(text: &str) -> String {
     let mut name = String::with_capacity(text.len() + 8);
     let mut before: Option<char> = None;
     let mut chars = text.chars().peekable();
@@ -42,6 +39,7 @@ pub(crate) fn snake(text: &str) -> String {
                 name.push('_');
             }
         } else {
+            // `listID` is `list_id`, and `HTMLPage` is `html_page`.
             let lower_before = before.is_some_and(|before| before.is_ascii_lowercase() || before.is_ascii_digit());
             let word_ends = before.is_some_and(|before| before.is_ascii_uppercase())
                 && chars.peek().is_some_and(char::is_ascii_lowercase);
@@ -56,14 +54,14 @@ pub(crate) fn snake(text: &str) -> String {
 }
 
 /// `search_actors` as `Search actors`.
-pub(crate) fn human(snake: &str) -> String {
+pub fn human(snake: &str) -> String {
     let text = snake.replace('_', " ");
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Eight hexadecimal digits that stand for a text (FNV-1a): stable for good, and no secret.
-pub(crate) fn digest(text: &str) -> String {
+pub fn digest(text: &str) -> String {
     let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let mut digits = String::with_capacity(8);
     // Writing to a string does not fail.
@@ -76,8 +74,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_made_of_what_servers_call_things() {
+    fn names_are_made_of_what_documents_call_things() {
         for (text, expected) in [
+            ("issues/list-for-repo", "issues_list_for_repo"),
+            ("listPetsByID", "list_pets_by_id"),
+            ("getHTMLPage", "get_html_page"),
+            ("Get User (v2)", "get_user_v2"),
+            ("get_v1Users", "get_v1_users"),
             ("search-actors", "search_actors"),
             ("searchActors", "search_actors"),
             ("apify/rag-web-browser", "apify_rag_web_browser"),
@@ -89,6 +92,7 @@ mod tests {
             assert_eq!(snake(text), expected, "{text}");
         }
         assert_eq!(human("search_actors"), "Search actors");
+        assert_eq!(digest(""), "811c9dc5");
         assert_eq!(digest("foobar"), "bf9cf968");
     }
 
@@ -100,11 +104,19 @@ mod tests {
             (format!("Adds.{hidden}"), "Adds."),
             ("A\u{200b}dds\u{202e}.\u{feff}".into(), "Adds."),
             ("A\u{1b}[31mdds.".into(), "A[31mdds."),
+            // Fillers, joiners and selectors, which look like nothing or like a space.
+            ("A\u{3164}d\u{ffa0}d\u{115f}s\u{34f}.\u{fe0f}\u{e0100}\u{17b4}\u{180b}".into(), "Adds."),
             ("Adds.\n\tTwo lines: é, 中, 😀".into(), "Adds.\n\tTwo lines: é, 中, 😀"),
         ] {
             assert_eq!(cut(&text, 100), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(cut("ééé", 6), "ééé");
         assert_eq!(cut("éééé", 7), "éé…");
+        assert_eq!(cut(" a\u{7}\n ", 7), "a");
         assert_eq!(line("a\n  b", 7), "a b");
     }
 }
