@@ -1,6 +1,6 @@
 //! Serves an app on a listener until it is told to stop, and lets running calls end.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::{api, mcp, pages};
+
+mod connections;
 
 /// Why a server ended other than by being told to.
 #[derive(Debug, Error)]
@@ -41,8 +43,7 @@ pub async fn run(
     let stopping = stop.clone();
     let pages = pages::router(app.state.host.clone());
     let router = api::router(app.state, pages).merge(mcp::router(host.clone()));
-    let mut serving =
-        tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopping.cancelled_owned()).into_future());
+    let mut serving = tokio::spawn(connections::serve(listener, router, stopping));
     tokio::select! {
         ended = &mut serving => return ended.unwrap_or_else(|error| Err(std::io::Error::other(error))).map_err(Into::into),
         () = shutdown => {}

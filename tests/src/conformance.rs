@@ -75,19 +75,38 @@ impl Suite {
         if own_node || node.is_file() { Ok(Self { node, program }) } else { Err("npm gave no Node".into()) }
     }
 
+    /// A Node that is new enough for programs of its year.
+    pub fn node(&self) -> &Path {
+        &self.node
+    }
+
     /// Runs the scenarios of a revision against a server.
     ///
     /// # Panics
     ///
     /// When the suite does not start.
     pub async fn judge(&self, url: &str, revision: &Revision) -> Verdict {
+        self.run(&["server", "--url", url], revision).await
+    }
+
+    /// Runs the scenarios of a revision against the client that this program is when it is given a URL.
+    ///
+    /// # Panics
+    ///
+    /// When the suite does not start.
+    pub async fn judge_client(&self, program: &Path, revision: &Revision) -> Verdict {
+        let program = program.to_str().expect("folders of builds have plain names");
+        self.run(&["client", "--command", program], revision).await
+    }
+
+    async fn run(&self, about: &[&str], revision: &Revision) -> Verdict {
         let scratch = tempfile::tempdir().expect("there is room for a temporary folder");
         let expected = scratch.path().join("expected.yaml");
         std::fs::write(&expected, revision.expected_failures).expect("a temporary folder can be written to");
         let output = Command::new(&self.node)
             .arg(&self.program)
-            .args(["server", "--suite", "all", "--url", url, "--spec-version", revision.date])
-            .args(["--timeout", SCENARIO_MS, "--output-dir"])
+            .args(about)
+            .args(["--suite", "all", "--spec-version", revision.date, "--timeout", SCENARIO_MS, "--output-dir"])
             .arg(scratch.path().join("out"))
             .arg("--expected-failures")
             .arg(&expected)

@@ -19,6 +19,11 @@ pub fn gloveport() -> PathBuf {
     built(profile_folder().join(format!("gloveport{}", std::env::consts::EXE_SUFFIX)))
 }
 
+/// The program that the conformance suite starts as a client.
+pub fn conformance() -> PathBuf {
+    built(profile_folder().join(format!("conformance{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// A connector as a component.
 pub fn connector(name: &str) -> PathBuf {
     let profile = profile_folder();

@@ -11,6 +11,7 @@ use super::Losses;
 use dialect::Fate;
 
 mod dialect;
+mod fitting;
 mod null;
 mod pointer;
 
@@ -198,6 +199,7 @@ impl Walk<'_> {
         if !out.contains_key("type") && !out.contains_key("anyOf") {
             return refused("it does not say of which type it is");
         }
+        fitting::without_others(&mut out);
         if is_of(&out, "array") && !out.contains_key("items") {
             return refused("it does not say what the list holds");
         }
@@ -213,6 +215,9 @@ impl Walk<'_> {
             if self.dialect.requires_all {
                 self.require_all(&mut out, from, path);
             }
+        }
+        if self.dialect.splits_types {
+            fitting::split(&mut out);
         }
         Ok(Value::Object(out))
     }

@@ -27,6 +27,8 @@ pub(crate) fn discover(path: &str) -> Result<Value, Failure> {
             let tools = tools(&mut modern)?;
             return Ok(found(&modern, &said, tools));
         }
+        // Some older servers answer what they do not know with an empty result.
+        Ok(said) if !said["supportedVersions"].is_array() => {}
         Ok(said) if !LEGACY.into_iter().any(|known| speaks(&said["supportedVersions"], known)) => {
             return Err(Failure::upstream(200, None, "the server speaks no revision that is known here"));
         }

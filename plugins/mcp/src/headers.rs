@@ -63,7 +63,8 @@ fn properties(schema: &Value, at: &str, depth: usize, found: &mut Vec<(String, S
         if let Some(header) = property.get(KEY) {
             let kind = property.get("type").and_then(Value::as_str).unwrap_or_default();
             let header = header.as_str().filter(|header| is_token(header)).ok_or("a header's name is none")?;
-            if !matches!(kind, "string" | "integer" | "boolean" | "number") {
+            // Fractions are written in many ways: the protocol leaves them out.
+            if !matches!(kind, "string" | "integer" | "boolean") {
                 return Err(format!("the header `{header}` is declared for an input that is no single value"));
             }
             found.push((pointer.clone(), format!("{PREFIX}{}", header.to_ascii_lowercase())));
@@ -132,6 +133,7 @@ mod tests {
             json!({ "type": "string", "x-mcp-header": "a\r\nb" }),
             json!({ "type": "string", "x-mcp-header": 7 }),
             json!({ "type": "object", "x-mcp-header": "A" }),
+            json!({ "type": "number", "x-mcp-header": "A" }),
             json!({ "x-mcp-header": "A" }),
             json!({ "type": "array", "items": { "type": "string", "x-mcp-header": "A" } }),
             json!({ "anyOf": [{ "type": "string", "x-mcp-header": "A" }] }),

@@ -1,8 +1,8 @@
-//! What is asked of an OAuth client by RFC 9700, and which tests ask it: each is looked for, so none goes unnoticed.
+//! What is asked of OAuth clients and tried with MCP, and which tests ask it: each is looked for, so none goes unnoticed.
 
 use std::path::Path;
 
-/// A point of a list, and the tests of it: `file::test`, below `tests/all/api`.
+/// A point of a list, and the tests of it: `file::test`, below `tests/all/api` or in the host itself.
 struct Point {
     what: &'static str,
     tests: &'static [&'static str],
@@ -152,13 +152,75 @@ const ATTACKS: [Point; 12] = [
     point("a refresh that answers 200 with an error", &["tokens/attacks::answers_that_are_none_give_no_token"]),
 ];
 
+/// What may be tried with the Model Context Protocol, as clients and servers of it.
+const MCP: [Point; 14] = [
+    point("DNS rebinding: a name that points here, and pages of others", &["mcp/attacks::other_sites_stay_outside"]),
+    point(
+        "a token of another audience",
+        &["callers/mcp::a_token_is_good_where_it_says", "issuer/attacks::a_token_is_for_one_url"],
+    ),
+    point(
+        "a token passed on",
+        &["callers/mcp::no_token_is_passed_through", "upstream_mcp/oauth::users_sign_in_where_the_server_says"],
+    ),
+    point(
+        "the instance URL of another user, and one that has ended",
+        &["mcp/attacks::a_url_is_of_one_user", "mcp/calls::a_url_ends", "mcp/configs::a_url_is_nowhere_else"],
+    ),
+    point("headers that say otherwise than the body", &["mcp/attacks::headers_cannot_say_otherwise"]),
+    point(
+        "a state that is forged, of another call, or of another caller",
+        &["mcp/asked::a_state_is_of_one_call_and_one_caller", "mcp/connecting::a_client_that_opens_links_comes_back"],
+    ),
+    point("a state that is replayed", &["mcp/asked::a_question_is_a_form"]),
+    point(
+        "metadata at private addresses, by names and by redirects",
+        &[
+            "upstream_mcp/oauth::metadata_of_somebody_else_is_refused",
+            "issuer/documents::documents_are_not_looked_for_inside",
+        ],
+    ),
+    point(
+        "two issuers mixed up",
+        &[
+            "upstream_mcp/oauth::an_answer_of_another_issuer_is_not_taken",
+            "upstream_mcp/oauth::another_authorization_server_waits_for_an_operator",
+        ],
+    ),
+    point("events and answers without end", &["upstream_mcp/attacks::odd_answers_are_the_servers_fault"]),
+    point(
+        "those who send slowly, and those who say nothing",
+        &[
+            "mcp/attacks::a_slow_sender_holds_nobody_up",
+            "host/src/server/connections::nobody_is_waited_for_who_says_nothing",
+            "upstream_mcp/attacks::a_server_that_trickles_is_given_up",
+        ],
+    ),
+    point(
+        "ten thousand idle subscriptions",
+        &[
+            "mcp/listening::idle_streams_are_capped",
+            "mcp/idle::ten_thousand_streams_cost_little_and_no_more_are_opened",
+        ],
+    ),
+    point(
+        "a server that changes what its tools say",
+        &[
+            "upstream_mcp/changes::changed_and_new_tools_wait_until_they_are_accepted",
+            "upstream_mcp/changes::nothing_is_accepted_that_nobody_has_seen",
+        ],
+    ),
+    point("a tool with the name of another connector's", &["upstream_mcp/attacks::a_tool_shadows_no_other"]),
+];
+
 #[test]
 fn each_point_has_its_tests() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("all/api");
-    for Point { what, tests } in RFC_9700.iter().chain(&ATTACKS) {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for Point { what, tests } in RFC_9700.iter().chain(&ATTACKS).chain(&MCP) {
         assert!(!tests.is_empty(), "{what}");
         for test in *tests {
             let (file, name) = test.split_once("::").unwrap();
+            let folder = if file.starts_with("host/") { own.join("..") } else { own.join("all/api") };
             let text = std::fs::read_to_string(folder.join(format!("{file}.rs")));
             let text = text.unwrap_or_else(|error| panic!("{what}: {file}: {error}"));
             assert!(text.contains(&format!("fn {name}()")), "{what}: there is no test `{test}`");

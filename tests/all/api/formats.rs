@@ -1,5 +1,7 @@
 //! Tools in the forms of model APIs, and models' calls as they are written: AK-118, AK-502, CB-11.
 
+mod vendors;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gloveport_tests::upstream::{Gate, Reply};

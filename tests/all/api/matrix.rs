@@ -1,6 +1,7 @@
 //! Lesson 1: every way to cause a call, against everything that can come of one. The same code on each, and the upstream
 //! saw what it should, or nothing (KO-07). A new `model::Surface` does not compile until it has its rows here.
 
+mod clients;
 mod ways;
 
 use std::num::NonZeroU32;
@@ -8,13 +9,12 @@ use std::num::NonZeroU32;
 use gloveport::config::{Database, NeighbourLimits};
 use gloveport::model::{By, Clock, ProjectId, Random, Surface};
 use gloveport::store::{AccountFilter, PageRequest, Store};
-use gloveport_tests::host::{ADMIN_KEY, Client, Setup, TestHost};
+use gloveport_tests::host::{Client, Setup, TestHost};
 use gloveport_tests::imitation::{GitHub, User};
 use gloveport_tests::postgres;
 use serde_json::{Value, json};
 
 use super::documented::Document;
-use super::mcp::Mcp;
 use super::postgres::beside;
 use ways::{MCP, Way, entrance, rows};
 
@@ -188,9 +188,8 @@ impl Table {
                 let call = json!({ "type": "tool_use", "id": "toolu_1", "name": case.tool(), "input": case.input() });
                 let body = json!({ "identifier": case.user(), "tool_call": call });
                 let answer = self.agent.post(&path, &body).await.json();
-                let result = &answer["tool_result"];
-                assert_eq!(result["tool_use_id"], "toolu_1", "{answer}");
-                assert_eq!(result["is_error"] == true, answer["code"].is_string(), "{answer}");
+                assert_eq!(answer["tool_result"]["tool_use_id"], "toolu_1", "{answer}");
+                assert_eq!(answer["tool_result"]["is_error"] == true, answer["code"].is_string(), "{answer}");
                 of(&answer)
             }
             Way::Batch => {
@@ -217,7 +216,13 @@ impl Table {
                     _ => of(&answer),
                 }
             }
-            Way::Mcp | Way::McpLegacy | Way::McpByKey | Way::McpSearched => self.by_mcp(way, case).await,
+            Way::Mcp
+            | Way::McpLegacy
+            | Way::McpByKey
+            | Way::McpByToken
+            | Way::McpBridged
+            | Way::McpSearched
+            | Way::McpSearchedLegacy => self.by_mcp(way, case).await,
             Way::Inner => {
                 let call = json!({ "tool": case.tool(), "input": case.input() });
                 let body = json!({ "identifier": case.user(), "input": call });
@@ -230,36 +235,6 @@ impl Table {
                 }
             }
             Way::Approved | Way::Continued => self.resumed(way, case).await,
-        }
-    }
-
-    /// Calls the tool as an MCP client; what is no tool is an error of the protocol.
-    async fn by_mcp(&self, way: Way, case: Case) -> String {
-        let admin = self.host.client();
-        let shows = if way == Way::McpSearched { "search" } else { "listed" };
-        let config = json!({ "connections": [{ "connection": "github" }], "tools": shows });
-        admin.put("/v1/mcp/configs/matrix", &config).await.expect(201);
-        let mcp = match way {
-            Way::McpByKey => {
-                Mcp::at(admin.with_key(ADMIN_KEY), &format!("/mcp?profile=matrix&identifier={}", case.user()))
-            }
-            _ => Mcp::of(admin, "matrix", case.user()).await,
-        };
-        let call = json!({ "name": case.tool(), "arguments": case.input() });
-        let answer = match way {
-            Way::McpLegacy => mcp.legacy("2025-06-18", "tools/call", call).await,
-            Way::McpSearched => mcp.modern("tools/call", json!({ "name": "call_tool", "arguments": call })).await,
-            _ => mcp.modern("tools/call", call).await,
-        };
-        let answer = answer.expect(200);
-        if answer["error"]["code"] == -32602 {
-            return Case::NoSuchTool.expected().to_owned();
-        }
-        let result = &answer["result"];
-        let text = result["content"][0]["text"].as_str().unwrap();
-        match result["isError"].as_bool() {
-            Some(false) if !text.contains("\"status\":\"waiting\"") => Case::Allowed.expected().to_owned(),
-            _ => of(&serde_json::from_str(text).unwrap()),
         }
     }
 
@@ -320,7 +295,10 @@ fn applies(way: Way, case: Case) -> bool {
             | Way::Mcp
             | Way::McpLegacy
             | Way::McpByKey
+            | Way::McpByToken
+            | Way::McpBridged
             | Way::McpSearched
+            | Way::McpSearchedLegacy
             | Way::Background
             | Way::Keyed
             | Way::Proxied

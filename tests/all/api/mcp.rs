@@ -9,8 +9,12 @@ mod configs;
 mod conformance;
 mod connecting;
 mod eras;
+mod idle;
+mod inspected;
 mod listening;
+mod sdks;
 mod searched;
 
+pub(super) use bridge::bridged;
 pub(super) use client::Mcp;
 pub(super) use listening::{Open, listen};

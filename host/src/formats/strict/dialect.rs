@@ -24,6 +24,8 @@ pub(in crate::formats) struct Dialect {
     pub(super) closes: bool,
     /// Whether every member is required, and null stands for one that is left out.
     pub(super) requires_all: bool,
+    /// Whether a value of several types is a choice of schemas: the vendor's own helper knows no list of types.
+    pub(super) splits_types: bool,
     /// Whether a schema may refer to itself.
     pub(super) recurses: bool,
     /// Keywords about values that it takes.
@@ -38,6 +40,7 @@ pub(in crate::formats) struct Dialect {
 pub(in crate::formats) const OPENAI: Dialect = Dialect {
     closes: true,
     requires_all: true,
+    splits_types: false,
     recurses: true,
     narrowing: &[
         "pattern",
@@ -58,6 +61,7 @@ pub(in crate::formats) const OPENAI: Dialect = Dialect {
 pub(in crate::formats) const CLAUDE: Dialect = Dialect {
     closes: true,
     requires_all: false,
+    splits_types: true,
     recurses: false,
     narrowing: &["const"],
     formats: &["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"],
@@ -68,6 +72,7 @@ pub(in crate::formats) const CLAUDE: Dialect = Dialect {
 pub(in crate::formats) const GEMINI: Dialect = Dialect {
     closes: false,
     requires_all: false,
+    splits_types: false,
     recurses: true,
     narrowing: &["minimum", "maximum", "minItems", "maxItems"],
     formats: &["date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uri", "uuid"],

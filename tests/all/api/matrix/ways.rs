@@ -25,8 +25,14 @@ pub(super) enum Way {
     McpLegacy,
     /// `tools/call` at the endpoint of keys.
     McpByKey,
+    /// The same with a token of this host's.
+    McpByToken,
+    /// `tools/call` as a line to `gloveport mcp`.
+    McpBridged,
     /// A tool that a model searched for, called by the tool for that.
     McpSearched,
+    /// The same in one of the earlier revisions.
+    McpSearchedLegacy,
     /// A connector's call of another tool.
     Inner,
     /// A call that waited, and goes on after everything may have changed.
@@ -53,7 +59,15 @@ const EXECUTE: &[Way] =
     &[Way::Execute, Way::Native, Way::Background, Way::Keyed, Way::Proxied, Way::Approved, Way::Continued];
 
 /// The ways of MCP clients, whose routes are described by their protocol and not by the API's document.
-pub(super) const MCP: &[Way] = &[Way::Mcp, Way::McpLegacy, Way::McpByKey, Way::McpSearched];
+pub(super) const MCP: &[Way] = &[
+    Way::Mcp,
+    Way::McpLegacy,
+    Way::McpByKey,
+    Way::McpByToken,
+    Way::McpBridged,
+    Way::McpSearched,
+    Way::McpSearchedLegacy,
+];
 
 /// The rows that each route is an entrance to, if it can cause a call at all. A route that is not here fails the test, so
 /// that whoever adds one says what it is.

@@ -73,6 +73,15 @@ fn modern(id: &Value, method: &str, params: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }
 
+/// What a program of the current revision gets for one request, by a bridge that is started for it.
+pub(in crate::api) async fn bridged(mcp: &Mcp, method: &str, params: &Value) -> Value {
+    let mut bridge = Bridge::start(&[], ("GLOVEPORT_MCP_URL", &mcp.url()));
+    bridge.write(&modern(&json!(1), method, params)).await;
+    let answer = bridge.next().await;
+    assert_eq!(bridge.end().await, (Some(0), Vec::new(), String::new()));
+    answer
+}
+
 async fn desk(bed: &Bed) -> Mcp {
     bed.connect("ada").await;
     config(bed, "desk", Some(&["probe_echo", "probe_progress"]), "listed").await;

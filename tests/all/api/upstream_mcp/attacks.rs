@@ -61,6 +61,23 @@ async fn odd_answers_are_the_servers_fault() {
     }
 }
 
+/// A stream that says something now and then and never ends is given up when the call's time is over.
+#[tokio::test]
+async fn a_server_that_trickles_is_given_up() {
+    let host = TestHost::start().await;
+    let server = Server::start(Era::Modern, json!([{ "name": "tell" }])).await;
+    connected(&host, &server, json!({})).await;
+    discover(&host).await;
+    let note = r#"data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}"#;
+    for begun in [format!("{note}\n\n"), ": still here\n\n".repeat(1_000), "data: {\"json".to_owned()] {
+        server.answers(Reply::stalled("text/event-stream", begun.clone()));
+        let body = json!({ "identifier": "ada", "input": {}, "timeout_ms": 500 });
+        let failed = host.client().post("/v1/tools/desk_tell/execute", &body).await;
+        assert_eq!(failed.json()["code"], "upstream_timeout", "{begun:.60} {failed:?}");
+    }
+    host.execute("desk_tell", "ada", &json!({})).await.expect(200);
+}
+
 /// What people do not see in a description is not told to a model, and a schema cannot fetch what a model is told.
 #[tokio::test]
 async fn hidden_words_and_far_schemas_do_not_come_along() {

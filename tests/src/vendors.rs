@@ -1,0 +1,58 @@
+//! What the makers of model APIs publish of their requests: the types, and what each makes of a schema in its strict mode.
+
+use std::io::Write as _;
+
+use serde_json::Value;
+
+use crate::python::PythonProgram;
+
+/// What pip installs: another version knows other types.
+const PACKAGES: [&str; 3] = ["openai==3.54.0", "anthropic==2.12.0", "google-genai==3.4.0"];
+
+/// Something in the form of an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One of a request's `tools`.
+    Tool,
+    /// What a model wrote.
+    Call,
+    /// What a model is told.
+    Result,
+}
+
+/// Something to be held against its vendor's types.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What it is.
+    pub kind: Kind,
+    /// The API, as [`gloveport::formats::Format::as_str`] has it.
+    pub format: &'static str,
+    /// The thing.
+    pub value: Value,
+}
+
+/// What is wrong with each of these, in order: `None` for what its vendor's types take, and what its vendor's helper makes
+/// strict by leaving it as it is. `None` at all where the types cannot be had, which is said on standard error.
+///
+/// # Panics
+///
+/// When the program ends with an error.
+pub async fn judged(cases: &[Case]) -> Option<Vec<Option<String>>> {
+    let program = PythonProgram::of("vendors.py", include_str!("../independent/vendors.py"), &PACKAGES).await?;
+    let mut file = tempfile::NamedTempFile::new().expect("there is room for a temporary file");
+    for Case { kind, format, value } in cases {
+        let kind = match kind {
+            Kind::Tool => "tool",
+            Kind::Call => "call",
+            Kind::Result => "result",
+        };
+        let line = serde_json::json!({ "kind": kind, "format": format, "value": value });
+        writeln!(file, "{line}").expect("there is room for a temporary file");
+    }
+    let ended = program.command().arg(file.path()).output().await.expect("there is a Python");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    let verdicts: Vec<_> = said.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    assert_eq!(verdicts.len(), cases.len(), "one line for each");
+    Some(verdicts)
+}
