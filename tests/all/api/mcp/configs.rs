@@ -3,6 +3,7 @@
 use gloveport_tests::canary::Canary;
 use serde_json::{Value, json};
 
+use super::client::Mcp;
 use crate::api::bed::Bed;
 
 async fn config(bed: &Bed, name: &str, connections: &Value) -> Value {
@@ -170,14 +171,26 @@ async fn the_auth_state_says_what_is_left_to_connect() {
     assert_eq!(state("eve").await.0, named(["not_connected", "not_connected", "disabled"]));
 }
 
-/// AK-906: a URL is nowhere but in the answers that give it.
+/// AK-906: a URL is nowhere but in the answers that give it, however it is used: also where a call fails, or is none.
 #[tokio::test]
 async fn a_url_is_nowhere_else() {
     let bed = Bed::start().await;
     config(&bed, "desk", &json!([{ "connection": "probe" }])).await;
     let made = ensure(&bed, "desk", "ada").await;
     let token = Canary::of(made["url"].as_str().unwrap().rsplit_once("/mcp/").unwrap().1);
-    for path in ["/v1/mcp/instances", "/v1/keys", "/v1/audit", "/v1/mcp/configs"] {
+    let mcp = Mcp::at(bed.client().with_key(""), &format!("/mcp/{}", token.token()));
+    bed.connect("ada").await;
+    assert_eq!(mcp.call("probe_echo", &json!({})).await["isError"], false);
+    assert_eq!(mcp.call("probe_fetch_read", &json!({ "target": 7 })).await["isError"], true);
+    for (method, body, status) in [("DELETE", "", 405), ("GET", "", 405), ("POST", "{", 400), ("POST", "[]", 400)] {
+        let headers = [("content-type", "application/json"), ("origin", mcp.client.base())];
+        assert_eq!(mcp.raw(method, &headers, body).await.status, status, "{method} {body}");
+    }
+    assert_eq!(mcp.raw("POST", &[("origin", "https://evil.example")], "{}").await.status, 403);
+    let path = format!("/v1/mcp/instances/{}/rotate", made["id"].as_str().unwrap());
+    bed.client().post(&path, &json!({})).await.expect(200);
+    assert_eq!(mcp.modern("tools/list", json!({})).await.status, 404, "it opens nothing any more");
+    for path in ["/v1/mcp/instances", "/v1/keys", "/v1/audit", "/v1/mcp/configs", "/v1/executions"] {
         bed.client().get(path).await.expect(200);
     }
     for (label, bytes) in bed.host.traces() {

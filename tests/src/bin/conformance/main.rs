@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
 }
 
 /// As the suite says it to the clients that it starts.
-#[expect(clippy::disallowed_methods, reason = "the suite speaks by the environment, and this is no host")]
+#[expect(clippy::disallowed_methods, reason = "the suite speaks to its clients by the environment")]
 fn scenario() -> Scenario {
     let said = |name: &str| std::env::var(name).unwrap_or_default();
     let context = serde_json::from_str(&said("MCP_CONFORMANCE_CONTEXT")).unwrap_or_default();
