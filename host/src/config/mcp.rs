@@ -134,7 +134,7 @@ mod tests {
             Mcp::resolve(WrittenMcp { clients: Some(clients), ..WrittenMcp::default() }).map(|mcp| mcp.clients.len())
         };
         let good = || client("acme-desktop", "Acme", "http://127.0.0.1/cb");
-        assert_eq!(with(vec![good(), client("b", "B", "com.acme.app:/cb")]), Ok(2));
+        assert_eq!(with(vec![good(), client("b", "B", "com.acme.app:/cb")]).unwrap(), 2);
         for bad in [
             vec![good(), good()],
             vec![client("", "A", "https://a.example/cb")],

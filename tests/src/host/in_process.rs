@@ -121,7 +121,6 @@ impl TestHost {
             public_url: setup.public_url,
             mcp: Some(setup.mcp),
             secrets: Some(setup.secrets),
-            ..ConfigFile::default()
         };
         let environment = Environment {
             admin_key: Some(Secret::new(ADMIN_KEY.into())),
