@@ -245,7 +245,7 @@ pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Res
                 return earlier;
             }
             let result = if custom::is_one(&host, &caller, &request).await? {
-                custom::submit(&host, &caller, &request).await
+                Box::pin(custom::submit(&host, &caller, &request)).await
             } else {
                 let resolved =
                     resolve::resolve(&host, &caller, &mut request).instrument(tracing::debug_span!("resolve")).await;
@@ -295,14 +295,17 @@ async fn governed(
         }
         Verdict::Ask(asked) => {
             let execution = record::execution(host, caller, request, &resolved);
-            return Ok(Reply::Waiting(wait::before(host, request, (execution, Some(&resolved)), &asked).await?));
+            let waiting = Box::pin(wait::before(host, request, (execution, Some(&resolved)), &asked));
+            return Ok(Reply::Waiting(waiting.await?));
         }
         Verdict::Deny(fault) => {
             let execution = record::execution(host, caller, request, &resolved);
-            let execution = record::deny(host, request, (execution, Some(&resolved)), &fault).await?;
+            let execution = Box::pin(record::deny(host, request, (execution, Some(&resolved)), &fault)).await?;
             return Err(Failed { execution, fault });
         }
     };
     let places = host.pace.places(&resolved, request.nesting.as_ref(), pace::Patience::of_a_new_one(timeout)).await?;
-    run::run(host, caller, request, resolved, Attempt { places, ..attempt }, started).await
+    // A future is as large as all that it may come to wait for, and is copied as a whole wherever it is handed on: what is
+    // large goes into a box, here and below.
+    Box::pin(run::run(host, caller, request, resolved, Attempt { places, ..attempt }, started)).await
 }
