@@ -6,6 +6,7 @@ mod secrets;
 
 pub use error::AccountError;
 pub use prepare::{
-    Candidate, Kept, Prepared, Sorted, allowed_hosts, known_hosts, prepare, rendered_base_url, sort_fields,
+    Candidate, Kept, Prepared, Sorted, allowed_hosts, base_url_text, known_hosts, prepare, rendered_base_url,
+    sort_fields,
 };
 pub use secrets::{NewSecret, SecretError, put_secret};

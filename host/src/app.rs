@@ -166,6 +166,7 @@ impl App {
             running,
             stoppable: Default::default(),
             used: Default::default(),
+            parsed: Default::default(),
         });
         Ok(Self { state: ApiState { host, notices, issuing, metrics }, first_key, stop_grace: config.stop_grace })
     }

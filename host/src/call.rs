@@ -32,6 +32,7 @@ mod nested;
 mod once;
 mod outcome;
 mod pace;
+mod parsed;
 mod past;
 mod pause;
 mod presets;
@@ -69,6 +70,7 @@ pub use measure::{Figures, describe_metrics};
 pub use modifiers::{CheckedModifier, CompiledModifiers, NewModifier, NewWork, check_modifier, room_for_modifier};
 pub use nested::Nesting;
 pub use pace::Pace;
+pub use parsed::Parsed;
 pub use past::{Decided, Differing, Past, PastOpinion, judge_past};
 pub use pause::{InputAsked, answer, waits_for};
 pub use profiles::CompiledProfiles;
@@ -246,7 +248,7 @@ pub async fn call(host: &Host, caller: &Caller, mut request: CallRequest) -> Res
                 return earlier;
             }
             let result = if custom::is_one(&host, &caller, &request).await? {
-                custom::submit(&host, &caller, &request).await
+                Box::pin(custom::submit(&host, &caller, &request)).await
             } else {
                 let resolved =
                     resolve::resolve(&host, &caller, &mut request).instrument(tracing::debug_span!("resolve")).await;
@@ -296,14 +298,17 @@ async fn governed(
         }
         Verdict::Ask(asked) => {
             let execution = record::execution(host, caller, request, &resolved);
-            return Ok(Reply::Waiting(wait::before(host, request, (execution, Some(&resolved)), &asked).await?));
+            let waiting = Box::pin(wait::before(host, request, (execution, Some(&resolved)), &asked));
+            return Ok(Reply::Waiting(waiting.await?));
         }
         Verdict::Deny(fault) => {
             let execution = record::execution(host, caller, request, &resolved);
-            let execution = record::deny(host, request, (execution, Some(&resolved)), &fault).await?;
+            let execution = Box::pin(record::deny(host, request, (execution, Some(&resolved)), &fault)).await?;
             return Err(Failed { execution, fault });
         }
     };
     let places = host.pace.places(&resolved, request.nesting.as_ref(), pace::Patience::of_a_new_one(timeout)).await?;
-    run::run(host, caller, request, resolved, Attempt { places, ..attempt }, started).await
+    // A future is as large as all that it may come to wait for, and is copied as a whole wherever it is handed on: what is
+    // large goes into a box, here and below.
+    Box::pin(run::run(host, caller, request, resolved, Attempt { places, ..attempt }, started)).await
 }

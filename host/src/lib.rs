@@ -1,5 +1,10 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+/// A call makes and drops hundreds of small pieces, on all threads, and many end on another thread than they began on.
+/// The system's allocator took a tenth of a call's time for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod model;
 
 pub mod config;

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
@@ -30,6 +30,7 @@ pub use examine::{Examined, examine, keys_needed};
 pub use named::NamedError;
 pub use rotate::{Rotated, drop_unused, reseal, rotate, unused};
 
+use key_file::Stamp;
 use keyring::Keyring;
 
 /// Where the master keys come from.
@@ -84,6 +85,8 @@ pub struct Vault {
     file: Option<PathBuf>,
     random: Random,
     ring: ArcSwap<Keyring>,
+    /// The file as it was when it was last read.
+    seen: Mutex<Option<Stamp>>,
     /// What projects may read of secrets that are kept elsewhere.
     sources: SecretSources,
 }
@@ -104,14 +107,15 @@ impl Sealing {
 impl Vault {
     /// Reads the master keys; makes the first one if they are to be in a file that does not exist.
     pub fn load(source: KeySource, random: Random) -> Result<Self, VaultError> {
-        let (file, ring) = match source {
+        let (file, ring, seen) = match source {
             KeySource::File(path) => {
-                let ring = key_file::read_or_make(&path, &random)?;
-                (Some(path), ring)
+                let (ring, seen) = key_file::read_or_make(&path, &random)?;
+                (Some(path), ring, Some(seen))
             }
-            KeySource::Environment(text) => (None, seal::keyring_of(&text)?),
+            KeySource::Environment(text) => (None, seal::keyring_of(&text)?, None),
         };
-        Ok(Self { file, random, ring: ArcSwap::from_pointee(ring), sources: SecretSources::none() })
+        let (ring, seen) = (ArcSwap::from_pointee(ring), Mutex::new(seen));
+        Ok(Self { file, random, ring, seen, sources: SecretSources::none() })
     }
 
     /// The same, which also reads secrets that are kept outside of the database.
@@ -172,15 +176,21 @@ impl Vault {
         self.ring.load().ids()
     }
 
+    /// Takes over the file's keys if it is not as it was when it was last read.
     fn reload(&self) -> Result<(), VaultError> {
-        if let Some(path) = &self.file {
-            let ring = key_file::read(path)?;
-            if ring.ids() != self.ring.load().ids() {
-                // What is kept in memory may be sealed with a key that was dropped from the file since.
-                let known = self.ring.load_full();
-                self.ring.store(Arc::new(ring.remembering(&known)));
-            }
+        let Some(path) = &self.file else { return Ok(()) };
+        let now = key_file::stamp(path)?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == Some(now) {
+            return Ok(());
         }
+        let (ring, read) = key_file::read(path)?;
+        if ring.ids() != self.ring.load().ids() {
+            // What is kept in memory may be sealed with a key that was dropped from the file since.
+            let known = self.ring.load_full();
+            self.ring.store(Arc::new(ring.remembering(&known)));
+        }
+        *seen = Some(read);
         Ok(())
     }
 

@@ -95,14 +95,18 @@ fn once_filled(pattern: &AuthPattern, fields: &BTreeMap<String, String>) -> BTre
     all
 }
 
+/// The template of where a connection's requests go.
+pub fn base_url_text<'a>(connector: &'a Connector, connection: &'a Connection) -> &'a str {
+    connection.base_url.as_deref().unwrap_or(&connector.base_url)
+}
+
 /// What relative targets of this account are joined to.
 pub fn rendered_base_url(
     connector: &Connector,
     connection: &Connection,
     fields: &BTreeMap<String, String>,
 ) -> Result<Url, String> {
-    let text = connection.base_url.as_deref().unwrap_or(&connector.base_url);
-    let template = UrlTemplate::parse(text).map_err(|error| error.to_string())?;
+    let template = UrlTemplate::parse(base_url_text(connector, connection)).map_err(|error| error.to_string())?;
     template.render(fields).map_err(|error| error.to_string())
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::Host;
 use super::resolve::Resolved;
-use crate::accounts::rendered_base_url;
+use crate::accounts::base_url_text;
 use crate::egress::{Grant, GrantState, IdempotencyKey, Injection, Text};
 use crate::model::{
-    AuthKind, AuthPattern, BodyInsertion, Caller, Code, Culprit, ExecutionId, Fault, HeaderTemplate, HostPattern,
-    Secret, TextTemplate, TokenPlacement,
+    AuthKind, AuthPattern, BodyInsertion, Caller, Code, Culprit, ExecutionId, Fault, HeaderTemplate, Secret,
+    TextTemplate, TokenPlacement,
 };
 use crate::oauth::{ACCESS_TOKEN, placed};
 use fields::{Fields, stale};
@@ -25,11 +25,13 @@ pub(super) fn grant(
 ) -> Result<Grant, Fault> {
     let connector = &resolved.installed.connector;
     let account = &resolved.context.account;
-    let base_url = rendered_base_url(connector, &resolved.context.connection, &account.fields).map_err(stale)?;
+    let base_url = base_url_text(connector, &resolved.context.connection);
+    let base_url = host.parsed.url(base_url).and_then(|template| template.render(&account.fields));
+    let base_url = base_url.map_err(|error| stale(error.to_string()))?;
     let hosts = resolved.secrets.hosts(&account.hosts);
     let hosts = hosts
         .iter()
-        .map(|host| HostPattern::parse(host).map_err(|error| stale(error.to_string())))
+        .map(|text| host.parsed.host(text).map_err(|error| stale(error.to_string())))
         .collect::<Result<_, _>>()?;
     Ok(Grant {
         account: Some(account.id.clone()),

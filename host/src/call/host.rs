@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Stoppable, Used};
+use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Parsed, Stoppable, Used};
 use crate::catalog::{Catalog, Generic};
 use crate::config::{Connect, McpClient, Records, Retention};
 use crate::egress::Egress;
@@ -79,6 +79,8 @@ pub struct Shared {
     pub stoppable: Stoppable,
     /// Accounts that calls went through.
     pub used: Used,
+    /// Hosts and base URLs that calls go to.
+    pub parsed: Parsed,
 }
 
 impl Deref for Host {
@@ -126,6 +128,7 @@ impl Host {
             modifiers: CompiledModifiers::default(),
             stoppable: Stoppable::default(),
             used: Used::default(),
+            parsed: Parsed::default(),
         })
     }
 

@@ -61,7 +61,7 @@ pub(super) async fn earlier(
         let detail = "this `Idempotency-Key` was used for another call: use a new one for this one";
         return Err(conflict(&reserved.execution, detail.into()));
     }
-    told(host, caller, reserved).await.map(Some)
+    Box::pin(told(host, caller, reserved)).await.map(Some)
 }
 
 /// What takes the key when the call starts.

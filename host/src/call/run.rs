@@ -120,7 +120,7 @@ async fn to_outcome(host: &Host, request: &CallRequest, attempt: Attempt, runnin
     if let Some(result) = simulated::answer(resolved, request) {
         return told(host, request, &running, result, (None, before)).await;
     }
-    let ran = guest(host, request, &running, journal, gate).await;
+    let ran = Box::pin(guest(host, request, &running, journal, gate)).await;
     let (guest, timeline) = match ran {
         Ok((report, began)) => {
             let timeline = timeline::written(before.as_deref(), began, &report.attempts);
@@ -185,10 +185,13 @@ async fn held(
     if let (Some(asked), Err(CallError::Waiting(waiting)), Some(journal)) = (asked, &report.outcome, &report.journal) {
         FaultPoint::Stopped.pass();
         let stop = (journal, &**waiting, timeline);
-        return wait::at_write(host, request, (execution, resolved), asked, stop).await.map(Some);
+        return Box::pin(wait::at_write(host, request, (execution, resolved), asked, stop)).await.map(Some);
+    }
+    if report.outcome.is_ok() {
+        return Ok(None);
     }
     let at = (asked.map(|asked| asked.ask.at), approved);
-    let held = pause::paused(host, request, (execution, resolved), at, (report, timeline)).await?;
+    let held = Box::pin(pause::paused(host, request, (execution, resolved), at, (report, timeline))).await?;
     if let Some(Held { waits_for: WaitsFor::Calls(calls), .. }) = &held {
         // They may have ended before anybody could see that this one waits.
         pause::wake(host, calls.first()).await;

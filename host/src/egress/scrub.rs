@@ -26,6 +26,10 @@ const PLAIN_MARK: &str = "\u{2588}\u{2588}\u{2588}";
 /// The longest that one byte of a needle becomes below two layers of escaping: `\\u0025\\u0034\\u0031`.
 const LONGEST_ESCAPE: usize = 36;
 
+/// Texts up to this length are searched needle by needle: preparing the search of many needles at once takes as long as
+/// going through a few kilobytes without.
+const SHORT_BYTES: usize = 2_048;
+
 /// Knows the credential of one grant in all its encodings.
 ///
 /// Looked for: the credential as it is; base64 and base64url, of it alone or as a part of a longer text, so at any of
@@ -39,6 +43,8 @@ pub(crate) struct Scrubber {
     needles: Vec<Needle>,
     mark: &'static str,
     alphabet: Alphabet,
+    /// The bytes that needles begin with.
+    firsts: [bool; 256],
     /// Length of the shortest needle: no encoding of it is shorter.
     shortest: usize,
     searcher: OnceLock<Option<Searcher>>,
@@ -80,8 +86,12 @@ impl Scrubber {
             |needle: &Needle| needle.bytes.iter().any(|byte| matches!(byte, b'[' | b']')) || contains(MARK, needle);
         let mark = if seen.iter().any(clashes) { PLAIN_MARK } else { MARK };
         let alphabet = Alphabet::of(seen.iter().map(|needle| needle.bytes.as_slice()));
+        let mut firsts = [false; 256];
+        for byte in seen.iter().filter_map(|needle| needle.bytes.first()) {
+            firsts[usize::from(*byte)] = true;
+        }
         let shortest = seen.iter().map(|needle| needle.bytes.len()).min().unwrap_or(usize::MAX);
-        Self { needles: seen, mark, alphabet, shortest, searcher: OnceLock::new() }
+        Self { needles: seen, mark, alphabet, firsts, shortest, searcher: OnceLock::new() }
     }
 
     /// How many bytes behind a cut have to be read, so that no credential is cut in two and missed.
@@ -134,9 +144,8 @@ impl Scrubber {
         if bytes.len() < self.shortest {
             return Vec::new();
         }
-        let Some(searcher) = self.searcher.get_or_init(|| build(&self.needles)) else { return Vec::new() };
         let mut found = Vec::new();
-        self.search(searcher, &View::raw(bytes), SCRUB_DEPTH, &mut found);
+        self.search(&View::raw(bytes), SCRUB_DEPTH, &mut found);
         found.sort_unstable_by_key(|range| range.start);
         let mut merged: Vec<Range<usize>> = Vec::with_capacity(found.len());
         for range in found {
@@ -148,27 +157,45 @@ impl Scrubber {
         merged
     }
 
-    fn search(&self, searcher: &Searcher, view: &View<'_>, depth: u32, found: &mut Vec<Range<usize>>) {
+    fn search(&self, view: &View<'_>, depth: u32, found: &mut Vec<Range<usize>>) {
         let bytes = view.bytes();
-        for hit in searcher.find_iter(bytes) {
-            let needle = &self.needles[hit.pattern().as_usize()];
+        self.hits(bytes, |needle, hit| {
             let is_base64 =
                 |at: usize| bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte));
-            let start = if needle.before && hit.start() > 0 && is_base64(hit.start() - 1) {
-                hit.start() - 1
-            } else {
-                hit.start()
-            };
-            let end = if needle.after && is_base64(hit.end()) { hit.end() + 1 } else { hit.end() };
+            let start =
+                if needle.before && hit.start > 0 && is_base64(hit.start - 1) { hit.start - 1 } else { hit.start };
+            let end = if needle.after && is_base64(hit.end) { hit.end + 1 } else { hit.end };
             found.push(view.origin(start..end));
-        }
+        });
         if depth > 0 {
             for below in [view.without_json_escapes(&self.alphabet), view.without_percent_escapes(&self.alphabet)]
                 .into_iter()
                 .flatten()
             {
-                self.search(searcher, &below, depth - 1, found);
+                self.search(&below, depth - 1, found);
             }
+        }
+    }
+
+    /// Each needle that is in there: the first, of those that begin at one place the longest, and on behind it.
+    fn hits(&self, bytes: &[u8], mut each: impl FnMut(&Needle, Range<usize>)) {
+        if bytes.len() <= SHORT_BYTES {
+            let mut at = 0;
+            while let Some(next) = bytes[at..].iter().position(|byte| self.firsts[usize::from(*byte)]) {
+                at += next;
+                let here = |needle: &&Needle| bytes[at..].starts_with(&needle.bytes);
+                let longest = self.needles.iter().filter(here).max_by_key(|needle| needle.bytes.len());
+                let length = longest.map_or(1, |needle| needle.bytes.len());
+                if let Some(needle) = longest {
+                    each(needle, at..at + length);
+                }
+                at += length;
+            }
+            return;
+        }
+        let Some(searcher) = self.searcher.get_or_init(|| build(&self.needles)) else { return };
+        for hit in searcher.find_iter(bytes) {
+            each(&self.needles[hit.pattern().as_usize()], hit.start()..hit.end());
         }
     }
 }
@@ -266,8 +293,10 @@ fn add_base64(text: &[u8], offset: usize, needles: &mut Vec<Needle>) {
     let mut padded = Zeroizing::new(vec![0; offset]);
     padded.extend_from_slice(text);
     let (first, end) = ((offset * 8).div_ceil(6), (padded.len() * 8) / 6);
-    for encoded in [STANDARD_NO_PAD.encode(&*padded), URL_SAFE_NO_PAD.encode(&*padded)] {
-        let encoded = Zeroizing::new(encoded);
+    let standard = Zeroizing::new(STANDARD_NO_PAD.encode(&*padded));
+    // Without the two characters in which they differ, both are the same text.
+    let other = standard.contains(['+', '/']).then(|| Zeroizing::new(URL_SAFE_NO_PAD.encode(&*padded)));
+    for encoded in [Some(standard), other].into_iter().flatten() {
         needles.push(Needle {
             bytes: Zeroizing::new(encoded.as_bytes()[first..end].to_vec()),
             before: offset != 0,
@@ -447,6 +476,28 @@ mod tests {
             let (clean, count) = scrubber.bytes(text.clone().into_bytes(), usize::MAX);
             prop_assert!(count >= 1, "{} in {}", secret, text);
             prop_assert!(!scrubber.finds(&clean), "{} in {}", secret, text);
+        }
+
+        #[test]
+        fn short_texts_are_searched_as_long_ones_are(
+            secret in "[ab+/ ]{6,9}",
+            parts in prop::collection::vec((any::<prop::sample::Index>(), "[ab]{0,2}"), 0..6),
+        ) {
+            let scrubber = Scrubber::new(&bearer(&secret));
+            let needles = &scrubber.needles;
+            let mut text = Vec::new();
+            for (index, between) in &parts {
+                text.extend_from_slice(&needles[index.index(needles.len())].bytes);
+                text.truncate(text.len() - text.len() % 5 % 2);
+                text.extend_from_slice(between.as_bytes());
+            }
+            let mut short = Vec::new();
+            scrubber.hits(&text, |needle, range| short.push((needle.bytes.to_vec(), range)));
+            let searcher = build(needles).unwrap();
+            let long = searcher.find_iter(&text).map(|hit| {
+                (needles[hit.pattern().as_usize()].bytes.to_vec(), hit.start()..hit.end())
+            });
+            prop_assert_eq!(short, long.collect::<Vec<_>>());
         }
 
         #[test]

@@ -153,9 +153,9 @@ impl Runtime {
         let recorder = Recorder::new(kept.then_some(journal), gate);
         let timeout = timeout.min(limits::CALL_TIMEOUT_MAX);
         let (outside, bounds) = (Some((outside, recorder)), Bounds::usual(limits::GUEST_TICKS, timeout));
-        let run = self.run(&plugin.pre, outside, depth, bounds, async |connector, store| {
+        let run = Box::pin(self.run(&plugin.pre, outside, depth, bounds, async |connector, store| {
             connector.call_call(store, tool, input, binding).await
-        });
+        }));
         let run: Run<_> = run.await;
         let report =
             run.and_then(|result| result.map_err(|failure| failure_from_guest(failure).into()).and_then(check_output));

@@ -93,17 +93,31 @@ pub(super) fn start(kind: Kind, pool: AnyPool, ledger: Arc<Ledger>, noticed: Arc
         pool,
         ledger,
         noticed,
-        inserts: Texts::new(MAX_ROWS, |rows, with_bodies| Begins::text(kind, rows, with_bodies)),
-        outcomes: Texts::new(MAX_ROWS, |rows, with_bodies| Ends::text(kind, rows, with_bodies)),
+        inserts: Texts::new(MAX_ROWS, |rows, with_bodies| Begins::text(kind, 0, rows, with_bodies)),
+        outcomes: Texts::new(MAX_ROWS, |rows, with_bodies| Ends::text(kind, 0, rows, with_bodies)),
         small: one_trip::Small::new(kind),
     };
     tokio::spawn(async move {
         let mut batch = Vec::with_capacity(MAX_BATCH);
-        while receiver.recv_many(&mut batch, MAX_BATCH).await > 0 {
-            writer.write(std::mem::take(&mut batch)).await;
+        while gather(&mut receiver, &mut batch).await {
+            let later = writer.small.split(&mut batch);
+            writer.write(std::mem::replace(&mut batch, later)).await;
         }
     });
     Journal { jobs: sender }
+}
+
+/// Takes what waits behind what was left of the last batch; waits only if nothing was. `false` at the end.
+async fn gather(receiver: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) -> bool {
+    if batch.is_empty() {
+        return receiver.recv_many(batch, MAX_BATCH).await > 0;
+    }
+    while batch.len() < MAX_BATCH
+        && let Ok(job) = receiver.try_recv()
+    {
+        batch.push(job);
+    }
+    true
 }
 
 struct Writer {
@@ -301,7 +315,7 @@ pub(super) async fn insert_in(
     with: &Beginning,
 ) -> Result<(), StoreError> {
     // Without bodies it is the same text on both databases.
-    let query = sqlx::query(AssertSqlSafe(Begins::text(Kind::Sqlite, 1, false)));
+    let query = sqlx::query(AssertSqlSafe(Begins::text(Kind::Sqlite, 0, 1, false)));
     Begins { execution, host, with }.bind(query).execute(transaction).await?;
     Ok(())
 }

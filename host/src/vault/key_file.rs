@@ -13,8 +13,45 @@ use crate::model::Random;
 /// A key file has a few lines; what is longer is another file.
 const MAX_SIZE: u64 = 16 * 1024;
 
+/// What tells a file from all that it was before: another file in its place, another content, other rights.
+///
+/// A change that is made as a whole ([`change`]) always brings another inode. One that is written in place moves the times,
+/// as finely as the file system counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    length: u64,
+    #[cfg(unix)]
+    file: (u64, u64),
+    #[cfg(unix)]
+    changed: [(i64, i64); 2],
+    #[cfg(not(unix))]
+    changed: Option<std::time::SystemTime>,
+}
+
+impl Stamp {
+    #[cfg(unix)]
+    fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt as _;
+        Self {
+            length: metadata.len(),
+            file: (metadata.dev(), metadata.ino()),
+            changed: [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())],
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self { length: metadata.len(), changed: metadata.modified().ok() }
+    }
+}
+
+/// What the file is now, without reading it.
+pub(super) fn stamp(path: &Path) -> Result<Stamp, VaultError> {
+    fs::metadata(path).map(|metadata| Stamp::of(&metadata)).map_err(|error| key_file(path, &error))
+}
+
 /// Reads the file, or makes it with a new key. Hosts that start together agree on one.
-pub(super) fn read_or_make(path: &Path, random: &Random) -> Result<Keyring, VaultError> {
+pub(super) fn read_or_make(path: &Path, random: &Random) -> Result<(Keyring, Stamp), VaultError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make(path, random).map_err(|error| key_file(path, &error))?;
@@ -25,8 +62,8 @@ pub(super) fn read_or_make(path: &Path, random: &Random) -> Result<Keyring, Vaul
     read(path)
 }
 
-/// Reads the file; refuses it if others than its owner may read it.
-pub(super) fn read(path: &Path) -> Result<Keyring, VaultError> {
+/// Reads the file; refuses it if others than its owner may read it. The stamp is of the very file that was read.
+pub(super) fn read(path: &Path) -> Result<(Keyring, Stamp), VaultError> {
     let failed = |error: io::Error| key_file(path, &error);
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -37,7 +74,7 @@ pub(super) fn read(path: &Path) -> Result<Keyring, VaultError> {
     // Sized so that it does not grow: growing would leave a copy behind that nobody wipes.
     let mut text = Zeroizing::new(String::with_capacity(MAX_SIZE as usize));
     file.take(MAX_SIZE).read_to_string(&mut text).map_err(failed)?;
-    Keyring::parse(&text)
+    Ok((Keyring::parse(&text)?, Stamp::of(&metadata)))
 }
 
 /// Replaces the keys by what `change` makes of them, as one step; gives the new ones. One process at a time.
@@ -54,7 +91,7 @@ pub(super) fn change(
         Err(fs::TryLockError::WouldBlock) => return Err(VaultError::Locked),
         Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
     }
-    let ring = change(read(path)?)?;
+    let ring = change(read(path)?.0)?;
     let temporary = write_temporary(path, &ring, random).map_err(failed)?;
     fs::rename(&temporary, path).and_then(|()| sync_folder(path)).map_err(failed)?;
     Ok(ring)
@@ -128,9 +165,9 @@ mod tests {
     fn the_file_is_made_once_and_for_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
-        let ids = read_or_make(&path, &Random::system()).unwrap().ids();
+        let ids = read_or_make(&path, &Random::system()).unwrap().0.ids();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(read_or_make(&path, &Random::system()).unwrap().ids(), ids);
+        assert_eq!(read_or_make(&path, &Random::system()).unwrap().0.ids(), ids);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
@@ -140,7 +177,7 @@ mod tests {
         let path = folder.path().join("master.key");
         let made: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| read_or_make(&path, &Random::system()).unwrap().ids())).collect();
+                (0..8).map(|_| scope.spawn(|| read_or_make(&path, &Random::system()).unwrap().0.ids())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(made.iter().all(|ids| ids == &made[0]), "{made:?}");
@@ -176,6 +213,27 @@ mod tests {
     }
 
     #[test]
+    fn every_change_of_the_file_shows_without_reading_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
+        let random = Random::system();
+        let first = read_or_make(&path, &random).unwrap().1;
+        assert_eq!((stamp(&path).unwrap(), read(&path).unwrap().1), (first, first));
+        change(&path, &random, Ok).unwrap();
+        let replaced = stamp(&path).unwrap();
+        assert_ne!(replaced, first, "the same keys in another file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert_ne!(stamp(&path).unwrap(), replaced, "others may read it now");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let longer = format!("{}# kept\n", fs::read_to_string(&path).unwrap());
+        let before = stamp(&path).unwrap();
+        fs::write(&path, longer).unwrap();
+        assert_ne!(stamp(&path).unwrap(), before, "written in place");
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(stamp(&path), Err(VaultError::KeyFile { .. })), "gone");
+    }
+
+    #[test]
     fn a_change_keeps_the_mode_and_one_process_at_a_time_makes_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("master.key");
@@ -187,11 +245,11 @@ mod tests {
             ring.with_current(Key::new(&random))
         })
         .unwrap();
-        assert_eq!(read(&path).unwrap().ids(), ring.ids());
+        assert_eq!(read(&path).unwrap().0.ids(), ring.ids());
         assert_eq!(ring.ids().len(), 2);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         // A change that fails leaves everything as it was.
         assert_eq!(change(&path, &random, |_| Err(VaultError::NotAFile)).unwrap_err(), VaultError::NotAFile);
-        assert_eq!(read(&path).unwrap().ids(), ring.ids());
+        assert_eq!(read(&path).unwrap().0.ids(), ring.ids());
     }
 }

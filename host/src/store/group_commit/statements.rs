@@ -9,7 +9,7 @@ use sqlx::Any;
 
 use super::super::kept::KeptEnd;
 use super::super::row::stored;
-use super::super::values::{Type, push_rows, push_rows_from};
+use super::super::values::{Type, push_rows_from};
 use super::super::{Kind, outbox};
 use crate::model::{Execution, ExecutionId, PolicyId, Surface};
 use crate::store::{Beginning, Outcome};
@@ -45,7 +45,8 @@ pub(super) struct Ends<'a> {
 pub(super) trait Row {
     /// Parameters of the row, alone or with its body.
     fn columns(with_bodies: bool) -> usize;
-    fn text(kind: Kind, rows: usize, with_bodies: bool) -> String;
+    /// The statement for so many rows, whose parameters come after so many others.
+    fn text(kind: Kind, before: usize, rows: usize, with_bodies: bool) -> String;
     fn has_body(&self) -> bool;
     fn bind(&self, query: Query) -> Query;
     fn bind_body(&self, query: Query) -> Query;
@@ -80,7 +81,7 @@ impl Row for Begins<'_> {
         START_COLUMNS + if with_bodies { START_BODY_COLUMNS } else { 0 }
     }
 
-    fn text(kind: Kind, rows: usize, with_bodies: bool) -> String {
+    fn text(kind: Kind, before: usize, rows: usize, with_bodies: bool) -> String {
         let mut sql = String::new();
         if with_bodies {
             sql.push_str(match kind {
@@ -90,7 +91,7 @@ impl Row for Begins<'_> {
             sql.push_str(
                 "INSERT INTO execution_bodies (execution, project, request, input_seen, to_collect, kept_until) VALUES ",
             );
-            push_rows_from(&mut sql, rows * START_COLUMNS, rows, &[Type::Any; START_BODY_COLUMNS]);
+            push_rows_from(&mut sql, before + rows * START_COLUMNS, rows, &[Type::Any; START_BODY_COLUMNS]);
             sql.push_str(match kind {
                 Kind::Sqlite => "; ",
                 Kind::Postgres => ") ",
@@ -104,7 +105,7 @@ impl Row for Begins<'_> {
         let mut types = [Type::Any; START_COLUMNS];
         // PostgreSQL takes a NULL that may be a number for a text.
         types[START_COLUMNS - 1] = Type::Number;
-        push_rows(&mut sql, rows, &types);
+        push_rows_from(&mut sql, before, rows, &types);
         sql
     }
 
@@ -166,13 +167,13 @@ impl Row for Ends<'_> {
         OUTCOME_COLUMNS + if with_bodies { OUTCOME_BODY_COLUMNS } else { 0 }
     }
 
-    fn text(kind: Kind, rows: usize, with_bodies: bool) -> String {
+    fn text(kind: Kind, before: usize, rows: usize, with_bodies: bool) -> String {
         let mut sql = String::from("WITH ");
         if with_bodies {
             let mut types = [Type::Text; OUTCOME_BODY_COLUMNS];
             types[OUTCOME_BODY_COLUMNS - 2..].fill(Type::Number);
             sql.push_str("b (execution, journal, output, input_seen, output_seen, to_collect, kept_until) AS (VALUES ");
-            push_rows_from(&mut sql, rows * OUTCOME_COLUMNS, rows, &types);
+            push_rows_from(&mut sql, before + rows * OUTCOME_COLUMNS, rows, &types);
             sql.push_str(match kind {
                 Kind::Sqlite => ") ",
                 Kind::Postgres => "), kept AS (",
@@ -197,7 +198,7 @@ impl Row for Ends<'_> {
         );
         let mut types = [Type::Text; OUTCOME_COLUMNS];
         types[5..OUTCOME_COLUMNS - 1].fill(Type::Number);
-        push_rows(&mut sql, rows, &types);
+        push_rows_from(&mut sql, before, rows, &types);
         sql.push_str(concat!(
             ") UPDATE executions SET status = v.status, code = v.code, culprit = v.culprit, detail = v.detail, \
              finished_at = v.finished_at, total_us = v.total_us, guest_us = v.guest_us, upstream_us = v.upstream_us, \

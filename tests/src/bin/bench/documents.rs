@@ -8,6 +8,7 @@ use gloveport_tests::host::{ADMIN_KEY, Client, TestHost, log};
 use serde_json::{Value, json};
 
 use crate::load::Shot;
+use crate::protocol;
 use crate::report::Single;
 
 /// Tools of each of the connectors that make up the long list, and how many there are.
@@ -54,14 +55,25 @@ pub(crate) async fn fill(host: &TestHost) -> Result<(), String> {
     Ok(())
 }
 
-/// A page of the list, and a page of what a search finds.
-pub(crate) fn lists(host: &TestHost) -> [(&'static str, Shot); 2] {
+/// A page of the list, a page of what a search finds, and all tools of one connector as an MCP client gets them.
+///
+/// # Errors
+///
+/// When its tools cannot be offered.
+pub(crate) async fn lists(host: &TestHost) -> Result<Vec<(&'static str, Shot)>, String> {
     let get = |query: &str| Shot {
         url: format!("{}/v1/tools?{query}", host.client().base()),
         headers: vec![("authorization", format!("Bearer {ADMIN_KEY}"))],
         body: None,
     };
-    [("list of 5,000 tools", get("limit=50")), ("search in 5,000 tools", get("limit=50&query=thing%20history%20999"))]
+    let connection = json!({ "name": "things0", "connector": "things0" });
+    done(host.client().post("/v1/connections", &connection).await)?;
+    done(host.account("things0", "ada", &json!({ "token": "of nobody" })).await)?;
+    Ok(vec![
+        ("list of 5,000 tools", get("limit=50")),
+        ("search in 5,000 tools", get("limit=50&query=thing%20history%20999")),
+        ("list of 1,000 tools by MCP", protocol::list(host, "things0", TOOLS).await?),
+    ])
 }
 
 /// How long each of the documents beside the project takes to import, and how much memory it needs in the sandbox.

@@ -78,7 +78,12 @@ async fn one_loop(shot: Shot, requests: usize) -> Result<Vec<Duration>, String> 
     Ok(times)
 }
 
-async fn fire(client: &reqwest::Client, shot: &Shot) -> Result<(), String> {
+/// Sends it once, and gives the answer.
+///
+/// # Errors
+///
+/// When there is none, or its status is not 200.
+pub(crate) async fn fire(client: &reqwest::Client, shot: &Shot) -> Result<Bytes, String> {
     let mut request = match &shot.body {
         Some(body) => client.post(&shot.url).header("content-type", "application/json").body(body.clone()),
         None => client.get(&shot.url),
@@ -92,7 +97,7 @@ async fn fire(client: &reqwest::Client, shot: &Shot) -> Result<(), String> {
     if status != 200 {
         return Err(format!("{}: {status}: {}", shot.url, String::from_utf8_lossy(&body)));
     }
-    Ok(())
+    Ok(body)
 }
 
 /// The time that `percent` of the sorted times do not exceed, in microseconds.

@@ -107,7 +107,7 @@ async fn bench(options: &Options) -> Result<(), String> {
     let by_mcp = protocol::shots(&recorded).await?;
     let many = sealed::start(&upstream, CREDENTIAL, Records::Off, KeepBodies::None).await?;
     documents::fill(&many).await?;
-    let lists = documents::lists(&many);
+    let lists = documents::lists(&many).await?;
     let mut shots = vec![
         ("null route", &null),
         ("native pass-through", &call),

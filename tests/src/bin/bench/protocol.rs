@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gloveport_tests::host::TestHost;
 use serde_json::{Value, json};
 
-use crate::load::Shot;
+use crate::load::{Shot, fire};
 
 /// Name, revision.
 const ERAS: [(&str, &str); 2] = [("tool call by MCP", "2026-07-28"), ("tool call by MCP, legacy", "2025-11-25")];
@@ -15,16 +15,41 @@ const ERAS: [(&str, &str); 2] = [("tool call by MCP", "2026-07-28"), ("tool call
 ///
 /// When she gets none.
 pub(crate) async fn shots(host: &TestHost) -> Result<Vec<(&'static str, Shot)>, String> {
-    let config = json!({ "name": "bench", "connections": [{ "connection": "github" }] });
+    let url = endpoint(host, "github").await?;
+    Ok(ERAS.map(|(name, revision)| (name, shot(&url, revision))).into())
+}
+
+/// Lists all tools of a connection at an endpoint of its own, in one page.
+///
+/// # Errors
+///
+/// When there are not `count`.
+pub(crate) async fn list(host: &TestHost, connection: &str, count: usize) -> Result<Shot, String> {
+    let headers = vec![
+        ("accept", "application/json, text/event-stream".to_owned()),
+        ("mcp-protocol-version", ERAS[1].1.to_owned()),
+    ];
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {} }).to_string();
+    let shot = Shot { url: endpoint(host, connection).await?, headers, body: Some(Bytes::from(body)) };
+    let answer: Value = serde_json::from_slice(&fire(&reqwest::Client::new(), &shot).await?)
+        .map_err(|error| format!("the list is not JSON: {error}"))?;
+    match answer["result"]["tools"].as_array().map(Vec::len) {
+        Some(found) if found == count => Ok(shot),
+        found => Err(format!("{found:?} tools are listed, not {count}")),
+    }
+}
+
+async fn endpoint(host: &TestHost, connection: &str) -> Result<String, String> {
+    let config = json!({ "name": connection, "connections": [{ "connection": connection }] });
     let made = host.client().post("/v1/mcp/configs", &config).await;
     if made.status >= 300 {
         return Err(String::from_utf8_lossy(&made.body).into_owned());
     }
-    let instance = host.client().put("/v1/mcp/configs/bench/instances/ada", &json!({})).await.json();
+    let path = format!("/v1/mcp/configs/{connection}/instances/ada");
+    let instance = host.client().put(&path, &json!({})).await.json();
     let url = instance["url"].as_str().ok_or("the instance has no URL")?;
     let path = url.find("/mcp/").map(|at| &url[at..]).ok_or("the URL is of no endpoint")?;
-    let url = format!("{}{path}", host.client().base());
-    Ok(ERAS.map(|(name, revision)| (name, shot(&url, revision))).into())
+    Ok(format!("{}{path}", host.client().base()))
 }
 
 fn shot(url: &str, revision: &'static str) -> Shot {
