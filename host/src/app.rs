@@ -108,11 +108,8 @@ impl App {
         store.claim(&config.database)?;
         let vault = Arc::new(Vault::load(key_source(data, config.master_key), random)?.reading(config.secrets));
         vault::agree(&store, &vault).await?;
-        let runtime = Runtime::new(RuntimeConfig {
-            cache_dir: Some(data.join("compiled")),
-            random,
-            max_concurrent_calls: config.max_concurrent_calls,
-        })?;
+        let (cache_dir, max_concurrent_calls) = (Some(data.join("compiled")), config.max_concurrent_calls);
+        let runtime = Runtime::new(RuntimeConfig { cache_dir, random, max_concurrent_calls })?;
         let egress = egress(config.extra_ca.as_deref(), config.private_networks, &around)?;
         let first_key = first_key(&store, config.admin_key, &clock, &random).await?;
         let catalog = Catalog::load(&store).await?;

@@ -70,10 +70,10 @@ impl Texts {
     }
 }
 
-/// Binds rows in the order of [`Row::text`].
+/// Binds rows in the order of [`Row::text`], in which bodies come first: so their numbers run on through the text.
 pub(super) fn bind_all<R: Row>(query: Query, rows: &[R], with_bodies: bool) -> Query {
-    let query = rows.iter().fold(query, |query, row| row.bind(query));
-    if with_bodies { rows.iter().fold(query, |query, row| row.bind_body(query)) } else { query }
+    let query = if with_bodies { rows.iter().fold(query, |query, row| row.bind_body(query)) } else { query };
+    rows.iter().fold(query, |query, row| row.bind(query))
 }
 
 impl Row for Begins<'_> {
@@ -91,7 +91,7 @@ impl Row for Begins<'_> {
             sql.push_str(
                 "INSERT INTO execution_bodies (execution, project, request, input_seen, to_collect, kept_until) VALUES ",
             );
-            push_rows_from(&mut sql, before + rows * START_COLUMNS, rows, &[Type::Any; START_BODY_COLUMNS]);
+            push_rows_from(&mut sql, before, rows, &[Type::Any; START_BODY_COLUMNS]);
             sql.push_str(match kind {
                 Kind::Sqlite => "; ",
                 Kind::Postgres => ") ",
@@ -105,6 +105,7 @@ impl Row for Begins<'_> {
         let mut types = [Type::Any; START_COLUMNS];
         // PostgreSQL takes a NULL that may be a number for a text.
         types[START_COLUMNS - 1] = Type::Number;
+        let before = if with_bodies { before + rows * START_BODY_COLUMNS } else { before };
         push_rows_from(&mut sql, before, rows, &types);
         sql
     }
@@ -173,7 +174,7 @@ impl Row for Ends<'_> {
             let mut types = [Type::Text; OUTCOME_BODY_COLUMNS];
             types[OUTCOME_BODY_COLUMNS - 2..].fill(Type::Number);
             sql.push_str("b (execution, journal, output, input_seen, output_seen, to_collect, kept_until) AS (VALUES ");
-            push_rows_from(&mut sql, before + rows * OUTCOME_COLUMNS, rows, &types);
+            push_rows_from(&mut sql, before, rows, &types);
             sql.push_str(match kind {
                 Kind::Sqlite => ") ",
                 Kind::Postgres => "), kept AS (",
@@ -198,6 +199,7 @@ impl Row for Ends<'_> {
         );
         let mut types = [Type::Text; OUTCOME_COLUMNS];
         types[5..OUTCOME_COLUMNS - 1].fill(Type::Number);
+        let before = if with_bodies { before + rows * OUTCOME_BODY_COLUMNS } else { before };
         push_rows_from(&mut sql, before, rows, &types);
         sql.push_str(concat!(
             ") UPDATE executions SET status = v.status, code = v.code, culprit = v.culprit, detail = v.detail, \
