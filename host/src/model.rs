@@ -17,10 +17,12 @@ mod grant;
 mod hidden;
 mod host_pattern;
 mod id;
+mod loopback;
 mod modifier;
 mod named_secret;
 pub mod part;
 mod path_template;
+mod redirect_uri;
 mod scope;
 mod secret;
 mod surface;
@@ -57,9 +59,11 @@ pub use id::{
     McpInstanceId, McpRequestId, MessageId, ModifierId, OAuthClientId, PolicyId, ProfileId, ProjectId, RequestId,
     RevocationId, SecretId, WebhookId,
 };
+pub use loopback::is_loopback;
 pub use modifier::{ToolPattern, When};
 pub use named_secret::{ClientSecretFrom, NamedSecret, SecretOwner, SecretSource};
 pub use path_template::{PathTemplate, PathTemplateError};
+pub use redirect_uri::is_redirect_uri;
 pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
 pub use surface::Surface;

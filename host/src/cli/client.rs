@@ -18,7 +18,7 @@ use url::Url;
 
 use super::CliError;
 use super::problem::Problem;
-use super::remote::is_loopback;
+use crate::model::is_loopback;
 
 /// A request's body, for whoever streams one.
 pub(crate) use reqwest::Body;

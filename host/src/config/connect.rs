@@ -4,6 +4,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::ConfigError;
+use crate::model::is_loopback;
 
 /// A longer name would not fit on a small screen.
 const MAX_NAME: usize = 60;
@@ -81,13 +82,7 @@ fn origin(text: String) -> Result<String, ConfigError> {
 
 /// Whether a browser's way there cannot be listened to.
 fn is_safe(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain("localhost")) => matches!(url.scheme(), "http" | "https"),
-        Some(url::Host::Ipv4(address)) if address.is_loopback() => matches!(url.scheme(), "http" | "https"),
-        Some(url::Host::Ipv6(address)) if address.is_loopback() => matches!(url.scheme(), "http" | "https"),
-        Some(_) => url.scheme() == "https",
-        None => false,
-    }
+    url.has_host() && (url.scheme() == "https" || url.scheme() == "http" && is_loopback(url))
 }
 
 fn wrong(name: &'static str, value: String, reason: String) -> ConfigError {

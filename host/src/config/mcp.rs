@@ -4,6 +4,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::ConfigError;
+use crate::model::is_redirect_uri;
 
 /// Servers that are named at most: clients try one after the other.
 const MAX_SERVERS: usize = 8;
@@ -98,9 +99,9 @@ fn check_clients(clients: &[McpClient]) -> Result<(), ConfigError> {
         if name.trim().is_empty() {
             return wrong(id, "a `name` that users know it by");
         }
-        let sound = |uri: &String| Url::parse(uri).is_ok_and(|url| url.fragment().is_none());
-        if redirect_uris.is_empty() || !redirect_uris.iter().all(sound) {
-            return wrong(id, "`redirect_uris`: URLs without a fragment");
+        if redirect_uris.is_empty() || !redirect_uris.iter().all(|uri| is_redirect_uri(uri)) {
+            let those = "`redirect_uris` of https, of http on a loopback address, or of a scheme of the program's own";
+            return wrong(id, those);
         }
     }
     Ok(())
@@ -144,6 +145,8 @@ mod tests {
             vec![client("a", " ", "https://a.example/cb")],
             vec![client("a", "A", "/cb")],
             vec![client("a", "A", "https://a.example/cb#x")],
+            vec![client("a", "A", "http://a.example/cb")],
+            vec![client("a", "A", "javascript:alert(1)")],
             vec![McpClient { redirect_uris: Vec::new(), ..good() }],
         ] {
             assert!(with(bad.clone()).unwrap_err().to_string().contains("mcp.clients"), "{bad:?}");

@@ -8,7 +8,7 @@ use super::limits::{LINK_LIFETIME, MAX_SCOPE, MAX_SCOPES, MAX_VERIFY};
 use crate::call::{self, ConnectRequest, Host};
 use crate::model::{
     Account, AuthPattern, AuthRequest, AuthRequestId, AuthStep, Caller, Code, Connection, Culprit, Fault, Role,
-    Timestamp, Verify,
+    Timestamp, Verify, is_loopback,
 };
 use crate::oauth::{self, OAuthError};
 
@@ -137,14 +137,10 @@ fn check_verify(host: &Host, caller: &Caller, pattern: &AuthPattern, verify: Opt
     }
 }
 
-/// Whether a browser that is sent there stays on its machine (RFC 8252 section 7.3): by address, since a name may lead elsewhere.
+/// Whether a browser that is sent there stays on its machine (RFC 8252 section 7.3): by address, since a name may lead
+/// elsewhere.
 fn is_this_machine(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        _ => false,
-    };
-    loopback && url.scheme() == "http"
+    url.scheme() == "http" && url.domain().is_none() && is_loopback(url)
 }
 
 /// Reads the URL of an application that confirms users: one that the operator named.

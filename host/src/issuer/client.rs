@@ -4,7 +4,7 @@ use super::document::Documents;
 use super::limits::{MAX_NAME, MAX_REDIRECTS};
 use super::{IssuerError, redirect, refuse};
 use crate::call::Host;
-use crate::model::{McpClientId, is_hidden};
+use crate::model::{McpClientId, is_hidden, is_redirect_uri};
 
 /// A client as it may ask now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Client {
 impl Client {
     /// Whether an answer may go there.
     pub(super) fn may_answer_at(&self, asked: &str) -> bool {
-        redirect::is_sound(asked) && self.redirect_uris.iter().any(|registered| redirect::matches(registered, asked))
+        is_redirect_uri(asked) && self.redirect_uris.iter().any(|registered| redirect::matches(registered, asked))
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn find(host: &Host, documents: &Documents, id: &str) -> Result
 
 /// Whether these are where answers of a client may go: some, not too many, and none that a browser must not be sent to.
 pub(super) fn are_redirects(uris: &[String]) -> bool {
-    (1..=MAX_REDIRECTS).contains(&uris.len()) && uris.iter().all(|uri| redirect::is_sound(uri))
+    (1..=MAX_REDIRECTS).contains(&uris.len()) && uris.iter().all(|uri| is_redirect_uri(uri))
 }
 
 /// Whether a client that wants these grants and answers can have them: codes, and what is got for them.

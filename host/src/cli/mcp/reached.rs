@@ -4,9 +4,10 @@ use clap::Args;
 use url::Url;
 
 use super::super::client::Client;
-use super::super::remote::{Remote, is_loopback};
+use super::super::remote::Remote;
 use super::super::{CliError, Session};
 use super::snippet::Command;
+use crate::model::is_loopback;
 
 /// Which endpoint to carry to.
 #[derive(Args, Debug)]

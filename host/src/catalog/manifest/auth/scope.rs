@@ -1,10 +1,10 @@
 //! What the texts of a pattern may name, and where a credential may go.
 
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use crate::egress::is_for_credentials;
-use crate::model::{AuthKind, Field, Placement, TextTemplate, TokenPlacement, UrlTemplate};
+use crate::model::{AuthKind, Field, Placement, TextTemplate, TokenPlacement, UrlTemplate, is_loopback};
 
 /// By which name the token that the host got is kept.
 pub(super) const ACCESS_TOKEN: &str = "access_token";
@@ -73,7 +73,7 @@ impl Names<'_> {
     /// is asked once answers have filled theirs.
     pub(super) fn endpoint(&self, key: &str, text: &str, later: bool) -> Result<(), String> {
         let template = UrlTemplate::parse(text).map_err(|error| format!("`{key}`: {error}"))?;
-        if !text.starts_with("https://") && !is_loopback(text) {
+        if !text.starts_with("https://") && !stays_here(text) {
             return Err(format!("`{key}`: `{text}` is not an https URL"));
         }
         template.fields().try_for_each(|name| self.public(key, name, later))
@@ -181,12 +181,7 @@ fn token_of(kind: &AuthKind) -> Option<&TokenPlacement> {
 }
 
 /// Whether a URL leads to this machine itself, whatever its path is filled with.
-fn is_loopback(text: &str) -> bool {
+fn stays_here(text: &str) -> bool {
     let authority = text.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    match Url::parse(&format!("http://{authority}/")).as_ref().map(Url::host) {
-        Ok(Some(Host::Ipv4(address))) => address.is_loopback(),
-        Ok(Some(Host::Ipv6(address))) => address.is_loopback(),
-        Ok(Some(Host::Domain(name))) => name == "localhost",
-        _ => false,
-    }
+    Url::parse(&format!("http://{authority}/")).is_ok_and(|url| is_loopback(&url))
 }
