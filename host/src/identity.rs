@@ -10,9 +10,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::egress::Egress;
-use crate::model::{
-    By, Caller, CallerScope, CallerToken, Clock, Execution, KeyId, ProjectId, Role, Scopes, Secret, Timestamp,
-};
+use crate::model::{By, Caller, CallerScope, CallerToken, Clock, Execution, KeyId, ProjectId, Role, Scopes, Secret};
 use crate::store::{PrincipalRow, Store, StoreError};
 
 mod foreign;
@@ -29,6 +27,7 @@ pub use instance::{by_instance_token, hash_instance_token, new_instance_token};
 pub use key::{hash_client_secret, hash_key, new_client_secret, new_key};
 pub use limits::{FETCH_FLOOR, LEEWAY, TOKEN_LIFE};
 pub use own::{Issued, NewSigningKey, given_signing_key, is_given, new_signing_key, public_jwk, sign};
+pub use token::end_of;
 
 use jwks::Jwks;
 use token::Unchecked;
@@ -250,11 +249,6 @@ async fn standing(store: &Store, project: &ProjectId, row: &PrincipalRow) -> Res
 /// The role that policies see of a caller with these scopes: an administrator may do everything.
 fn role_of(scopes: Scopes) -> Role {
     if scopes.cover(Scopes::of_role(Role::Admin)) { Role::Admin } else { Role::Agent }
-}
-
-/// When the time of a token is over that was taken a moment ago; `None` if it does not say so in a way that is read here.
-pub fn end_of(token: &str) -> Option<Timestamp> {
-    token::end_of(token)
 }
 
 /// The token of a bearer header (RFC 6750 section 2.1); the scheme's case does not matter (RFC 9110 section 11.1).

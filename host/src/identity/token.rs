@@ -130,8 +130,8 @@ fn in_time(claims: &Map<String, Value>, now: Timestamp) -> Result<(), TokenFault
     Ok(())
 }
 
-/// When the time of a token is over that was checked before.
-pub(super) fn end_of(token: &str) -> Option<Timestamp> {
+/// When the time of a token is over that was taken a moment ago; `None` if it does not say so in a way that is read here.
+pub fn end_of(token: &str) -> Option<Timestamp> {
     let claims: Map<String, Value> = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
     Some(moment(&claims, "exp").ok()??.plus(LEEWAY))
 }

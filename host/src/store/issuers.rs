@@ -94,7 +94,8 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Trusts an issuer no more: its tokens open nothing from then on, and what it said of users holds no longer. `false` if the project has none such.
+    /// Trusts an issuer no more: its tokens open nothing from then on, and what it said of users holds no longer. `false` if
+    /// the project has none such.
     pub async fn delete_issuer(&self, by: &By, project: &ProjectId, name: &str) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         let ground = Ground::Issuer { project, name, stays: "" };

@@ -1,6 +1,6 @@
 //! What users let MCP clients do: found by the hash of a token, gone with whatever they rest on.
 
-use sqlx::{Any, AnyConnection, Transaction};
+use sqlx::{Any, AnyConnection, Executor, Transaction};
 
 use super::error::or_conflict;
 use super::page::{Listing, Order};
@@ -9,9 +9,6 @@ use super::{Act, Detail, Page, PageRequest, Store, StoreError};
 use crate::model::{
     Action, BoundProfile, By, KeyId, McpGrant, McpGrantId, McpInstance, McpInstanceId, ProfileId, ProjectId, Timestamp,
 };
-
-/// Notes when a client was used.
-const USED: &str = "UPDATE mcp_clients SET used_at = $1 WHERE id = $2";
 
 /// Grants that are ended in one round of clearing up; the others wait for the next.
 const EXPIRED_AT_ONCE: i64 = 100;
@@ -159,7 +156,7 @@ impl Store {
         .execute(self.write())
         .await?;
         if done.rows_affected() > 0 {
-            sqlx::query(USED).bind(now.0).bind(row.grant.client.as_str()).execute(self.write()).await?;
+            note_use(self.write(), &row.grant.client, now).await?;
         }
         Ok(done.rows_affected() > 0)
     }
@@ -276,8 +273,12 @@ pub(super) async fn insert_grant(
 }
 
 /// Notes that a client that registered by itself is used; one of a document is not written down.
-pub(super) async fn note_use(connection: &mut AnyConnection, client: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(USED).bind(now.0).bind(client).execute(connection).await?;
+pub(super) async fn note_use<'c>(
+    executor: impl Executor<'c, Database = Any>,
+    client: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE mcp_clients SET used_at = $1 WHERE id = $2").bind(now.0).bind(client).execute(executor).await?;
     Ok(())
 }
 

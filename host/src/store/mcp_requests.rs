@@ -208,7 +208,7 @@ impl Store {
             return Ok(false);
         }
         insert_grant(&mut transaction, grant, tokens).await?;
-        note_use(&mut transaction, &grant.client, by.at).await?;
+        note_use(&mut *transaction, &grant.client, by.at).await?;
         let detail = Detail::default()
             .with("request", request.id.as_str())
             .with("config", &grant.config.name)

@@ -2,7 +2,6 @@
 
 use std::future::IntoFuture as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -18,10 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::CliError;
 use super::super::client::Client;
 use super::super::table::str_at;
+use crate::connect::LINK_LIFETIME;
 use crate::model::Random;
-
-/// A link is good for as long.
-const WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// Where a browser of this machine is sent to.
 pub(super) struct Here {
@@ -78,7 +75,7 @@ impl Here {
             let _ = stopped.await;
         });
         let serving = tokio::spawn(serving.into_future());
-        let outcome = tokio::time::timeout(WAIT, came.recv()).await;
+        let outcome = tokio::time::timeout(LINK_LIFETIME, came.recv()).await;
         // The browser gets its answer before this ends.
         drop(stop);
         let _ = serving.await;
