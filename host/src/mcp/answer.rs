@@ -45,9 +45,11 @@ impl Refusal {
     pub(super) fn of(id: &Value, error: RpcError, modern: bool) -> Self {
         let status = match error.code {
             code::NO_SUCH_METHOD if modern => StatusCode::NOT_FOUND,
-            code::PARSE | code::INVALID_REQUEST | code::HEADER_MISMATCH | code::UNSUPPORTED_VERSION => {
-                StatusCode::BAD_REQUEST
-            }
+            code::PARSE
+            | code::INVALID_REQUEST
+            | code::HEADER_MISMATCH
+            | code::MISSING_CAPABILITY
+            | code::UNSUPPORTED_VERSION => StatusCode::BAD_REQUEST,
             code::TOO_MANY => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::OK,
         };

@@ -15,9 +15,9 @@ use super::era::Era;
 use super::limits::{BODY, BODY_PATIENCE, LIST_FRESH_MS, PROGRESS_KEPT};
 use super::listen::Stream;
 use super::message::{self, Message, RpcError, result};
-use super::names::{self, LEGACY, MODERN, code, meta};
+use super::names::{self, LEGACY, MODERN, TASKS, code, meta};
 use super::whose::{self, Narrowed, Visitor};
-use super::{Endpoint, list, metadata, resources, stream, tools};
+use super::{Endpoint, list, metadata, resources, stream, tasks, tools};
 use crate::call::Asker;
 
 /// The endpoint of an instance.
@@ -117,7 +117,10 @@ async fn carried_out(
         "resources/list" => resources::none("resources", era),
         "resources/templates/list" => resources::none("resourceTemplates", era),
         "resources/read" => resources::read(host, visitor, era, request.params()?).await?,
-        _ => return Err(RpcError::new(code::NO_SUCH_METHOD, "there is no such method here")),
+        _ => match tasks::answered(host, visitor, era, request).await? {
+            Some(done) => done,
+            None => return Err(RpcError::new(code::NO_SUCH_METHOD, "there is no such method here")),
+        },
     };
     Ok((done, None))
 }
@@ -180,6 +183,7 @@ async fn discovered(endpoint: &Endpoint, visitor: &Visitor) -> Value {
     let versions: Vec<&str> = std::iter::once(MODERN).chain(LEGACY).collect();
     let mut result = json!({ "supportedVersions": versions, "capabilities": capabilities(), "serverInfo": server(),
         "ttlMs": LIST_FRESH_MS, "cacheScope": "private" });
+    result["capabilities"]["extensions"] = json!({ TASKS: {} });
     if let Some(instructions) = instructions(endpoint, visitor).await {
         result["instructions"] = instructions.into();
     }

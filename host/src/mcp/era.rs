@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::message::{Request, RpcError};
-use super::names::{LEGACY, MODERN, UNSAID, code, header, meta};
+use super::names::{LEGACY, MODERN, TASKS, UNSAID, code, header, meta};
 
 /// How a request is to be answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub(super) struct Era {
     legacy: Option<usize>,
     /// What the client can show its user.
     pub(super) elicits: Elicits,
+    /// Whether the client follows tasks: calls that go on after their request.
+    pub(super) tasks: bool,
     /// What the client calls this request where it wants to hear of its progress.
     pub(super) progress_token: Option<Value>,
 }
@@ -37,6 +39,8 @@ struct Params {
     meta: serde_json::Map<String, Value>,
     name: Option<Value>,
     uri: Option<Value>,
+    #[serde(rename = "taskId")]
+    task: Option<Value>,
 }
 
 impl Era {
@@ -49,20 +53,22 @@ impl Era {
         let legacy = said.as_deref().is_none_or(|said| LEGACY.contains(&said));
         match params.meta.get(meta::VERSION) {
             Some(version) => {
-                let elicits = Elicits::of(params.meta.get(meta::CAPABILITIES));
+                let capabilities = params.meta.get(meta::CAPABILITIES);
+                let elicits = Elicits::of(capabilities);
+                let tasks = capabilities.is_some_and(|said| said["extensions"][TASKS].is_object());
                 check_modern(version, said.as_deref())?;
                 check_method(request, headers)?;
                 check_name(request, &params, headers)?;
-                if !params.meta.get(meta::CAPABILITIES).is_some_and(Value::is_object) {
+                if !capabilities.is_some_and(Value::is_object) {
                     return Err(RpcError::params(format!("`_meta` has to have `{}`", meta::CAPABILITIES)));
                 }
-                Ok(Self { legacy: None, elicits, progress_token })
+                Ok(Self { legacy: None, elicits, tasks, progress_token })
             }
             None if legacy || request.method == "initialize" => {
                 let version = said.as_deref().filter(|_| legacy).unwrap_or(UNSAID);
                 let legacy = LEGACY.iter().position(|known| *known == version);
                 let elicits = Elicits::in_session(text(headers, header::SESSION)?.as_deref());
-                Ok(Self { legacy, elicits, progress_token })
+                Ok(Self { legacy, elicits, tasks: false, progress_token })
             }
             None if said.as_deref() == Some(MODERN) => {
                 Err(RpcError::params(format!("`_meta` has to have `{}`", meta::VERSION)))
@@ -74,7 +80,7 @@ impl Era {
     /// The one that a client is told in answer to `initialize`: what it asked for, or the newest.
     pub(super) fn begun(asked: &str, capabilities: Option<&Value>) -> Self {
         let legacy = LEGACY.iter().position(|known| *known == asked).unwrap_or_default();
-        Self { legacy: Some(legacy), elicits: Elicits::of(capabilities), progress_token: None }
+        Self { legacy: Some(legacy), elicits: Elicits::of(capabilities), tasks: false, progress_token: None }
     }
 
     /// Whether each request stands by itself.
@@ -146,6 +152,7 @@ fn check_name(request: &Request, params: &Params, headers: &HeaderMap) -> Result
     let named = match request.method.as_str() {
         "tools/call" | "prompts/get" => &params.name,
         "resources/read" => &params.uri,
+        "tasks/get" | "tasks/update" | "tasks/cancel" => &params.task,
         _ => return Ok(()),
     };
     let said = text(headers, header::NAME)?.map(|said| decoded(&said).ok_or_else(|| mismatch("Mcp-Name")));

@@ -50,6 +50,9 @@ pub(super) const WAIT: Duration = Duration::from_secs(25);
 /// How often its record is looked at meanwhile.
 pub(super) const LOOK_AT_CALL: Duration = Duration::from_millis(100);
 
+/// How often a client looks at a task, in milliseconds: people who approve take longer, and a look is one row.
+pub(super) const LOOK_AT_TASK_MS: u64 = 2_000;
+
 /// Reports of a guest's progress that wait to be told: more than anybody looks at while a client reads slowly.
 pub(super) const PROGRESS_KEPT: usize = 64;
 

@@ -9,6 +9,9 @@ pub(super) const LEGACY: [&str; 4] = ["2025-11-25", "2025-06-18", "2025-03-26", 
 /// What a client speaks that says nothing of it: the header came with the revision after this.
 pub(super) const UNSAID: &str = "2025-03-26";
 
+/// The extension by which calls go on after their request (SEP-2663).
+pub(super) const TASKS: &str = "io.modelcontextprotocol/tasks";
+
 /// Keys of `_meta`.
 pub(super) mod meta {
     pub(in crate::mcp) const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
@@ -42,5 +45,7 @@ pub(super) mod code {
     pub(in crate::mcp) const HEADER_MISMATCH: i64 = -32020;
     /// Of 2025-11-25: the user has to open a link first.
     pub(in crate::mcp) const URL_REQUIRED: i64 = -32042;
+    /// What is asked for takes something of the client that it has not.
+    pub(in crate::mcp) const MISSING_CAPABILITY: i64 = -32021;
     pub(in crate::mcp) const UNSUPPORTED_VERSION: i64 = -32022;
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::{Asking, request_of};
 use super::era::Era;
+use super::follow::Follow;
 use super::limits::{FOUND, FOUND_USUALLY};
 use super::message::RpcError;
 use super::names::code;
@@ -50,7 +51,8 @@ pub(super) async fn call(
     } else {
         (name, input)
     };
-    let asking = Asking { host, visitor, era, request: request_of(&visitor.caller, &name, &input) };
+    let follow = Follow { host, visitor, era };
+    let asking = Asking { call: follow, request: request_of(&visitor.caller, &name, &input) };
     if let Some(state) = request_state
         && let Some(done) = asking.again(&state, input_responses.as_ref()).await?
     {
@@ -70,7 +72,7 @@ pub(super) async fn call(
     let request = CallRequest { identifier, organization, grant, ..request };
     match call::call(host, &visitor.caller, request).await {
         Ok(Reply::Done(answer)) => Ok(content::of_answer(&answer, tool.output_schema.as_deref(), era)),
-        Ok(Reply::Waiting(held)) => asking.held(&held),
+        Ok(Reply::Waiting(held)) => asking.held(&held).await,
         Ok(Reply::Started(execution)) => {
             let told = json!({ "status": "started", "execution_id": execution.as_str() });
             Ok(content::of_told(&told, &execution))

@@ -74,9 +74,14 @@ impl Message {
             headers.extend(begun.session.clone().map(|session| (SESSION, session)));
             return headers;
         };
-        let name = self.params["name"].as_str().or(self.params["uri"].as_str());
-        let named = matches!(self.method.as_str(), "tools/call" | "prompts/get" | "resources/read");
-        let texts = [(VERSION, Some(version)), (METHOD, Some(self.method.as_str())), (NAME, name.filter(|_| named))];
+        let member = match self.method.as_str() {
+            "tools/call" | "prompts/get" => "name",
+            "resources/read" => "uri",
+            "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
+            _ => "",
+        };
+        let name = self.params[member].as_str();
+        let texts = [(VERSION, Some(version)), (METHOD, Some(self.method.as_str())), (NAME, name)];
         for (header, text) in texts {
             headers.extend(text.map(|text| (header, coded(text))));
         }
@@ -134,6 +139,7 @@ mod tests {
                 Some("=?base64?PT9iYXNlNjQ/ZUE9PT89?="),
             ),
             ("resources/read", json!({ "uri": "a://b", "_meta": meta }), Some("a://b")),
+            ("tasks/get", json!({ "taskId": "exe_1", "_meta": meta }), Some("exe_1")),
             ("tools/list", json!({ "name": "t", "_meta": meta }), None),
         ] {
             let message = read(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }));

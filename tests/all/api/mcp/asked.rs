@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::client::{LEGACY, Mcp, text};
 
 /// A host with the relay, whose tools ask, and two users.
-struct Asking {
-    host: TestHost,
+pub(super) struct Asking {
+    pub(super) host: TestHost,
     clock: Clock,
 }
 
 impl Asking {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let clock = Clock::manual(Timestamp(1_800_000_000_000));
         let host = TestHost::with(Setup { clock: clock.clone(), ..Setup::usual() }).await;
         host.install("relay").await;
@@ -29,11 +29,11 @@ impl Asking {
         Self { host, clock }
     }
 
-    async fn mcp(&self, user: &str, capabilities: Value) -> Mcp {
+    pub(super) async fn mcp(&self, user: &str, capabilities: Value) -> Mcp {
         Mcp { capabilities, ..Mcp::of(self.host.client(), "desk", user).await }
     }
 
-    async fn ask_about(&self, tool: &str) {
+    pub(super) async fn ask_about(&self, tool: &str) {
         let condition = format!("tool == '{tool}'");
         // A tool that only reads comes to no write: nobody is asked unless before it.
         let outcome = json!({ "outcome": "ask", "at": "before" });
@@ -46,7 +46,7 @@ fn forms() -> Value {
     json!({ "elicitation": { "form": {} } })
 }
 
-fn asks(question: &str) -> Value {
+pub(super) fn asks(question: &str) -> Value {
     json!({ "name": "relay_ask", "arguments": { "question": question } })
 }
 

@@ -54,7 +54,7 @@ impl Mcp {
         params["_meta"][format!("{META}/clientCapabilities")] = self.capabilities.clone();
         params["_meta"][format!("{META}/clientInfo")] = json!({ "name": "test", "version": "1" });
         let mut headers = vec![("mcp-protocol-version", MODERN.to_owned()), ("mcp-method", method.to_owned())];
-        if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
+        if let Some(name) = ["name", "uri", "taskId"].iter().find_map(|named| params[*named].as_str()) {
             headers.push(("mcp-name", name.to_owned()));
         }
         let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
