@@ -1,7 +1,6 @@
 //! A real browser without a screen: Debian's Chromium, driven by the WebDriver protocol (W3C), which is a few JSON requests.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +10,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+
+use crate::programs::target_folder;
 
 /// How long a page may take to come. It is waited for by the browser, so a fast one costs nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -165,7 +166,7 @@ impl Browser {
     pub async fn picture(&self, name: &str) {
         let picture = text(self.get("/screenshot").await);
         let bytes = STANDARD.decode(picture).expect("pictures are base64");
-        let folder = pictures();
+        let folder = target_folder("screenshots");
         std::fs::create_dir_all(&folder).expect("the target folder can be written to");
         std::fs::write(folder.join(format!("{name}.png")), bytes).expect("a picture can be written");
     }
@@ -234,11 +235,4 @@ async fn value(request: reqwest::RequestBuilder) -> Value {
 
 fn text(value: Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
-}
-
-/// Beside what was built: `target/debug/deps/all-…` is this program.
-fn pictures() -> PathBuf {
-    let program = std::env::current_exe().expect("a program knows where it is");
-    let target = program.ancestors().nth(3).expect("it is in target/debug/deps");
-    target.join("screenshots")
 }

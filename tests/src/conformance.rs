@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::host::TestHost;
+use crate::installing;
 use crate::upstream::{Reply, Upstream};
 
 /// What npm installs, once for each user of a machine.
@@ -61,8 +62,9 @@ impl Suite {
     pub async fn install() -> Result<Self, String> {
         let folder = folder()?;
         let own_node = own_node().await;
+        let turn = installing::turn().await;
         if !is_there(&folder) {
-            // Others may install it at the same time: the first one that is complete stays.
+            // Other programs may install it at the same time: the first one that is complete stays.
             let beside = folder.with_extension(format!("{}.partial", std::process::id()));
             install(&beside, own_node).await?;
             if std::fs::rename(&beside, &folder).is_err() {
@@ -70,6 +72,7 @@ impl Suite {
                 drop(std::fs::remove_dir_all(&beside));
             }
         }
+        drop(turn);
         let node = if own_node { "node".into() } else { folder.join("node_modules/node/bin/node") };
         let program = program(&folder);
         if own_node || node.is_file() { Ok(Self { node, program }) } else { Err("npm gave no Node".into()) }

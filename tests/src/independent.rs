@@ -9,6 +9,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::installing;
+use crate::programs::target_folder;
+
 /// What npm installs for the authorization server, once for each target folder.
 const SERVER: [&str; 1] = ["oidc-provider@9.13.3"];
 
@@ -65,20 +68,31 @@ impl IndependentServer {
 /// When the program ends with an error.
 pub async fn judged(cases: &[Value]) -> Option<Vec<Option<String>>> {
     let program = program("documents.mjs", include_str!("../independent/documents.mjs"), &JUDGE).await?;
+    let mut node = Command::new("node");
+    node.arg(program);
+    Some(verdicts(node, cases).await)
+}
+
+/// Runs a program that is given a file with a line of JSON for each case, and gives what it says line by line.
+///
+/// # Panics
+///
+/// When the program ends with an error.
+pub(crate) async fn verdicts(mut program: Command, cases: &[Value]) -> Vec<Option<String>> {
     let mut file = tempfile::NamedTempFile::new().expect("there is room for a temporary file");
     let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
     file.write_all(lines.join("\n").as_bytes()).expect("there is room for a temporary file");
-    let node = Command::new("node").arg(program).arg(file.path()).stdin(Stdio::null()).kill_on_drop(true).output();
-    let ended = node.await.expect("npm does not work without node");
+    let ended = program.arg(file.path()).stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let ended = ended.expect("what was installed can be run");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-    Some(said.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect())
+    said.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }
 
 /// Where a program lies that Node can run, with its packages; `None` where those cannot be had.
 pub(crate) async fn program(name: &str, text: &str, packages: &[&str]) -> Option<PathBuf> {
     // Node looks for packages beside the program; two programs do not wait for each other.
-    let folder = folder().join(name.trim_end_matches(".mjs"));
+    let folder = target_folder("independent").join(name.trim_end_matches(".mjs"));
     std::fs::create_dir_all(&folder).expect("the target folder can be written to");
     if let Err(why) = install(&folder, packages).await {
         // Nobody reads a closed standard error.
@@ -90,13 +104,11 @@ pub(crate) async fn program(name: &str, text: &str, packages: &[&str]) -> Option
     Some(program)
 }
 
+/// Installs what is not there: the list of packages beside them says that they are, once they all are.
 async fn install(folder: &Path, packages: &[&str]) -> Result<(), String> {
-    let is_there = |package: &&str| {
-        // The name of a package in a scope begins with the sign that stands before its version.
-        let name = package.rsplit_once('@').map_or(*package, |(name, _)| name);
-        folder.join("node_modules").join(name).join("package.json").is_file()
-    };
-    if packages.iter().all(is_there) {
+    let _turn = installing::turn().await;
+    let (list, wanted) = (folder.join("packages.txt"), packages.join("\n"));
+    if std::fs::read_to_string(&list).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     let npm = Command::new("npm")
@@ -110,13 +122,7 @@ async fn install(folder: &Path, packages: &[&str]) -> Result<(), String> {
     let ended = tokio::time::timeout(PATIENCE, npm).await.map_err(|_| "npm takes too long".to_owned())?;
     let ended = ended.map_err(|error| format!("npm: {error}"))?;
     match ended.status.success() {
-        true => Ok(()),
+        true => std::fs::write(list, wanted).map_err(|error| error.to_string()),
         false => Err(String::from_utf8_lossy(&ended.stderr).lines().last().unwrap_or("npm failed").to_owned()),
     }
-}
-
-/// Beside what was built: `target/debug/deps/all-…` is this program.
-fn folder() -> PathBuf {
-    let program = std::env::current_exe().expect("a program knows where it is");
-    program.ancestors().nth(3).expect("it is in target/debug/deps").join("independent")
 }

@@ -14,6 +14,15 @@ pub fn profile_folder() -> PathBuf {
     folder.to_path_buf()
 }
 
+/// A folder of the target directory for what tests leave there, and find again: packages, pictures.
+///
+/// # Panics
+///
+/// When this program was moved out of a target directory.
+pub fn target_folder(name: &str) -> PathBuf {
+    target().join(name)
+}
+
 /// The host's program.
 pub fn gloveport() -> PathBuf {
     built(profile_folder().join(format!("gloveport{}", std::env::consts::EXE_SUFFIX)))
@@ -24,11 +33,19 @@ pub fn conformance() -> PathBuf {
     built(profile_folder().join(format!("conformance{}", std::env::consts::EXE_SUFFIX)))
 }
 
+/// A client of MCP's SDK in Rust.
+pub(crate) fn rmcp_client() -> PathBuf {
+    built(profile_folder().join(format!("rmcp_client{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// A connector as a component.
 pub fn connector(name: &str) -> PathBuf {
+    built(target().join("plugins").join(format!("{name}.wasm")))
+}
+
+fn target() -> PathBuf {
     let profile = profile_folder();
-    let target = profile.parent().map_or_else(|| profile.clone(), Path::to_path_buf);
-    built(target.join("plugins").join(format!("{name}.wasm")))
+    profile.parent().map_or_else(|| profile.clone(), Path::to_path_buf)
 }
 
 fn built(path: PathBuf) -> PathBuf {

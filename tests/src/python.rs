@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use crate::installing;
+use crate::programs::target_folder;
+
 /// How long pip may take: half a minute with a network, and less than anybody waits without one.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -27,7 +30,7 @@ impl PythonProgram {
     ///
     /// When the target folder cannot be written to.
     pub async fn of(name: &str, text: &str, packages: &[&str]) -> Option<Self> {
-        let folder = folder().join(name.trim_end_matches(".py"));
+        let folder = target_folder("python").join(name.trim_end_matches(".py"));
         std::fs::create_dir_all(&folder).expect("the target folder can be written to");
         let python = folder.join("venv/bin/python");
         if let Err(why) = install(&folder, &python, packages).await {
@@ -50,6 +53,7 @@ impl PythonProgram {
 
 /// Installs what is not there: the list of packages beside them says that they are, once they all are.
 async fn install(folder: &Path, python: &Path, packages: &[&str]) -> Result<(), String> {
+    let _turn = installing::turn().await;
     let (list, wanted) = (folder.join("packages.txt"), packages.join("\n"));
     if python.is_file() && std::fs::read_to_string(&list).is_ok_and(|installed| installed == wanted) {
         return Ok(());
@@ -68,10 +72,4 @@ async fn ended(command: &mut Command) -> Result<Output, String> {
         true => Ok(output),
         false => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("it failed").to_owned()),
     }
-}
-
-/// Beside what was built: `target/debug/deps/all-…` is this program.
-fn folder() -> PathBuf {
-    let program = std::env::current_exe().expect("a program knows where it is");
-    program.ancestors().nth(3).expect("it is in target/debug/deps").join("python")
 }

@@ -1,9 +1,8 @@
 //! What the makers of model APIs publish of their requests: the types, and what each makes of a schema in its strict mode.
 
-use std::io::Write as _;
-
 use serde_json::Value;
 
+use crate::independent;
 use crate::python::PythonProgram;
 
 /// What pip installs: another version knows other types.
@@ -39,20 +38,16 @@ pub struct Case {
 /// When the program ends with an error.
 pub async fn judged(cases: &[Case]) -> Option<Vec<Option<String>>> {
     let program = PythonProgram::of("vendors.py", include_str!("../independent/vendors.py"), &PACKAGES).await?;
-    let mut file = tempfile::NamedTempFile::new().expect("there is room for a temporary file");
-    for Case { kind, format, value } in cases {
+    let line = |Case { kind, format, value }: &Case| {
         let kind = match kind {
             Kind::Tool => "tool",
             Kind::Call => "call",
             Kind::Result => "result",
         };
-        let line = serde_json::json!({ "kind": kind, "format": format, "value": value });
-        writeln!(file, "{line}").expect("there is room for a temporary file");
-    }
-    let ended = program.command().arg(file.path()).output().await.expect("there is a Python");
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
-    let said = String::from_utf8_lossy(&ended.stdout).into_owned();
-    let verdicts: Vec<_> = said.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+        serde_json::json!({ "kind": kind, "format": format, "value": value })
+    };
+    let lines: Vec<_> = cases.iter().map(line).collect();
+    let verdicts = independent::verdicts(program.command(), &lines).await;
     assert_eq!(verdicts.len(), cases.len(), "one line for each");
     Some(verdicts)
 }

@@ -14,6 +14,7 @@ mod inspected;
 mod listening;
 mod sdks;
 mod searched;
+mod tasks;
 
 pub(super) use bridge::bridged;
 pub(super) use client::Mcp;

@@ -1,6 +1,6 @@
 //! AK-901, judged by others: MCP's TypeScript SDK goes from a URL to a tool's answer and stays there.
 
-use gloveport_tests::mcp_sdk::SdkClient;
+use gloveport_tests::mcp_sdk;
 use serde_json::json;
 
 use super::super::visitor::{Visitor, text};
@@ -11,7 +11,7 @@ use super::stage::{Stage, TOOLS, parameter};
 async fn the_typescript_sdk_needs_nothing_but_the_url() {
     let stage = Stage::start().await;
     stage.bed.connect("ada").await;
-    let Some(mut sdk) = SdkClient::start(&stage.resource).await else { return };
+    let Some(mut sdk) = mcp_sdk::start(&stage.resource).await else { return };
     let base = stage.bed.client().base().to_owned();
     let opened = sdk.hear().await;
     let url = opened["open"].as_str().unwrap_or_else(|| panic!("{opened}"));

@@ -1,6 +1,7 @@
 //! AK-908: clients that nobody of this project wrote, in both eras, from the first list to the last change.
 
-use gloveport_tests::sdk_client::{Sdk, SdkClient};
+use gloveport_tests::conversation::Conversation;
+use gloveport_tests::sdk_client::{self, Sdk};
 use gloveport_tests::upstream::{Gate, Recorded, Reply};
 use serde_json::{Value, json};
 
@@ -29,10 +30,20 @@ async fn the_typescript_sdk_of_the_earlier_era() {
     is_served(Sdk::TypeScript, "legacy").await;
 }
 
+#[tokio::test]
+async fn the_rust_sdk_of_the_current_era() {
+    is_served(Sdk::Rust, "modern").await;
+}
+
+#[tokio::test]
+async fn the_rust_sdk_of_the_earlier_era() {
+    is_served(Sdk::Rust, "legacy").await;
+}
+
 /// A host, an upstream that holds some answers back, and a client.
 struct Scene {
     bed: Bed,
-    client: SdkClient,
+    client: Conversation,
     modern: bool,
 }
 
@@ -46,7 +57,7 @@ async fn is_served(sdk: Sdk, era: &str) {
     .await;
     config(&bed, "desk", Some(&CHOSEN), "listed").await;
     let url = Mcp::of(bed.client(), "desk", "ada").await.url();
-    let Some(client) = SdkClient::start(sdk, &url, era).await else { return };
+    let Some(client) = sdk_client::start(sdk, &url, era).await else { return };
     let mut scene = Scene { bed, client, modern: era == "modern" };
     let begun = scene.client.hear().await;
     let revision = if scene.modern { MODERN } else { LEGACY };
