@@ -1,6 +1,8 @@
 //! MCP servers as connectors: where one is, what was found there, and what of that an operator has accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +16,14 @@ pub const DISCOVERY: &str = "_mcp_discover";
 
 /// The member that makes a document the declaration of a server.
 const MEMBER: &str = "mcp";
+
+/// How long a list is fresh where neither the server nor an operator says: soon enough for whoever waits for a new tool, and
+/// no load for a server.
+const REFRESH: Duration = Duration::from_secs(5 * 60);
+
+/// What may be said of that: what is asked for more often costs a server more than calls do, and a day is what operators can
+/// do by hand.
+const FRESH: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(24 * 60 * 60);
 
 /// Where a server is, and what an operator says of it.
 #[derive(Debug, Deserialize)]
@@ -30,6 +40,8 @@ pub(super) struct Upstream {
     categories: Vec<String>,
     #[serde(default)]
     changes: Changes,
+    /// How long the host takes a list for fresh where the server does not say, in seconds; 0 for as long as no operator asks.
+    refresh_seconds: Option<u64>,
 }
 
 /// What becomes of what a server changes.
@@ -48,8 +60,10 @@ enum Changes {
 pub enum News {
     /// Nothing: it was not asked.
     None,
-    /// JSON text: what the generic connector found there.
+    /// JSON text: what the generic connector found there when an operator asked.
     Found(String),
+    /// The same, where the host asked by itself: nothing is taken over for the first time without an operator.
+    FoundAgain(String),
     /// An operator accepts what waits; this is its digest.
     Accepted(String),
 }
@@ -97,6 +111,7 @@ impl Upstream {
         }
         let upstream: Self = serde_json::from_value(document[MEMBER].take()).map_err(wrong)?;
         upstream.parts()?;
+        upstream.period()?;
         Ok(Some(upstream))
     }
 
@@ -164,7 +179,10 @@ impl Upstream {
                 }
                 None => Err(CatalogError::Conflict("nothing waits to be accepted".into())),
             },
-            News::Found(text) => {
+            News::FoundAgain(_) if before.pinned.is_none() => {
+                Err(CatalogError::Conflict("no operator has taken over any of its tools: discover them first".into()))
+            }
+            News::Found(text) | News::FoundAgain(text) => {
                 let listing: Listing = serde_json::from_str(&text)
                     .map_err(|error| CatalogError::Document(format!("what was found is no list of tools: {error}")))?;
                 let found = before.with(listing);
@@ -187,6 +205,25 @@ impl Upstream {
             "origin": origin, "host": host, "path": path, "auth": auth, "found": found.pinned,
         })
         .to_string()
+    }
+
+    /// Whether this was found where the server is.
+    pub(super) fn is_at(&self, found: &Found) -> bool {
+        found.url == self.url
+    }
+
+    /// How long a list is fresh where the server does not say; `None` where the host does not ask by itself.
+    pub(super) fn period(&self) -> Result<Option<Duration>, CatalogError> {
+        match self.refresh_seconds.map(Duration::from_secs) {
+            None => Ok(Some(REFRESH)),
+            Some(Duration::ZERO) => Ok(None),
+            Some(period) if FRESH.contains(&period) => Ok(Some(period)),
+            Some(_) => {
+                let (least, most) = (FRESH.start().as_secs(), FRESH.end().as_secs());
+                let what = format!("`{MEMBER}.refresh_seconds` is 0, or from {least} to {most}");
+                Err(CatalogError::Document(what))
+            }
+        }
     }
 
     /// Scheme and authority, the authority as a manifest has it, and the path with its query.
@@ -224,9 +261,14 @@ impl Found {
     }
 
     /// The digest of what waits.
-    fn waiting(&self) -> Option<String> {
+    pub(super) fn waiting(&self) -> Option<String> {
         let all = |held: &Listing| json!([held.tools, held.server, held.instructions]).to_string();
         self.held.as_ref().map(|held| hex::encode(Sha256::digest(all(held))))
+    }
+
+    /// Whether an operator has taken anything over.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pinned.is_some()
     }
 
     /// With all that waits taken over.
@@ -247,6 +289,14 @@ impl Found {
         let pinned = Listing { revision, session, tools, ..pinned };
         Self { pinned: Some(pinned), held: (!same).then_some(listing), ..self }
     }
+}
+
+/// For how long a server says that its list stays, as far as it is believed.
+///
+/// `found` is what the generic connector tells.
+pub fn fresh_for(found: &str) -> Option<Duration> {
+    let found: Value = serde_json::from_str(found).ok()?;
+    found["ttl_ms"].as_u64().map(|said| Duration::from_millis(said).clamp(*FRESH.start(), *FRESH.end()))
 }
 
 fn name(tool: &Value) -> Option<&str> {
@@ -344,8 +394,50 @@ mod tests {
             "{\"mcp\":{\"url\":\"https://x\"},\"more\":1}",
             "{\"mcp\":{\"url\":\"https://x\",\"uri\":1}}",
             "{\"mcp\":{\"url\":\"https://x\",\"changes\":\"ignore\"}}",
+            "{\"mcp\":{\"url\":\"https://x\",\"refresh_seconds\":59}}",
+            "{\"mcp\":{\"url\":\"https://x\",\"refresh_seconds\":86401}}",
+            "{\"mcp\":{\"url\":\"https://x\",\"refresh_seconds\":-1}}",
         ] {
             assert!(Upstream::read(document).is_err(), "{document}");
+        }
+    }
+
+    #[test]
+    fn how_long_a_list_is_fresh_has_bounds() {
+        let period = |more: &str| {
+            let document = format!("{{\"mcp\":{{\"url\":\"https://x\"{more}}}}}");
+            Upstream::read(&document).unwrap().unwrap().period().unwrap().map(|period| period.as_secs())
+        };
+        for (more, expected) in [
+            ("", Some(300)),
+            (",\"refresh_seconds\":0", None),
+            (",\"refresh_seconds\":60", Some(60)),
+            (",\"refresh_seconds\":86400", Some(86_400)),
+        ] {
+            assert_eq!(period(more), expected, "{more}");
+        }
+        for (said, expected) in [
+            ("{\"ttl_ms\":0}", Some(60)),
+            ("{\"ttl_ms\":90500}", Some(90)),
+            ("{\"ttl_ms\":18446744073709551615}", Some(86_400)),
+            ("{\"ttl_ms\":-1}", None),
+            ("{\"ttl_ms\":\"90000\"}", None),
+            ("{}", None),
+            ("", None),
+        ] {
+            assert_eq!(fresh_for(said).map(|fresh| fresh.as_secs()), expected, "{said}");
+        }
+    }
+
+    /// What the host finds by itself is never the first that is taken over, and not what was found elsewhere.
+    #[test]
+    fn only_an_operator_takes_over_first() {
+        let upstream = Upstream::read("{\"mcp\":{\"url\":\"https://x\",\"changes\":\"take\"}}").unwrap().unwrap();
+        let text = serde_json::to_string(&listing(json!([{ "name": "a" }]))).unwrap();
+        for before in [None, Some(found(json!([{ "name": "b" }])))] {
+            let refused = upstream.with_news(before.clone(), News::FoundAgain(text.clone()));
+            assert!(matches!(refused, Err(CatalogError::Conflict(_))), "{before:?}");
+            assert!(upstream.with_news(before, News::Found(text.clone())).is_ok());
         }
     }
 }

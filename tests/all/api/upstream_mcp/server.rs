@@ -21,6 +21,14 @@ struct Said {
     challenge: String,
     /// What it answers to the next call.
     odd: Option<Reply>,
+    /// What it says to a token that is good, and not good for a tool: the token, the tool.
+    refuses: Box<dyn Fn(&str, &str) -> Option<String> + Send>,
+    /// More of each page of its list.
+    page: Value,
+    /// It answers everybody so.
+    down: Option<u16>,
+    /// Its lists come in streams, with a notice that they are others.
+    streams_lists: bool,
 }
 
 /// Which revisions it speaks.
@@ -43,6 +51,10 @@ impl Server {
             tools,
             challenge: "Bearer".into(),
             odd: None,
+            refuses: Box::new(|_, _| None),
+            page: json!({}),
+            down: None,
+            streams_lists: false,
         };
         let said = Arc::new(Mutex::new(said));
         let own = Arc::clone(&said);
@@ -72,6 +84,31 @@ impl Server {
     /// What it says to those who bring no token.
     pub(super) fn challenges(&self, challenge: &str) {
         self.said.lock().unwrap().challenge = challenge.to_owned();
+    }
+
+    /// Who calls a tool with a token for which this gives a challenge is refused with it.
+    pub(super) fn refuses(&self, challenge: impl Fn(&str, &str) -> Option<String> + Send + 'static) {
+        self.said.lock().unwrap().refuses = Box::new(challenge);
+    }
+
+    /// It says this too with each page of its list.
+    pub(super) fn says(&self, page: Value) {
+        self.said.lock().unwrap().page = page;
+    }
+
+    /// It is out of order, or works again.
+    pub(super) fn is_down(&self, status: Option<u16>) {
+        self.said.lock().unwrap().down = status;
+    }
+
+    /// From now on its lists come in streams that say that they are others.
+    pub(super) fn streams_lists(&self) {
+        self.said.lock().unwrap().streams_lists = true;
+    }
+
+    /// How often it was asked for a page of its list.
+    pub(super) fn listed(&self) -> usize {
+        self.methods(0).iter().filter(|method| *method == "tools/list").count()
     }
 
     /// It has other tools now.
@@ -110,11 +147,20 @@ impl Said {
         if !(self.knows)(token.trim_start_matches("Bearer ")) {
             return Reply::json(401, &json!({ "error": "invalid_token" })).header("www-authenticate", &self.challenge);
         }
+        if let Some(status) = self.down {
+            return Reply::status(status);
+        }
         if request.method == "DELETE" {
             return Reply::status(200);
         }
         let message = request.json();
         let method = message["method"].as_str().unwrap_or_default();
+        let name = message["params"]["name"].as_str().unwrap_or_default();
+        if method == "tools/call"
+            && let Some(challenge) = (self.refuses)(token.trim_start_matches("Bearer "), name)
+        {
+            return Reply::status(403).header("www-authenticate", challenge);
+        }
         if method == "tools/call"
             && let Some(odd) = self.odd.take()
         {
@@ -154,6 +200,11 @@ impl Said {
             let note = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#;
             return Reply::bytes(200, "text/event-stream", format!("data: {note}\n\ndata: {answer}\n\n"));
         }
+        let changed = message["params"]["arguments"]["changed"] == true || method == "tools/list" && self.streams_lists;
+        if changed {
+            let note = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+            return Reply::bytes(200, "text/event-stream", format!("data: {note}\n\ndata: {answer}\n\n"));
+        }
         let reply = Reply::json(200, &answer);
         if method == "initialize" && self.era == Era::Legacy { reply.header("mcp-session-id", "s-1") } else { reply }
     }
@@ -166,6 +217,7 @@ impl Said {
         if at + 1 < all.len() {
             page["nextCursor"] = (at + 1).to_string().into();
         }
+        page.as_object_mut().unwrap().extend(self.page.as_object().unwrap().clone());
         page
     }
 }
