@@ -24,3 +24,6 @@ CREATE TABLE discoveries (
     FOREIGN KEY (project, name) REFERENCES connectors (project, name)
 );
 CREATE INDEX discoveries_by_time ON discoveries (next_at);
+
+-- The tools that an MCP server showed with this account, by its own names, each on a line. NULL where it was not asked.
+ALTER TABLE accounts ADD COLUMN shown_tools TEXT;

@@ -81,7 +81,7 @@ pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use reveal::{Revealed, reveal};
 pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
 pub use secrets::put_secret;
-pub use servers::{Hints, keep_fresh};
+pub use servers::{Hints, keep_fresh, note_shown};
 pub use timeline::{Event, Modified, Sent, timeline};
 pub use tokens::{refresh, remove};
 pub use used::Used;

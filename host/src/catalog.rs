@@ -38,5 +38,5 @@ pub use operations::{Operation, removed};
 pub use search::{Fit, Words};
 pub use shipped::{SERVICES, Service, ServicePattern};
 pub use take_over::{Upkeep, refresh, take_over, upkeep};
-pub use upstream::{DISCOVERY, News, fresh_for};
+pub use upstream::{DISCOVERY, News, fresh_for, shown};
 pub use validation::check_against;

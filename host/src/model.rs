@@ -23,6 +23,7 @@ pub mod part;
 mod path_template;
 mod scope;
 mod secret;
+mod shown_tools;
 mod surface;
 mod template;
 mod text_template;
@@ -62,6 +63,7 @@ pub use named_secret::{ClientSecretFrom, NamedSecret, SecretOwner, SecretSource}
 pub use path_template::{PathTemplate, PathTemplateError};
 pub use scope::{CallerScope, Scopes};
 pub use secret::Secret;
+pub use shown_tools::ShownTools;
 pub use surface::Surface;
 pub use template::{Preset, PresetError, RenderError, Variable};
 pub use text_template::{TextPiece, TextTemplate, TextTemplateError};

@@ -34,6 +34,10 @@ pub(in crate::api) struct ServerBody {
     /// What becomes of tools that the server adds or changes: `hold`, until somebody accepts them, or `take`. `hold` if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<String>,
+    /// Whose the list of tools is: `connector` if the server has the same for everybody, `account` if it shows each account
+    /// its own; then the connector has what any of them has, and each account calls what it was shown. `connector` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<String>,
     /// Where the server does not say how long its list of tools stays: after how many seconds the host asks again, by itself
     /// and with the account that an operator asked with. 60 to 86400, 300 if absent; 0 for never, whatever the server says.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,6 +109,9 @@ pub(super) async fn discover(
         }
     };
     let by = caller.by(state.host.clock.now());
+    if !dry_run {
+        call::note_shown(&state.host, &caller.project, &answer).await?;
+    }
     let news = News::Found(answer.data.clone());
     let declared = catalog::take_over(importing(&state), &by, &caller.project, &name, news, dry_run).await?;
     if !dry_run {

@@ -9,9 +9,9 @@ use tokio::sync::Notify;
 
 use super::resolve::Resolved;
 use super::{Answer, CallRequest, Failed, Host, Reply, cancel, faults};
-use crate::catalog::{self, CatalogError, DISCOVERY, News};
+use crate::catalog::{self, CatalogError, DISCOVERY, Installed, News};
 use crate::identity;
-use crate::model::{By, Caller, Code, Culprit, Fault, ProjectId, Surface, Timestamp};
+use crate::model::{Account, AccountId, By, Caller, Code, Culprit, Fault, ProjectId, Surface, Timestamp};
 use crate::runtime::Report;
 use crate::store::DiscoveryRow;
 
@@ -46,9 +46,12 @@ const TRIGGER: &str = "tools_refresh";
 /// Servers that hinted that their lists are others now.
 #[derive(Debug, Default)]
 pub struct Hints {
-    servers: Mutex<HashSet<(ProjectId, String)>>,
+    servers: Mutex<HashSet<Hint>>,
     came: Notify,
 }
+
+/// A connector, and the account with which its server said so, if each has its own list.
+type Hint = (ProjectId, String, Option<AccountId>);
 
 /// What came of asking.
 enum Ended {
@@ -65,14 +68,14 @@ enum Ended {
 }
 
 impl Hints {
-    fn note(&self, project: &ProjectId, name: &str) {
+    fn note(&self, hint: Hint) {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        if servers.len() < MAX_HINTS && servers.insert((project.clone(), name.to_owned())) {
+        if servers.len() < MAX_HINTS && servers.insert(hint) {
             self.came.notify_one();
         }
     }
 
-    fn take(&self) -> HashSet<(ProjectId, String)> {
+    fn take(&self) -> HashSet<Hint> {
         std::mem::take(&mut *self.servers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -81,7 +84,9 @@ impl Hints {
 pub(super) fn heard(host: &Host, resolved: &Resolved, report: &Report) {
     let installed = &resolved.installed;
     if report.tools_changed && installed.is_of_server() && !resolved.tool().tool.name.ends_with(DISCOVERY) {
-        host.hints.note(&resolved.context.connection.project, &installed.connector.name);
+        let Account { project, id, .. } = &resolved.context.account;
+        let account = installed.is_of_accounts().then(|| id.clone());
+        host.hints.note((project.clone(), installed.connector.name.clone(), account));
     }
 }
 
@@ -112,7 +117,45 @@ pub async fn keep_fresh(
         failures: 0,
         error: None,
     };
-    host.store.remember_discovery(&row, true).await.map_err(faults::store)?;
+    host.store.remember_discovery(&row, !upkeep.of_accounts).await.map_err(faults::store)?;
+    if upkeep.of_accounts && upkeep.period.is_some() {
+        let all = host.store.remember_accounts(&caller.project, connector, &caller.key, now).await;
+        all.map_err(faults::store)?;
+        host.hints.came.notify_one();
+    }
+    Ok(())
+}
+
+/// Remembers which tools a server showed with an account.
+///
+/// # Errors
+/// Those of the database.
+pub async fn note_shown(host: &Host, project: &ProjectId, answer: &Answer) -> Result<(), Fault> {
+    let Some(account) = answer.account.as_ref().filter(|_| !answer.simulated) else { return Ok(()) };
+    match catalog::shown(&answer.data) {
+        Some(shown) => host.store.set_shown_tools(project, account, &shown).await.map_err(faults::store),
+        None => Ok(()),
+    }
+}
+
+/// What follows from an account that was connected: which tools it was shown when it was tried, and where each account has its
+/// own list, that its server is asked with it from now on.
+pub(super) async fn connected(
+    host: &Host,
+    (installed, account): (&Installed, &Account),
+    tried: Option<&Answer>,
+) -> Result<(), Fault> {
+    if !installed.is_of_server() {
+        return Ok(());
+    }
+    if let Some(answer) = tried {
+        note_shown(host, &account.project, answer).await?;
+    }
+    if installed.is_of_accounts() {
+        let (project, name, now) = (&account.project, &installed.connector.name, host.clock.now());
+        host.store.remember_account(project, name, &account.id, now).await.map_err(faults::store)?;
+        host.hints.came.notify_one();
+    }
     Ok(())
 }
 
@@ -135,8 +178,8 @@ impl Host {
         if self.is_draining() {
             return;
         }
-        for (project, name) in self.hints.take() {
-            if let Err(error) = self.store.hasten_discovery(&project, &name, millis(GAP)).await {
+        for (project, name, account) in self.hints.take() {
+            if let Err(error) = self.store.hasten_discovery(&project, &name, account.as_ref(), millis(GAP)).await {
                 tracing::warn!(connector = name, %error, "what a server hinted at could not be written down");
             }
         }
@@ -214,9 +257,12 @@ async fn asked(host: &Host, row: &DiscoveryRow) -> Ended {
         Err(_) => return Ended::NotNow,
     };
     match listed(host, &caller, row).await {
-        Ok(found) => {
-            let fresh_for = catalog::fresh_for(&found);
-            match taken(host, row, found).await {
+        Ok(answer) => {
+            let fresh_for = catalog::fresh_for(&answer.data);
+            if note_shown(host, &row.project, &answer).await.is_err() {
+                return Ended::NotNow;
+            }
+            match taken(host, row, answer.data).await {
                 Ok(()) => Ended::Fresh(fresh_for, period),
                 Err(error) if error.is_hosts_own() => Ended::NotNow,
                 Err(error) => Ended::Failed(error.to_string(), period),
@@ -227,7 +273,7 @@ async fn asked(host: &Host, row: &DiscoveryRow) -> Ended {
 }
 
 /// What the server has, by a call like any other.
-async fn listed(host: &Host, caller: &Caller, row: &DiscoveryRow) -> Result<String, Fault> {
+async fn listed(host: &Host, caller: &Caller, row: &DiscoveryRow) -> Result<Answer, Fault> {
     let request = CallRequest {
         identifier: row.identifier.clone(),
         organization: row.organization.clone(),
@@ -236,7 +282,7 @@ async fn listed(host: &Host, caller: &Caller, row: &DiscoveryRow) -> Result<Stri
         ..CallRequest::new(Surface::ToolTest, format!("{}{DISCOVERY}", row.name), "{}")
     };
     match super::call(host, caller, request).await {
-        Ok(Reply::Done(answer)) => Ok(answer.data),
+        Ok(Reply::Done(answer)) => Ok(answer),
         Ok(Reply::Waiting(held)) => {
             // Nobody is to decide on a question whose answer nobody would take.
             cancel::end_waiting(host, &row.project, &held.execution).await;
@@ -282,7 +328,7 @@ fn millis(duration: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AccountId, Clock, KeyId, Random};
+    use crate::model::{Clock, KeyId, Random};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -316,11 +362,17 @@ mod tests {
         let failed = after(said, Ended::Failed("x".into(), 5 * MINUTE), Timestamp(0));
         assert_eq!(failed.next_at, Some(Timestamp(0).plus(MINUTE)));
         let many = DiscoveryRow { failures: i64::MAX, ..row.clone() };
-        assert_eq!(after(many, Ended::Failed(String::new(), MINUTE), Timestamp(0)).next_at, Some(Timestamp(0).plus(LONGEST)));
+        assert_eq!(
+            after(many, Ended::Failed(String::new(), MINUTE), Timestamp(0)).next_at,
+            Some(Timestamp(0).plus(LONGEST))
+        );
         let fresh = after(row.clone(), Ended::Fresh(None, 5 * MINUTE), Timestamp(7));
         assert_eq!((fresh.next_at, fresh.failures, fresh.error), (Some(Timestamp(7).plus(5 * MINUTE)), 0, None));
         let later = after(row.clone(), Ended::NotNow, Timestamp(0));
-        assert_eq!((later.failures, later.error.is_some(), later.next_at), (row.failures, true, Some(Timestamp(0).plus(TURN))));
+        assert_eq!(
+            (later.failures, later.error.is_some(), later.next_at),
+            (row.failures, true, Some(Timestamp(0).plus(TURN)))
+        );
         for (ended, error) in [(Ended::Off, false), (Ended::Over("gone".into()), true)] {
             let over = after(row.clone(), ended, Timestamp(0));
             assert_eq!((over.next_at, over.error.is_some()), (None, error));
@@ -331,8 +383,8 @@ mod tests {
     fn hints_are_kept_once_and_not_without_end() {
         let (hints, project) = (Hints::default(), row().project);
         for n in 0..MAX_HINTS + 5 {
-            hints.note(&project, &format!("desk{n}"));
-            hints.note(&project, &format!("desk{n}"));
+            hints.note((project.clone(), format!("desk{n}"), None));
+            hints.note((project.clone(), format!("desk{n}"), None));
         }
         assert_eq!(hints.take().len(), MAX_HINTS);
         assert!(hints.take().is_empty());

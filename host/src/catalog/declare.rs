@@ -9,8 +9,8 @@ use super::difference::difference;
 use super::generic::{Kind, Loaded};
 use super::made::{Made, make, options, write};
 use super::operations::{by_operation, operations, remembered};
-use super::take_over::{of_server, server_news};
-use super::upstream::{Found, News, Upstream};
+use super::take_over::{of_server, server_news, shown_to_others};
+use super::upstream::{Found, News, Upstream, Whose};
 use super::{Catalog, CatalogError, Difference, Generic, Installed, fetch, manifest, tool_text};
 use crate::egress::Egress;
 use crate::model::{By, Connector, Import, ProjectId, Tool};
@@ -117,13 +117,14 @@ pub async fn preview(parts: Importing<'_>, name: Option<&str>, asked: Asked) -> 
     };
     if let Some(upstream) = Upstream::read(&text)? {
         let options = options(name, &asked.options, None, &[])?;
-        let found = upstream.found(parts, None, News::None).await?;
+        let found = upstream.found(parts, None, News::None, &BTreeSet::new()).await?;
         let loaded = parts.generic.loaded(parts.runtime, Kind::Server).await?;
-        return Ok(make(parts, loaded, name, &upstream.described(&found), &options).await?.preview);
+        let described = upstream.described(&found);
+        return Ok(make(parts, loaded, name, &described, &options, upstream.whose()).await?.preview);
     }
     let loaded = parts.generic.loaded(parts.runtime, Kind::Document).await?;
     let options = options(name, &asked.options, url.as_deref(), &[])?;
-    let made = make(parts, loaded, name, &text, &options).await?;
+    let made = make(parts, loaded, name, &text, &options, Whose::Connector).await?;
     Ok(made.preview)
 }
 
@@ -245,7 +246,8 @@ async fn make_ready(
         Some(upstream) => {
             let was = before.as_ref().and_then(|before| Found::read(before.found.as_deref()?));
             let looked = !matches!(news, News::None);
-            let found = upstream.found(parts, was.clone(), news).await?;
+            let others = shown_to_others(parts, (project, name), &upstream, &news).await?;
+            let found = upstream.found(parts, was.clone(), news, &others).await?;
             let (made, held) = of_server(parts, known, &upstream, &found).await?;
             let news = server_news(&upstream, (was.as_ref(), &found), held.as_ref(), looked)?;
             (Kind::Server, made, Some(found.written()), held, news)
@@ -253,7 +255,7 @@ async fn make_ready(
         None if matches!(news, News::None) => {
             let loaded = parts.generic.loaded(parts.runtime, Kind::Document).await?;
             let options = options(name, &asked.options, url.as_deref(), known.2)?;
-            let made = make(parts, loaded, name, &document, &options).await?;
+            let made = make(parts, loaded, name, &document, &options, Whose::Connector).await?;
             (Kind::Document, made, None, None, ServerNews { held: None, asking: Asking::Forgotten })
         }
         None => {

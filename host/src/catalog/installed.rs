@@ -119,6 +119,11 @@ impl Installed {
         self.connector.test.as_ref().is_some_and(|test| test.tool.strip_suffix(DISCOVERY) == Some(name))
     }
 
+    /// Whether each account has its own part of its tools.
+    pub fn is_of_accounts(&self) -> bool {
+        self.tools.iter().any(|tool| tool.tool.shown_as.is_some())
+    }
+
     /// The tools that it gave.
     pub fn own_tools(&self) -> impl Iterator<Item = &InstalledTool> {
         self.tools.iter().filter(|tool| !tool.is_proxy)

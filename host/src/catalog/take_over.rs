@@ -1,5 +1,6 @@
 //! What an MCP server has now is put to what an operator took over: by an operator who asked or accepts, or by the host.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -10,7 +11,7 @@ use super::difference::difference;
 use super::generic::Kind;
 use super::made::{Made, make, options};
 use super::operations::Operation;
-use super::upstream::{Found, News, Upstream};
+use super::upstream::{Found, News, Upstream, Whose};
 use crate::model::{By, ProjectId};
 use crate::store::{Asking, HeldTools, ServerNews};
 
@@ -24,6 +25,8 @@ pub struct Upkeep {
     pub period: Option<Duration>,
     /// Whether an operator took any of its tools over.
     pub is_pinned: bool,
+    /// Whether each account has its own list.
+    pub of_accounts: bool,
 }
 
 /// How the server that a connector is made of is asked; `None` if it is not made of one.
@@ -33,7 +36,7 @@ pub struct Upkeep {
 pub async fn upkeep(parts: Importing<'_>, project: &ProjectId, name: &str) -> Result<Option<Upkeep>, CatalogError> {
     let Some((upstream, found)) = stored(parts, project, name).await? else { return Ok(None) };
     let is_pinned = found.is_some_and(|found| found.is_pinned() && upstream.is_at(&found));
-    Ok(Some(Upkeep { period: upstream.period()?, is_pinned }))
+    Ok(Some(Upkeep { period: upstream.period()?, is_pinned, of_accounts: upstream.whose() == Whose::Account }))
 }
 
 /// Takes over what is new of the MCP server that a connector is made of: what was found there, or what an operator accepts
@@ -87,12 +90,26 @@ pub async fn refresh(
     news: News,
 ) -> Result<Option<Declared>, CatalogError> {
     if let Some((upstream, before)) = stored(parts, project, name).await? {
-        let now = upstream.found(parts, before.clone(), news.clone()).await?;
+        let others = shown_to_others(parts, (project, name), &upstream, &news).await?;
+        let now = upstream.found(parts, before.clone(), news.clone(), &others).await?;
         if before.is_some_and(|before| before == now) {
             return Ok(None);
         }
     }
     take_over(parts, by, project, name, news, false).await.map(Some)
+}
+
+/// What a server shows with any account, where that decides what is gone.
+pub(super) async fn shown_to_others(
+    parts: Importing<'_>,
+    (project, name): (&ProjectId, &str),
+    upstream: &Upstream,
+    news: &News,
+) -> Result<BTreeSet<String>, CatalogError> {
+    match (upstream.whose(), news) {
+        (Whose::Account, News::Found(_) | News::FoundAgain(_)) => Ok(parts.store.shown_to_any(project, name).await?),
+        _ => Ok(BTreeSet::new()),
+    }
 }
 
 /// The declaration of a server, and what was found there.
@@ -116,9 +133,9 @@ pub(super) async fn of_server(
 ) -> Result<(Made, Option<Held>), CatalogError> {
     let loaded = parts.generic.loaded(parts.runtime, Kind::Server).await?;
     let options = options(name, said, None, known)?;
-    let made = make(parts, loaded, name, &upstream.described(found), &options).await?;
+    let made = make(parts, loaded, name, &upstream.described(found), &options, upstream.whose()).await?;
     let Some((digest, accepted)) = found.if_accepted() else { return Ok((made, None)) };
-    let other = make(parts, loaded, name, &upstream.described(&accepted), &options).await?;
+    let other = make(parts, loaded, name, &upstream.described(&accepted), &options, upstream.whose()).await?;
     let [is, would] = [&made, &other].map(|made| made.preview.tools.iter().cloned().collect());
     let difference = difference(&is, &would);
     Ok((made, Some(Held { digest, difference })))
@@ -141,6 +158,8 @@ pub(super) fn server_news(
     let asking = match upstream.period()? {
         _ if looked => Asking::AsItIs,
         _ if !now.is_pinned() => Asking::Forgotten,
+        // With whose accounts it is asked is not what it was.
+        _ if before.is_some_and(|before| before.whose() != now.whose()) => Asking::Forgotten,
         None => Asking::Never,
         Some(period) => Asking::Every(i64::try_from(period.as_millis()).unwrap_or(i64::MAX)),
     };

@@ -28,6 +28,15 @@ enum Auth {
     Oauth,
 }
 
+/// Whose list of tools a server has.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Tools {
+    /// The same for everybody.
+    Connector,
+    /// Each account's own.
+    Account,
+}
+
 /// Options of `gloveport connector server`.
 #[derive(ClapArgs, Debug)]
 pub(super) struct Server {
@@ -42,6 +51,9 @@ pub(super) struct Server {
     /// Take over what the server changes without asking.
     #[arg(long)]
     take_changes: bool,
+    /// Whose list of tools the server has.
+    #[arg(long, value_enum, default_value = "connector")]
+    tools: Tools,
     /// Seconds after which the host asks again for the list of tools where the server does not say; 0 for never.
     #[arg(long, value_name = "SECONDS")]
     refresh: Option<u64>,
@@ -71,7 +83,7 @@ pub(super) struct Discover {
 
 /// Runs `gloveport connector server`.
 pub(super) async fn server(remote: &Remote, asked: Server, session: &mut Session<'_>) -> Result<(), CliError> {
-    let Server { name, url, auth, take_changes, refresh, dry_run } = asked;
+    let Server { name, url, auth, take_changes, tools, refresh, dry_run } = asked;
     let auth = match auth {
         Auth::None => json!({ "name": "none", "title": "No account", "type": "none" }),
         Auth::Bearer => json!({ "name": "bearer", "title": "Access token", "type": "bearer", "field": "token",
@@ -80,6 +92,9 @@ pub(super) async fn server(remote: &Remote, asked: Server, session: &mut Session
     };
     let changes = if take_changes { "take" } else { "hold" };
     let mut mcp = json!({ "url": url, "auth": [auth], "changes": changes });
+    if matches!(tools, Tools::Account) {
+        mcp["tools"] = "account".into();
+    }
     if let Some(refresh) = refresh {
         mcp["refresh_seconds"] = refresh.into();
     }
@@ -154,8 +169,9 @@ mod tests {
         assert_eq!(line, "PUT /v1/connectors/desk");
         assert_eq!((&body["mcp"]["url"], &body["mcp"]["auth"][0]["type"]), (&json!(url), &json!("mcp_oauth")));
         assert_eq!((&body["mcp"]["changes"], body["mcp"].get("refresh_seconds")), (&json!("hold"), None));
-        let (_, body, ..) = sent(&["connector", "server", "desk", url, "--refresh", "0"]).await;
-        assert_eq!(body["mcp"]["refresh_seconds"], 0);
+        let line = ["connector", "server", "desk", url, "--refresh", "0", "--tools", "account"];
+        let (_, body, ..) = sent(&line).await;
+        assert_eq!((&body["mcp"]["refresh_seconds"], &body["mcp"]["tools"]), (&json!(0), &json!("account")));
         let (line, body, out, err) = sent(&["connector", "discover", "desk", "--identifier", "ada"]).await;
         assert_eq!((line.as_str(), &body["identifier"]), ("POST /v1/connectors/desk/discover-tools", &json!("ada")));
         assert!(out.contains("~ pay  desk_pay: it is described otherwise\n"), "{out}");

@@ -12,9 +12,9 @@ use wasmtime::component::HasData;
 
 use super::bindings::gloveport::connector as wit;
 use super::error::bounded;
-use super::{hint, limits};
 use super::recorder::{Line, Recorder, Step};
 use super::state::{LogLevel, Outside, Progress, State, Tally};
+use super::{hint, limits};
 use crate::config::FaultPoint;
 use crate::egress::{Body, EgressError, Part, Request, Response};
 

@@ -1,13 +1,21 @@
 //! MCP servers that the host asks for their tools by itself: with whose account, when next, and what came of it.
 
+use std::collections::BTreeSet;
+
 use sqlx::AnyConnection;
 
 use super::row::Columns;
 use super::{Store, StoreError};
-use crate::model::{AccountId, KeyId, ProjectId, Timestamp};
+use crate::model::{AccountId, KeyId, ProjectId, ShownTools, Timestamp};
 
 /// Servers that one turn asks: a host that has more asks them in the next one.
 const MAX_DUE: i64 = 100;
+
+/// Accounts of one connector that the host asks with by itself: with more of them, servers are asked all day.
+const MAX_ACCOUNTS: i64 = 1_000;
+
+/// Different lists of one server that are looked at to find out what it still has for somebody.
+const MAX_LISTS: i64 = 10_000;
 
 /// A server, and the account that it is asked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,19 +169,117 @@ impl Store {
         Ok(())
     }
 
-    /// A server hinted that its list is another one: it is asked as soon as `gap` milliseconds after the last time are over.
+    /// A server hinted that its list is another one, the one of this account if each has its own: it is asked as soon as `gap` milliseconds after the last time are over.
     /// Where the host does not ask by itself, or not sooner by this, nothing changes.
-    pub async fn hasten_discovery(&self, project: &ProjectId, name: &str, gap: i64) -> Result<(), StoreError> {
+    pub async fn hasten_discovery(
+        &self,
+        project: &ProjectId,
+        name: &str,
+        account: Option<&AccountId>,
+        gap: i64,
+    ) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE discoveries SET next_at = asked_at + $3 \
-             WHERE project = $1 AND name = $2 AND next_at > asked_at + $3",
+            "UPDATE discoveries SET next_at = asked_at + $3 WHERE project = $1 AND name = $2 \
+             AND next_at > asked_at + $3 AND ($4 IS NULL OR account = $4)",
         )
         .bind(project.as_str())
         .bind(name)
         .bind(gap)
+        .bind(account.map(AccountId::as_str))
         .execute(self.write())
         .await?;
         Ok(())
+    }
+
+    /// Lets a server be asked with each active account of its connector, in the name of who asks now: at once with those that it
+    /// was not asked with yet, and those where that failed.
+    pub async fn remember_accounts(
+        &self,
+        project: &ProjectId,
+        name: &str,
+        asked_by: &KeyId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO discoveries (project, name, account, asked_by, asked_at, next_at, failures) \
+             SELECT a.project, c.connector, a.id, CAST($3 AS TEXT), CAST($4 AS BIGINT), CAST($4 AS BIGINT), 0 \
+             FROM accounts a JOIN connections c ON c.project = a.project AND c.id = a.connection \
+             WHERE a.project = $1 AND c.connector = $2 AND a.state = 'active' AND a.disabled = 0 \
+             ORDER BY a.id LIMIT $5 \
+             ON CONFLICT (project, name, account) DO UPDATE SET asked_by = excluded.asked_by, failures = 0, error = NULL, \
+             next_at = CASE WHEN discoveries.error IS NULL THEN COALESCE(discoveries.next_at, excluded.next_at) \
+             ELSE excluded.next_at END",
+        )
+        .bind(project.as_str())
+        .bind(name)
+        .bind(asked_by.as_str())
+        .bind(now.0)
+        .bind(MAX_ACCOUNTS)
+        .execute(self.write())
+        .await?;
+        Ok(())
+    }
+
+    /// Lets a server be asked now with an account too, in the name of who asked last. Where nobody has, nobody does.
+    pub async fn remember_account(
+        &self,
+        project: &ProjectId,
+        name: &str,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO discoveries (project, name, account, asked_by, asked_at, next_at, failures) \
+             SELECT d.project, d.name, CAST($3 AS TEXT), d.asked_by, CAST($4 AS BIGINT), CAST($4 AS BIGINT), 0 \
+             FROM discoveries d WHERE d.project = $1 AND d.name = $2 ORDER BY d.asked_at DESC LIMIT 1 \
+             ON CONFLICT (project, name, account) DO UPDATE SET next_at = excluded.next_at, failures = 0, error = NULL",
+        )
+        .bind(project.as_str())
+        .bind(name)
+        .bind(account.as_str())
+        .bind(now.0)
+        .execute(self.write())
+        .await?;
+        Ok(())
+    }
+
+    /// Remembers which tools a server shows with an account.
+    pub async fn set_shown_tools(
+        &self,
+        project: &ProjectId,
+        account: &AccountId,
+        shown: &ShownTools,
+    ) -> Result<(), StoreError> {
+        let _changing = self.inner.cache.changing();
+        sqlx::query(
+            "UPDATE accounts SET shown_tools = $3 WHERE project = $1 AND id = $2 \
+             AND (shown_tools IS NULL OR shown_tools <> $3)",
+        )
+        .bind(project.as_str())
+        .bind(account.as_str())
+        .bind(shown.as_str())
+        .execute(self.write())
+        .await?;
+        Ok(())
+    }
+
+    /// The tools that a connector's server shows with any account, by its own names.
+    pub async fn shown_to_any(&self, project: &ProjectId, connector: &str) -> Result<BTreeSet<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT a.shown_tools FROM accounts a JOIN connections c \
+             ON c.project = a.project AND c.id = a.connection \
+             WHERE a.project = $1 AND c.connector = $2 AND a.shown_tools IS NOT NULL LIMIT $3",
+        )
+        .bind(project.as_str())
+        .bind(connector)
+        .bind(MAX_LISTS)
+        .fetch_all(self.read())
+        .await?;
+        let mut names = BTreeSet::new();
+        for row in rows {
+            names.extend(ShownTools::read(&Columns::of(&row).text()?).iter().map(str::to_owned));
+        }
+        Ok(names)
     }
 }
 

@@ -153,7 +153,8 @@ pub(super) async fn held(
     held: &HeldTools,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    const QUERY: &str = concat!("SELECT w.id FROM webhooks w WHERE w.project = $1 AND ", wants!("connector.tools_held"));
+    const QUERY: &str =
+        concat!("SELECT w.id FROM webhooks w WHERE w.project = $1 AND ", wants!("connector.tools_held"));
     let mut notices = Vec::new();
     for row in sqlx::query(QUERY).bind(project.as_str()).fetch_all(&mut *connection).await? {
         let webhook = Columns::of(&row).text()?;

@@ -3,6 +3,7 @@
 mod attacks;
 mod calls;
 mod changes;
+mod each_account;
 mod fresh;
 mod oauth;
 mod server;

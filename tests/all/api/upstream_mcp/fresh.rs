@@ -68,7 +68,10 @@ async fn an_old_list_is_asked_for_again() {
     connected(&host, &server, json!({})).await;
     assert_eq!(asks(&host).await, Value::Null);
     discover(&host).await;
-    assert_eq!(asks(&host).await, json!({ "asked_at": time(&clock, Duration::ZERO), "next_at": time(&clock, 5 * MINUTE) }));
+    assert_eq!(
+        asks(&host).await,
+        json!({ "asked_at": time(&clock, Duration::ZERO), "next_at": time(&clock, 5 * MINUTE) })
+    );
     let receiver = Upstream::start(|_| Reply::status(204)).await;
     let hook = json!({ "url": receiver.url("/"), "events": ["connector.tools_held"] });
     // Its answers are not searched for the secret, which is in one of them.
@@ -85,7 +88,11 @@ async fn an_old_list_is_asked_for_again() {
     let told: Value = serde_json::from_slice(&receiver.wait_for(1).await.remove(0).body).unwrap();
     assert_eq!(told["type"], "connector.tools_held");
     let data = &told["data"];
-    assert_eq!((&data["connector"], &data["added"], &data["changed"]), (&json!("desk"), &json!(1), &json!(1)), "{told}");
+    assert_eq!(
+        (&data["connector"], &data["added"], &data["changed"]),
+        (&json!("desk"), &json!(1), &json!(1)),
+        "{told}"
+    );
     assert_eq!(data["links"]["connector"], format!("{}/v1/connectors/desk", host.client().base()));
     let calls = host.client().get("/v1/executions?trigger_type=tools_refresh").await.expect(200);
     let call = &calls["items"][0];

@@ -18,6 +18,8 @@ struct Said {
     knows: Box<dyn Fn(&str) -> bool + Send>,
     documents: BTreeMap<String, (u16, Value)>,
     tools: Value,
+    /// Its tools for who brings this token, where these are not those of everybody.
+    shows: Box<dyn Fn(&str) -> Option<Value> + Send>,
     challenge: String,
     /// What it answers to the next call.
     odd: Option<Reply>,
@@ -49,6 +51,7 @@ impl Server {
             knows: Box::new(|_| true),
             documents: BTreeMap::new(),
             tools,
+            shows: Box::new(|_| None),
             challenge: "Bearer".into(),
             odd: None,
             refuses: Box::new(|_, _| None),
@@ -109,6 +112,11 @@ impl Server {
     /// How often it was asked for a page of its list.
     pub(super) fn listed(&self) -> usize {
         self.methods(0).iter().filter(|method| *method == "tools/list").count()
+    }
+
+    /// Who brings a token for which this gives tools sees these.
+    pub(super) fn shows(&self, tools: impl Fn(&str) -> Option<Value> + Send + 'static) {
+        self.said.lock().unwrap().shows = Box::new(tools);
     }
 
     /// It has other tools now.
@@ -191,7 +199,7 @@ impl Said {
             "initialize" => json!({ "protocolVersion": "2025-06-18", "capabilities": {},
                 "serverInfo": { "name": "desk", "title": "Desk", "version": "3" } }),
             "notifications/initialized" => return Reply::status(202),
-            "tools/list" => self.page(&message["params"]["cursor"]),
+            "tools/list" => self.page(&message["params"]["cursor"], token.trim_start_matches("Bearer ")),
             "tools/call" => called(&message["params"], token),
             _ => return refused(404, -32601, Value::Null),
         };
@@ -210,8 +218,9 @@ impl Said {
     }
 
     /// One tool on each page.
-    fn page(&self, cursor: &Value) -> Value {
-        let all = self.tools.as_array().unwrap();
+    fn page(&self, cursor: &Value, token: &str) -> Value {
+        let own = (self.shows)(token);
+        let all = own.as_ref().unwrap_or(&self.tools).as_array().unwrap();
         let at: usize = cursor.as_str().map_or(0, |cursor| cursor.parse().unwrap());
         let mut page = json!({ "resultType": "complete", "tools": all.iter().skip(at).take(1).collect::<Vec<_>>() });
         if at + 1 < all.len() {
