@@ -1,14 +1,18 @@
 //! A server that shows each of its users other tools: the connector has what any of them has, and each calls what it was shown.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use gloveport::model::{Clock, Timestamp};
 use gloveport_tests::host::{Setup, TestHost};
+use gloveport_tests::postgres;
 use serde_json::{Value, json};
 
+use super::oauth::{Scene, target};
 use super::server::{Era, Server};
 use super::{connect, declare, discover, tools};
 use crate::api::mcp::Mcp;
+use crate::api::visitor::{Visitor, link, text};
 
 const ADA: &str = "token-of-ada-at-the-desk";
 const BOB: &str = "token-of-bob-at-the-desk";
@@ -27,8 +31,8 @@ fn shows(server: &Server, ada: &'static [&'static str], bob: &'static [&'static 
 }
 
 /// A host on which Ada and Bob are connected, and an operator asked as Ada.
-async fn scene(clock: &Clock, more: Value) -> (TestHost, Server) {
-    let host = TestHost::with(Setup { clock: clock.clone(), ..Setup::usual() }).await;
+async fn scene(clock: &Clock, database: Option<String>, more: Value) -> (TestHost, Server) {
+    let host = TestHost::with(Setup { clock: clock.clone(), database, ..Setup::usual() }).await;
     let server = Server::start(Era::Modern, json!([])).await;
     server.wants_those(|token| token == ADA || token == BOB);
     shows(&server, &["pay", "look"], &["look", "close"]);
@@ -81,7 +85,7 @@ async fn asked(host: &TestHost, times: usize) {
 #[tokio::test]
 async fn each_account_has_what_it_was_shown() {
     let clock = Clock::manual(Timestamp(1_800_000_000_000));
-    let (host, server) = scene(&clock, json!({ "tools": "account", "refresh_seconds": 0 })).await;
+    let (host, server) = scene(&clock, None, json!({ "tools": "account", "refresh_seconds": 0 })).await;
     until(&host, &["desk_look", "desk_pay"]).await;
     assert_eq!(seen(&host, "ada").await, ["desk_look", "desk_pay"]);
     assert_eq!(seen(&host, "bob").await, ["desk_look"]);
@@ -116,8 +120,15 @@ async fn each_account_has_what_it_was_shown() {
 /// The host asks with each account, and a tool is gone once nobody has it any more.
 #[tokio::test]
 async fn each_list_stays_fresh() {
+    each_list_is_asked_for(None).await;
+    if let Some(database) = postgres::new_database() {
+        each_list_is_asked_for(Some(database)).await;
+    }
+}
+
+async fn each_list_is_asked_for(database: Option<String>) {
     let clock = Clock::manual(Timestamp(1_800_000_000_000));
-    let (host, server) = scene(&clock, json!({ "tools": "account", "changes": "take" })).await;
+    let (host, server) = scene(&clock, database, json!({ "tools": "account", "changes": "take" })).await;
     // Bob was connected before anybody asked: the host asks with his account at once.
     asked(&host, 1).await;
     until(&host, &["desk_close", "desk_look", "desk_pay"]).await;
@@ -143,4 +154,35 @@ async fn each_list_stays_fresh() {
     until(&host, &["desk_close", "desk_look", "desk_pay"]).await;
     sees(&host, "ada", &["desk_look", "desk_pay"]).await;
     sees(&host, "bob", &["desk_close"]).await;
+}
+
+/// An account whose token came from elsewhere was not tried: the host asks with it at once.
+#[tokio::test]
+async fn the_host_asks_with_who_signs_in_elsewhere() {
+    let scene = Scene::start().await;
+    let first = Mutex::new(None);
+    scene.server.shows(move |token| {
+        let is_first = first.lock().unwrap().get_or_insert_with(|| token.to_owned()) == token;
+        Some(named(if is_first { &["pay"] } else { &["look"] }))
+    });
+    let pattern = json!({ "name": "oauth", "title": "Sign in", "type": "mcp_oauth" });
+    let mcp = json!({ "url": scene.server.url("/mcp"), "auth": [pattern], "tools": "account" });
+    scene.bed.client().put("/v1/connectors/desk", &json!({ "mcp": mcp })).await.expect(201);
+    scene.connection().await;
+    let host = &scene.bed.host;
+    for user in ["ada", "bob"] {
+        let browser = Visitor::new(&scene.bed);
+        let page = browser.fill(&link(&scene.bed, "desk", user).await, &[]).await;
+        let url = page.header("location").map_or_else(|| target(&page), str::to_owned);
+        let answer = browser.open(&scene.authority.consent(&url).unwrap()).await;
+        let end = browser.open(answer.header("location").unwrap()).await;
+        assert!(text(&end).contains("is connected"), "{}", text(&end));
+        if user == "ada" {
+            discover(host).await;
+        }
+    }
+    sees(host, "bob", &[]).await;
+    sees(host, "ada", &["desk_pay"]).await;
+    assert_eq!(host.execute("desk_pay", "bob", &json!({})).await.problem(404), "not_found");
+    host.execute("desk_pay", "ada", &json!({})).await.expect(200);
 }

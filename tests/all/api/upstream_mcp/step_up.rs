@@ -77,7 +77,7 @@ async fn a_user_consents_to_more_when_a_tool_wants_it() {
         call(&scene, tool).await.expect(200);
     }
     let shown = scene.bed.client().get("/v1/connections/desk/accounts/ada").await.expect(200);
-    assert_eq!((&shown["status"], &shown["scopes"]), (&json!("active"), &json!(["read", "pay:bills", "close"])));
+    assert_eq!((&shown["status"], &shown["scopes"]), (&json!("active"), &json!(["close", "pay:bills", "read"])));
 }
 
 /// A server that is never content is asked once by each call, and takes nothing away from what works.
