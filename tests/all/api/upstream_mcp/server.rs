@@ -146,20 +146,8 @@ impl Server {
 impl Said {
     fn answer(&mut self, request: &Recorded) -> Reply {
         let token = request.header("authorization").unwrap_or_default();
-        if let Some((status, document)) = self.documents.get(request.path()) {
-            return Reply::json(*status, document);
-        }
-        if request.path().starts_with("/.well-known/") {
-            return Reply::status(404);
-        }
-        if !(self.knows)(token.trim_start_matches("Bearer ")) {
-            return Reply::json(401, &json!({ "error": "invalid_token" })).header("www-authenticate", &self.challenge);
-        }
-        if let Some(status) = self.down {
-            return Reply::status(status);
-        }
-        if request.method == "DELETE" {
-            return Reply::status(200);
+        if let Some(reply) = self.before(request, token.trim_start_matches("Bearer ")) {
+            return reply;
         }
         let message = request.json();
         let method = message["method"].as_str().unwrap_or_default();
@@ -215,6 +203,28 @@ impl Said {
         }
         let reply = Reply::json(200, &answer);
         if method == "initialize" && self.era == Era::Legacy { reply.header("mcp-session-id", "s-1") } else { reply }
+    }
+
+    /// What needs no message to be read: documents, sessions that end, and who is not let in.
+    fn before(&self, request: &Recorded, token: &str) -> Option<Reply> {
+        if let Some((status, document)) = self.documents.get(request.path()) {
+            return Some(Reply::json(*status, document));
+        }
+        if request.path().starts_with("/.well-known/") {
+            return Some(Reply::status(404));
+        }
+        if !(self.knows)(token) {
+            return Some(
+                Reply::json(401, &json!({ "error": "invalid_token" })).header("www-authenticate", &self.challenge),
+            );
+        }
+        if let Some(status) = self.down {
+            return Some(Reply::status(status));
+        }
+        if request.method == "DELETE" {
+            return Some(Reply::status(200));
+        }
+        None
     }
 
     /// One tool on each page.
