@@ -12,6 +12,12 @@ pub(super) struct Server {
     said: Arc<Mutex<Said>>,
 }
 
+/// The tools for a token, where they are not those of everybody.
+type Shows = Box<dyn Fn(&str) -> Option<Value> + Send>;
+
+/// The challenge for a token and a tool, where the one is not enough for the other.
+type Refuses = Box<dyn Fn(&str, &str) -> Option<String> + Send>;
+
 /// How it behaves.
 struct Said {
     era: Era,
@@ -19,12 +25,12 @@ struct Said {
     documents: BTreeMap<String, (u16, Value)>,
     tools: Value,
     /// Its tools for who brings this token, where these are not those of everybody.
-    shows: Box<dyn Fn(&str) -> Option<Value> + Send>,
+    shows: Shows,
     challenge: String,
     /// What it answers to the next call.
     odd: Option<Reply>,
     /// What it says to a token that is good, and not good for a tool: the token, the tool.
-    refuses: Box<dyn Fn(&str, &str) -> Option<String> + Send>,
+    refuses: Refuses,
     /// More of each page of its list.
     page: Value,
     /// It answers everybody so.
