@@ -164,6 +164,7 @@ impl App {
             stoppable: Default::default(),
             used: Default::default(),
             parsed: Default::default(),
+            hints: Default::default(),
         });
         Ok(Self { state: ApiState { host, notices, issuing, metrics }, first_key, stop_grace: config.stop_grace })
     }

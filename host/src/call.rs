@@ -46,6 +46,7 @@ mod rules;
 mod run;
 mod secrets;
 mod seen;
+mod servers;
 mod settings;
 mod simulated;
 mod sweep;
@@ -80,6 +81,7 @@ pub use resume::{Answer as Decision, Shown, approval, decide};
 pub use reveal::{Revealed, reveal};
 pub use rules::{Draft, DraftRule, Opinion, Supposed, TriedRule, check_fallback, check_rule, suppose};
 pub use secrets::put_secret;
+pub use servers::{Hints, keep_fresh, note_shown};
 pub use timeline::{Event, Modified, Sent, timeline};
 pub use tokens::{refresh, remove};
 pub use used::Used;
@@ -179,6 +181,8 @@ pub struct Answer {
     pub data: String,
     /// Where the time went.
     pub latency: Latency,
+    /// The account that it went through; `None` where no tool was called.
+    pub account: Option<AccountId>,
     /// Whether nothing left for it, because its connection is in demo mode.
     pub simulated: bool,
     /// Until when whoever asked can fetch the data again; there if it is longer than answers are.

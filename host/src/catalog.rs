@@ -18,13 +18,13 @@ mod proxy;
 mod search;
 mod section;
 mod shipped;
+mod take_over;
 mod tool_text;
 mod upstream;
 mod validation;
 
 pub use declare::{
     Asked, Declared, Document, Held, Importing, Preview, Ready, declare, finish, import_again, preview, ready,
-    take_over,
 };
 pub use difference::{Change, Difference};
 pub use error::CatalogError;
@@ -37,5 +37,6 @@ pub use narrowed::{NarrowedSchemas, PresetNames};
 pub use operations::{Operation, removed};
 pub use search::{Fit, Words};
 pub use shipped::{SERVICES, Service, ServicePattern};
-pub use upstream::{DISCOVERY, News};
+pub use take_over::{Upkeep, refresh, take_over, upkeep};
+pub use upstream::{DISCOVERY, News, fresh_for, shown};
 pub use validation::check_against;

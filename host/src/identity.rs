@@ -223,13 +223,22 @@ pub async fn stands(store: &Store, project: &ProjectId, key: &KeyId) -> Result<b
 /// The caller that asked for an execution, as it stands now; `None` once its key, its client or the trust in its issuer is
 /// gone. One that came with a token is bound to the user that it acted for: the token said so, and is no longer there.
 pub async fn asker(store: &Store, execution: &Execution) -> Result<Option<Caller>, StoreError> {
-    let project = &execution.project;
-    if let Some(key) = store.key(project, &execution.key).await? {
+    caller(store, &execution.project, &execution.key, execution.identifier.clone()).await
+}
+
+/// The caller that is recorded so, as it stands now, likewise; one that came with a token is bound to `identifier`.
+pub async fn caller(
+    store: &Store,
+    project: &ProjectId,
+    key: &KeyId,
+    identifier: Option<String>,
+) -> Result<Option<Caller>, StoreError> {
+    if let Some(key) = store.key(project, key).await? {
         return Ok(Some(key::caller(key)));
     }
-    let Some(row) = store.principal(project, &execution.key).await? else { return Ok(None) };
+    let Some(row) = store.principal(project, key).await? else { return Ok(None) };
     let Some((profile, scopes)) = standing(store, project, &row).await? else { return Ok(None) };
-    let identifier = execution.identifier.clone().or(row.identifier);
+    let identifier = identifier.or(row.identifier);
     let PrincipalRow { id: key, project, name, organization, role, .. } = row;
     Ok(Some(Caller { project, key, name, role, identifier, profile, scopes, organization, token: None }))
 }

@@ -7,6 +7,7 @@ mod component;
 mod describe;
 mod engine;
 mod error;
+mod hint;
 mod importer;
 mod journal;
 pub mod limits;

@@ -36,6 +36,8 @@ pub async fn run(
     });
     let swept = host.clone();
     let sweeping = tokio::spawn(async move { swept.sweep().await });
+    let asking = host.clone();
+    let asking = tokio::spawn(async move { asking.keep_lists_fresh().await });
     let (notices, quiet) = (app.state.notices.clone(), CancellationToken::new());
     let told = quiet.clone();
     let noticing = tokio::spawn(async move { notices.run(told).await });
@@ -63,6 +65,7 @@ pub async fn run(
     }
     following.abort();
     sweeping.abort();
+    asking.abort();
     host.write_used().await;
     host.store.close().await;
     if all_ended { Ok(()) } else { Err(ServerError::Unfinished) }

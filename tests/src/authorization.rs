@@ -206,6 +206,13 @@ impl AuthorizationServer {
         state.records.access(token, state.clock.now()).is_some()
     }
 
+    /// The scopes of an access token that is valid now.
+    pub fn scopes_of(&self, token: &str) -> Option<Vec<String>> {
+        let state = locked(&self.state);
+        let found = state.records.access(token, state.clock.now())?;
+        Some(found.scope.split_ascii_whitespace().map(str::to_owned).collect())
+    }
+
     /// Whether a refresh token can be used, without using it.
     pub fn can_refresh(&self, token: &str) -> bool {
         locked(&self.state).records.can_refresh(token)

@@ -114,6 +114,7 @@ impl TestHost {
         match &self.running {
             Running::Task { host, notices, .. } => {
                 host.sweep_once().await;
+                host.ask_servers().await;
                 notices.sweep().await;
             }
             Running::Child(_) | Running::Stopped => panic!("the host is not in this process"),

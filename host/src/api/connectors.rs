@@ -14,6 +14,7 @@ use super::page::{List, page};
 use super::{ApiState, Problem, oauth, time, tools};
 use crate::catalog::{self, Installed};
 use crate::model::{Import, ProjectId, Timestamp};
+use crate::store::DiscoveryRow;
 
 /// A connector as it is on offer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,6 +54,23 @@ pub(super) struct ConnectorBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     removed_tools: Vec<RemovedBody>,
+    /// How the host keeps the list of an MCP server fresh, once an operator has asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    discovery: Option<DiscoveryBody>,
+}
+
+/// When an MCP server is asked for its tools.
+#[derive(Debug, Serialize, ToSchema)]
+struct DiscoveryBody {
+    /// When it was asked last.
+    asked_at: String,
+    /// When the host asks next; null if not before an operator does.
+    next_at: Option<String>,
+    /// Why it failed the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    error: Option<String>,
 }
 
 /// What a connector is.
@@ -172,6 +190,7 @@ pub(super) async fn show(
     };
     shown.versions = versions(&state, &caller.project, &name).await?;
     shown.removed_tools = removed(&state, &caller.project, &name).await?;
+    shown.discovery = discovery(&host.store.discoveries(&caller.project, &name).await?);
     Ok(axum::Json(shown))
 }
 
@@ -190,6 +209,15 @@ async fn removed(state: &ApiState, project: &ProjectId, name: &str) -> Result<Ve
             removed_at: time::text(Timestamp(one.removed_at.unwrap_or_default())),
         })
         .collect())
+}
+
+/// Of several accounts the one that was asked last, the next one that is, and what fails.
+fn discovery(rows: &[DiscoveryRow]) -> Option<DiscoveryBody> {
+    Some(DiscoveryBody {
+        asked_at: time::text(rows.first()?.asked_at),
+        next_at: rows.iter().filter_map(|row| row.next_at).min().map(time::text),
+        error: rows.iter().find_map(|row| row.error.clone()),
+    })
 }
 
 /// Removes a connector and its tools.
@@ -233,6 +261,7 @@ fn body(state: &ApiState, installed: &Installed, r#type: ConnectorType) -> Conne
         versions: Vec::new(),
         installed_at: time::text(installed.installed_at),
         removed_tools: Vec::new(),
+        discovery: None,
     }
 }
 
@@ -261,5 +290,6 @@ fn broken(state: &ApiState, r#type: ConnectorType, name: String, reason: String)
         versions: Vec::new(),
         installed_at: String::new(),
         removed_tools: Vec::new(),
+        discovery: None,
     }
 }

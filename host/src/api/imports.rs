@@ -209,14 +209,7 @@ pub(super) async fn import_again(
 }
 
 pub(super) fn importing(state: &ApiState) -> Importing<'_> {
-    let host = &state.host;
-    Importing {
-        catalog: &host.catalog,
-        store: &host.store,
-        runtime: &host.runtime,
-        egress: &host.egress,
-        generic: &host.generic,
-    }
+    state.host.importing()
 }
 
 fn asked_for(body: ImportBody) -> Result<Asked, Problem> {

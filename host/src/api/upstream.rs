@@ -34,6 +34,14 @@ pub(in crate::api) struct ServerBody {
     /// What becomes of tools that the server adds or changes: `hold`, until somebody accepts them, or `take`. `hold` if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<String>,
+    /// Whose the list of tools is: `connector` if the server has the same for everybody, `account` if it shows each account
+    /// its own; then the connector has what any of them has, and each account calls what it was shown. `connector` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<String>,
+    /// Where the server does not say how long its list of tools stays: after how many seconds the host asks again, by itself
+    /// and with the account that an operator asked with. 60 to 86400, 300 if absent; 0 for never, whatever the server says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_seconds: Option<u64>,
 }
 
 impl ServerBody {
@@ -69,7 +77,8 @@ pub(super) struct AcceptBody {
 }
 
 /// Asks the MCP server of a connector for its tools, with one account, and takes them over. What it changed of tools that
-/// are there, and tools that are new, waits until it is accepted, but the first time.
+/// are there, and tools that are new, waits until it is accepted, but the first time. From then on the host asks by itself,
+/// with the same account.
 #[utoipa::path(post, path = "/v1/connectors/{name}/discover-tools", tag = "connectors",
     params(("name" = String, Path)), request_body = DiscoverBody,
     responses((status = 200, body = ImportedBody), (status = 404, body = Problem), (status = 409, body = Problem),
@@ -93,15 +102,21 @@ pub(super) async fn discover(
         connection,
         ..CallRequest::new(Surface::ToolTest, tool, "{}")
     };
-    let found = match call::call(&state.host, &caller, request).await? {
-        Reply::Done(answer) => answer.data,
+    let answer = match call::call(&state.host, &caller, request.clone()).await? {
+        Reply::Done(answer) => answer,
         Reply::Waiting(_) | Reply::Started(_) => {
             return Err(Problem::conflict("a policy lets this call wait: the server was not asked"));
         }
     };
     let by = caller.by(state.host.clock.now());
-    let news = News::Found(found);
+    if !dry_run {
+        call::note_shown(&state.host, &caller.project, &answer).await?;
+    }
+    let news = News::Found(answer.data.clone());
     let declared = catalog::take_over(importing(&state), &by, &caller.project, &name, news, dry_run).await?;
+    if !dry_run {
+        call::keep_fresh(&state.host, &caller, &request, (&name, &answer)).await?;
+    }
     Ok(axum::Json(imported(declared, dry_run)))
 }
 

@@ -37,7 +37,7 @@ pub(super) struct NewWebhook {
     /// Where notices are posted to: https, or http within a network that the operator allowed.
     url: String,
     /// Of what it hears: `approval.waiting`, `approval.decided`, `execution.finished`, `account.needs_attention`,
-    /// `account.recovered`; of everything, what will be added too, if absent or empty.
+    /// `account.recovered`, `connector.tools_held`; of everything, what will be added too, if absent or empty.
     #[serde(default)]
     events: Vec<String>,
 }

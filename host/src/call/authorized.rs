@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::connect::{parts, raced};
-use super::{Host, faults};
+use super::{Host, faults, servers};
 use crate::accounts::{allowed_hosts, rendered_base_url};
 use crate::model::{Account, By, Code, Connection, Culprit, Fault, Secret};
 use crate::oauth::{self, OAuthError, Tokens};
@@ -45,6 +45,7 @@ pub async fn activate(
         sealed.insert(field, text);
     }
     let put = host.store.put_account(by, &account, &sealed).await.map_err(raced)?;
+    servers::connected(host, (&installed, &put.0), None).await?;
     Ok(put.0)
 }
 

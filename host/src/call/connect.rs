@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::resolve::Resolved;
 use super::run::Attempt;
-use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, import, run, secrets, simulated, tokens};
+use super::{Answer, CallRequest, Failed, Held, Host, Reply, faults, import, run, secrets, servers, simulated, tokens};
 use crate::accounts::{AccountError, Candidate, Kept, Prepared, prepare};
 use crate::catalog::Installed;
 use crate::model::{
@@ -94,11 +94,13 @@ pub async fn connect(
         None => tokens::first(host, connection, &pattern, prepared).await?,
     };
     // Whoever calls brings the token of such an account: with none there is nothing to try yet.
+    let mut tried = None;
     if !matches!(pattern.kind, AuthKind::CallerToken { .. }) || caller.token.is_some() {
-        probe(host, caller, (installed, context(connection, &prepared)), false).await?;
+        tried = probe(host, caller, (Arc::clone(&installed), context(connection, &prepared)), false).await?;
     }
     let by = caller.by(host.clock.now());
     let put = host.store.put_account(&by, &prepared.account, &prepared.sealed).await.map_err(raced)?;
+    servers::connected(host, (&installed, &put.0), tried.as_ref()).await?;
     Ok(Connected { account: put.0, created: put.1 })
 }
 
@@ -168,15 +170,17 @@ pub async fn change_account(
     } else if !oauth::is_consented(&pattern.kind) {
         prepared = tokens::first(host, connection, &pattern, prepared).await?;
     }
+    let mut tried = None;
     if prepared.account.state == AccountState::Active {
         // A token that was just got for what is new is the one that is tried.
-        probe(host, caller, (installed, context(connection, &prepared)), !has_new).await?;
+        tried = probe(host, caller, (Arc::clone(&installed), context(connection, &prepared)), !has_new).await?;
     }
     let changed = host.store.change_account(&by, &prepared.account, (&before.sealed, &prepared.sealed), state).await;
     if !changed.map_err(faults::store)? {
         let detail = "the account was changed at the same time: try again";
         return Err(Fault::new(Code::Conflict, Culprit::Caller, detail).into());
     }
+    servers::connected(host, (&installed, &prepared.account), tried.as_ref()).await?;
     Ok(Some(prepared.account))
 }
 
@@ -325,6 +329,7 @@ fn new_account(host: &Host, connection: &Connection, request: &ConnectRequest) -
         created_at: now,
         updated_at: now,
         last_used_at: None,
+        shown: None,
     }
 }
 

@@ -9,8 +9,10 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::to_end::ToEnd;
-use super::{CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Pace, Parsed, Stoppable, Used};
-use crate::catalog::{Catalog, Generic};
+use super::{
+    CompiledModifiers, CompiledPolicies, CompiledProfiles, Failed, Figures, Hints, Pace, Parsed, Stoppable, Used,
+};
+use crate::catalog::{Catalog, Generic, Importing};
 use crate::config::{Connect, McpClient, Records, Retention};
 use crate::egress::Egress;
 use crate::identity::Identity;
@@ -81,6 +83,8 @@ pub struct Shared {
     pub used: Used,
     /// Hosts and base URLs that calls go to.
     pub parsed: Parsed,
+    /// MCP servers that said that they have other tools.
+    pub hints: Hints,
 }
 
 impl Deref for Host {
@@ -129,7 +133,19 @@ impl Host {
             stoppable: Stoppable::default(),
             used: Used::default(),
             parsed: Parsed::default(),
+            hints: Hints::default(),
         })
+    }
+
+    /// What imports need of it.
+    pub fn importing(&self) -> Importing<'_> {
+        Importing {
+            catalog: &self.catalog,
+            store: &self.store,
+            runtime: &self.runtime,
+            egress: &self.egress,
+            generic: &self.generic,
+        }
     }
 
     /// Refuses new calls and waits until the running ones have ended, at most `grace`. Whether all have ended.

@@ -196,6 +196,7 @@ impl Kept {
                 execution,
                 data,
                 latency,
+                account: None,
                 simulated: self.simulated,
                 collect_until: self.collect_until.map(Timestamp),
             }))),

@@ -120,6 +120,11 @@ pub(super) fn admits(
     account: Option<&Account>,
 ) -> Result<Offer, Fault> {
     let offer = host.profiles.offer(profile, connection, tool)?;
+    if let (Some(name), Some(shown)) = (&tool.tool.shown_as, account.and_then(|account| account.shown.as_ref()))
+        && !shown.has(name)
+    {
+        return Err(no_such_tool(&tool.tool.name));
+    }
     if tool.is_proxy && !connection.proxy_enabled {
         let detail = format!(
             "proxy not enabled for provider: connection `{}` has no `proxy_enabled`, which an administrator can set",
@@ -296,8 +301,12 @@ pub(super) async fn find_tool(host: &Host, project: &ProjectId, name: &str) -> R
         let detail = format!("connector `{connector}` is installed but cannot be used: {reason}");
         return Err(Fault::new(Code::GuestError, Culprit::Guest, detail));
     }
+    Err(no_such_tool(name))
+}
+
+fn no_such_tool(name: &str) -> Fault {
     let detail = format!("there is no tool `{}`: GET /v1/tools lists them", faults::quoted(name));
-    Err(Fault::new(Code::NotFound, Culprit::Caller, detail))
+    Fault::new(Code::NotFound, Culprit::Caller, detail)
 }
 
 /// The user that the caller acts for: a bound key acts for its own user only (lesson 6).

@@ -14,7 +14,7 @@ use super::resolve::Resolved;
 use super::verdict::Asked;
 use super::{
     Answer, CallRequest, Failed, Held, Host, Reply, WaitsFor, credential, faults, kept, modifiers, once, outcome,
-    pause, record, seen, settings, simulated, timeline, tokens, wait,
+    pause, record, seen, servers, settings, simulated, timeline, tokens, wait,
 };
 use crate::config::{FaultPoint, Records};
 use crate::egress::Grant;
@@ -237,9 +237,10 @@ async fn ended(
     let recorded = recorded.instrument(span).await;
     FaultPoint::OutcomeKept.pass();
     host.figures.record.took(recording.elapsed());
-    let Execution { id: execution, simulated, .. } = execution.clone();
+    let Execution { id: execution, simulated, through, .. } = execution.clone();
+    let account = through.map(|through| through.account);
     match (recorded, result) {
-        (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency, simulated, collect_until })),
+        (Ok(()), Ok(data)) => Ok(Reply::Done(Answer { execution, data, latency, account, simulated, collect_until })),
         (Ok(()), Err(fault)) | (Err(fault), _) => Err(Failed { execution: Some(execution), fault }),
     }
 }
@@ -288,6 +289,7 @@ async fn guest(
     let span = tracing::debug_span!("guest", tool = tool.name, %execution);
     let report = host.runtime.call(plugin, call).instrument(span).await;
     host.figures.report(&report);
+    servers::heard(host, resolved, &report);
     outcome::words(&resolved.installed.connector.name, execution, &report);
     Ok((report, began))
 }

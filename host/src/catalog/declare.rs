@@ -8,19 +8,17 @@ use serde_json::{Map, Value};
 use super::difference::difference;
 use super::generic::{Kind, Loaded};
 use super::made::{Made, make, options, write};
-use super::operations::{Operation, by_operation, operations, remembered};
-use super::upstream::{Found, News, Upstream};
+use super::operations::{by_operation, operations, remembered};
+use super::take_over::{of_server, server_news, shown_to_others};
+use super::upstream::{Found, News, Upstream, Whose};
 use super::{Catalog, CatalogError, Difference, Generic, Installed, fetch, manifest, tool_text};
 use crate::egress::Egress;
 use crate::model::{By, Connector, Import, ProjectId, Tool};
 use crate::runtime::Runtime;
-use crate::store::{ConnectorRow, DeclarationRow, Store, StoreError};
+use crate::store::{Asking, ConnectorRow, DeclarationRow, ServerNews, Store, StoreError};
 
 /// The prefix of tools in a preview for which nobody gave a name.
 const PREVIEWED: &str = "api";
-
-/// How often news of a server is put to what others change meanwhile: people do not change a connector that fast.
-const TRIES: usize = 3;
 
 const NO_DOCUMENT: &str = "give a `document` or its `url`";
 
@@ -119,13 +117,14 @@ pub async fn preview(parts: Importing<'_>, name: Option<&str>, asked: Asked) -> 
     };
     if let Some(upstream) = Upstream::read(&text)? {
         let options = options(name, &asked.options, None, &[])?;
-        let found = upstream.found(parts, None, News::None).await?;
+        let found = upstream.found(parts, None, News::None, &BTreeSet::new()).await?;
         let loaded = parts.generic.loaded(parts.runtime, Kind::Server).await?;
-        return Ok(make(parts, loaded, name, &upstream.described(&found), &options).await?.preview);
+        let described = upstream.described(&found);
+        return Ok(make(parts, loaded, name, &described, &options, upstream.whose()).await?.preview);
     }
     let loaded = parts.generic.loaded(parts.runtime, Kind::Document).await?;
     let options = options(name, &asked.options, url.as_deref(), &[])?;
-    let made = make(parts, loaded, name, &text, &options).await?;
+    let made = make(parts, loaded, name, &text, &options, Whose::Connector).await?;
     Ok(made.preview)
 }
 
@@ -168,46 +167,7 @@ pub async fn import_again(
     import(parts, by, project, name, Asked { options, ..asked }, (Some(before), News::None)).await
 }
 
-/// Takes over what is new of the MCP server that a connector is made of: what was found there, or what an operator accepts
-/// of it. Without a `dry_run` its tools are live when this returns.
-///
-/// # Errors
-/// Those of [`declare`]; [`CatalogError::NotFound`] if there is no connector of this name that is made of a server.
-pub async fn take_over(
-    parts: Importing<'_>,
-    by: &By,
-    project: &ProjectId,
-    name: &str,
-    news: News,
-    dry_run: bool,
-) -> Result<Declared, CatalogError> {
-    let mut tries = 1;
-    loop {
-        let Some(before) = parts.store.find_declaration(project, name).await? else {
-            return Err(CatalogError::NotFound(format!(
-                "there is no connector `{name}` that was made of an MCP server"
-            )));
-        };
-        let options = serde_json::from_str(&before.options).unwrap_or_default();
-        let asked = Asked { document: Document::Same, options, dry_run };
-        let revision = before.revision;
-        let done = import(parts, by, project, name, asked, (Some(before), news.clone())).await;
-        // What somebody else said meanwhile stays, and the news is put to it.
-        let changed = match &done {
-            Err(CatalogError::Conflict(_)) => {
-                let now = parts.store.find_declaration(project, name).await?;
-                now.is_some_and(|now| now.revision != revision)
-            }
-            _ => false,
-        };
-        if !changed || tries >= TRIES {
-            return done;
-        }
-        tries += 1;
-    }
-}
-
-async fn import(
+pub(super) async fn import(
     parts: Importing<'_>,
     by: &By,
     project: &ProjectId,
@@ -230,6 +190,7 @@ pub struct Ready {
     created: bool,
     difference: Difference,
     held: Option<Held>,
+    news: ServerNews,
 }
 
 impl Ready {
@@ -261,7 +222,7 @@ pub async fn ready(
 /// Those of [`declare`].
 pub async fn finish(parts: Importing<'_>, by: &By, ready: Ready) -> Result<Declared, CatalogError> {
     let loaded = parts.generic.loaded(parts.runtime, ready.kind).await?;
-    store(parts, by, loaded, &ready.made, &ready.declaration, &ready.document).await?;
+    store(parts, by, loaded, &ready).await?;
     Ok(ready.declared())
 }
 
@@ -281,17 +242,21 @@ async fn make_ready(
     let (document, url) = text(parts, project, name, &asked.document, before.as_ref()).await?;
     let known = before.as_ref().map(operations).unwrap_or_default();
     let known = (name, &asked.options, &known[..]);
-    let (kind, made, found, held) = match Upstream::read(&document)? {
+    let (kind, made, found, held, news) = match Upstream::read(&document)? {
         Some(upstream) => {
-            let found = before.as_ref().and_then(|before| Found::read(before.found.as_deref()?));
-            let found = upstream.found(parts, found, news).await?;
+            let was = before.as_ref().and_then(|before| Found::read(before.found.as_deref()?));
+            let looked = !matches!(news, News::None);
+            let others = shown_to_others(parts, (project, name), &upstream, &news).await?;
+            let found = upstream.found(parts, was.clone(), news, &others).await?;
             let (made, held) = of_server(parts, known, &upstream, &found).await?;
-            (Kind::Server, made, Some(found.written()), held)
+            let news = server_news(&upstream, (was.as_ref(), &found), held.as_ref(), looked)?;
+            (Kind::Server, made, Some(found.written()), held, news)
         }
         None if matches!(news, News::None) => {
             let loaded = parts.generic.loaded(parts.runtime, Kind::Document).await?;
             let options = options(name, &asked.options, url.as_deref(), known.2)?;
-            (Kind::Document, make(parts, loaded, name, &document, &options).await?, None, None)
+            let made = make(parts, loaded, name, &document, &options, Whose::Connector).await?;
+            (Kind::Document, made, None, None, ServerNews { held: None, asking: Asking::Forgotten })
         }
         None => {
             let detail = format!("connector `{name}` is not made of an MCP server");
@@ -311,24 +276,7 @@ async fn make_ready(
         imported_at: by.at,
         revision: before.as_ref().and_then(|before| before.revision),
     };
-    Ok(Ready { kind, made, declaration, document, created: row.is_none(), difference, held })
-}
-
-/// Makes a connector of what was taken over of a server, and compares it with what waits.
-async fn of_server(
-    parts: Importing<'_>,
-    (name, said, known): (&str, &Map<String, Value>, &[Operation]),
-    upstream: &Upstream,
-    found: &Found,
-) -> Result<(Made, Option<Held>), CatalogError> {
-    let loaded = parts.generic.loaded(parts.runtime, Kind::Server).await?;
-    let options = options(name, said, None, known)?;
-    let made = make(parts, loaded, name, &upstream.described(found), &options).await?;
-    let Some((digest, accepted)) = found.if_accepted() else { return Ok((made, None)) };
-    let other = make(parts, loaded, name, &upstream.described(&accepted), &options).await?;
-    let [is, would] = [&made, &other].map(|made| made.preview.tools.iter().cloned().collect());
-    let difference = difference(&is, &would);
-    Ok((made, Some(Held { digest, difference })))
+    Ok(Ready { kind, made, declaration, document, created: row.is_none(), difference, held, news })
 }
 
 /// The document, and where it was fetched.
@@ -364,9 +312,7 @@ async fn store(
     parts: Importing<'_>,
     by: &By,
     loaded: &Loaded,
-    made: &Made,
-    declaration: &DeclarationRow,
-    document: &str,
+    Ready { made, declaration, document, news, .. }: &Ready,
 ) -> Result<(), CatalogError> {
     let Preview { connector, tools, .. } = &made.preview;
     let granted = BTreeSet::from([Import::Http]);
@@ -388,7 +334,7 @@ async fn store(
         return Err(CatalogError::Conflict(conflict));
     }
     installed.set_plugin(plugin);
-    let stored = parts.store.declare_connector(by, &row, &loaded.wasm, declaration, document).await;
+    let stored = parts.store.declare_connector(by, &row, &loaded.wasm, declaration, document, news).await;
     stored.map_err(|error| match error {
         StoreError::Conflict(detail) => CatalogError::Conflict(detail),
         error => CatalogError::Store(error),

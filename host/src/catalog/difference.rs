@@ -206,6 +206,7 @@ mod tests {
             aliases: Vec::new(),
             binding: Some("{}".into()),
             requires_approval: false,
+            shown_as: None,
         }
     }
 

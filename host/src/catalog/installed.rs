@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use super::search::SearchText;
-use super::{CatalogError, manifest, proxy, tool_text, validation};
+use super::{CatalogError, DISCOVERY, manifest, proxy, tool_text, validation};
 use crate::model::{Connector, Import, InputError, Route, Timestamp, Tool};
 use crate::runtime::{Plugin, Runtime};
 use crate::store::{ConnectorRow, Store};
@@ -111,6 +111,17 @@ impl Installed {
         let granted: BTreeSet<_> = row.imports.iter().filter_map(|name| Import::parse(name)).collect();
         (self.digest.as_str(), self.connector.version.as_str()) == (row.digest.as_str(), row.version.as_str())
             && self.granted == granted
+    }
+
+    /// Whether it is made of an MCP server.
+    pub fn is_of_server(&self) -> bool {
+        let name = &self.connector.name;
+        self.connector.test.as_ref().is_some_and(|test| test.tool.strip_suffix(DISCOVERY) == Some(name))
+    }
+
+    /// Whether each account has its own part of its tools.
+    pub fn is_of_accounts(&self) -> bool {
+        self.tools.iter().any(|tool| tool.tool.shown_as.is_some())
     }
 
     /// The tools that it gave.

@@ -9,7 +9,8 @@ use super::declare::{Importing, Preview};
 use super::generic::Loaded;
 use super::install::{blocking, check_place};
 use super::operations::Operation;
-use super::{CatalogError, manifest, tool_text, validation};
+use super::upstream::Whose;
+use super::{CatalogError, DISCOVERY, manifest, tool_text, validation};
 use crate::model::{Connector, Effect, Tool};
 use crate::runtime::{CallError, Failure, Imported, ImportedTool};
 
@@ -33,6 +34,7 @@ pub(super) async fn make(
     name: &str,
     text: &str,
     options: &str,
+    whose: Whose,
 ) -> Result<Made, CatalogError> {
     let imported = parts.runtime.import(&loaded.importer, text, options).await.map_err(of_document)?;
     let (mut warnings, auth) = (imported.warnings.clone(), patterns(&imported.auth));
@@ -50,8 +52,13 @@ pub(super) async fn make(
     let mut skipped: Vec<_> = skipped.into_iter().map(|one| (one.operation, one.reason)).collect();
     let (checked, _) = connector(&facts, "0")?;
     // Compiling the schemas of a thousand tools takes a second of a thread's time.
-    let (tools, refused) = blocking(move || Ok(usable(&checked, tools))).await?;
+    let (mut tools, refused) = blocking(move || Ok(usable(&checked, tools))).await?;
     skipped.extend(refused);
+    if whose == Whose::Account {
+        // What asks for the others, every account has.
+        let others = tools.iter_mut().filter(|(_, tool)| tool.name.strip_suffix(DISCOVERY) != Some(name));
+        others.for_each(|(operation, tool)| tool.shown_as = Some(operation.clone()));
+    }
     if tools.is_empty() && (!skipped.is_empty() || filtered > 0) {
         let first = skipped.first().map(|(operation, reason)| format!(": {operation}: {reason}")).unwrap_or_default();
         return Err(CatalogError::Document(format!("no operation of the document is a tool{first}")));

@@ -44,6 +44,7 @@ fn tool(connector: &Connector, (kind, effect, methods): &(&str, Effect, &[&str])
         aliases: Vec::new(),
         binding: Some(BINDING.into()),
         requires_approval: false,
+        shown_as: None,
     };
     InstalledTool::new(tool).into_proxy()
 }

@@ -21,6 +21,9 @@ struct ToolText {
     /// Not in what was stored before there was such a thing.
     #[serde(default)]
     requires_approval: bool,
+    /// Not in what is stored of most tools: what is made again is the same text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shown_as: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,6 +70,7 @@ fn to_text(tool: &Tool) -> ToolText {
         aliases: tool.aliases.clone(),
         binding: tool.binding.clone(),
         requires_approval: tool.requires_approval,
+        shown_as: tool.shown_as.clone(),
     }
 }
 
@@ -85,6 +89,7 @@ fn from_text(text: ToolText) -> Option<Tool> {
         aliases: text.aliases,
         binding: text.binding,
         requires_approval: text.requires_approval,
+        shown_as: text.shown_as,
     })
 }
 
@@ -125,11 +130,14 @@ mod tests {
             aliases: vec!["echo.it".into()],
             binding: Some("{}".into()),
             requires_approval: true,
+            shown_as: None,
         };
         let text = write(std::slice::from_ref(&tool)).unwrap();
         assert_eq!(read(&text), Some(vec![tool.clone()]));
         let older = text.replace(r#","requires_approval":true"#, "");
-        assert_eq!(read(&older), Some(vec![Tool { requires_approval: false, ..tool }]));
+        assert_eq!(read(&older), Some(vec![Tool { requires_approval: false, ..tool.clone() }]));
+        let shown = Tool { shown_as: Some("echo".into()), ..tool.clone() };
+        assert_eq!(read(&write(std::slice::from_ref(&shown)).unwrap()), Some(vec![shown]));
         assert_eq!(read(&text.replace("destroy", "explode")), None);
         assert_eq!(read("[{}]"), None);
     }

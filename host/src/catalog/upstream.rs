@@ -1,6 +1,8 @@
 //! MCP servers as connectors: where one is, what was found there, and what of that an operator has accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -8,12 +10,21 @@ use sha2::{Digest as _, Sha256};
 
 use super::declare::Importing;
 use super::{CatalogError, authorization};
+use crate::model::ShownTools;
 
 /// The end of the name of the tool with which a server is asked for its tools; the connector's name is before it.
 pub const DISCOVERY: &str = "_mcp_discover";
 
 /// The member that makes a document the declaration of a server.
 const MEMBER: &str = "mcp";
+
+/// How long a list is fresh where neither the server nor an operator says: soon enough for whoever waits for a new tool, and
+/// no load for a server.
+const REFRESH: Duration = Duration::from_secs(5 * 60);
+
+/// What may be said of that: what is asked for more often costs a server more than calls do, and a day is what operators can
+/// do by hand.
+const FRESH: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(24 * 60 * 60);
 
 /// Where a server is, and what an operator says of it.
 #[derive(Debug, Deserialize)]
@@ -30,6 +41,10 @@ pub(super) struct Upstream {
     categories: Vec<String>,
     #[serde(default)]
     changes: Changes,
+    #[serde(default)]
+    tools: Whose,
+    /// How long the host takes a list for fresh where the server does not say, in seconds; 0 for as long as no operator asks.
+    refresh_seconds: Option<u64>,
 }
 
 /// What becomes of what a server changes.
@@ -43,13 +58,26 @@ enum Changes {
     Take,
 }
 
+/// Whose a server's list of tools is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Whose {
+    /// The connector's: it is the same with each account.
+    #[default]
+    Connector,
+    /// Each account's: the connector has what is shown with any of them.
+    Account,
+}
+
 /// What is new of a server.
 #[derive(Clone, Debug)]
 pub enum News {
     /// Nothing: it was not asked.
     None,
-    /// JSON text: what the generic connector found there.
+    /// JSON text: what the generic connector found there when an operator asked.
     Found(String),
+    /// The same, where the host asked by itself: nothing is taken over for the first time without an operator.
+    FoundAgain(String),
     /// An operator accepts what waits; this is its digest.
     Accepted(String),
 }
@@ -59,6 +87,9 @@ pub enum News {
 pub(super) struct Found {
     /// Where. What was found at one address says nothing of another.
     url: String,
+    /// Whose list it is.
+    #[serde(default)]
+    whose: Whose,
     /// What was taken over; `None` before the server was asked.
     pinned: Option<Listing>,
     /// What the server has now, if that is something else.
@@ -97,10 +128,11 @@ impl Upstream {
         }
         let upstream: Self = serde_json::from_value(document[MEMBER].take()).map_err(wrong)?;
         upstream.parts()?;
+        upstream.period()?;
         Ok(Some(upstream))
     }
 
-    /// What is known of the server after the news.
+    /// What is known of the server after the news. `others` is what it shows with any account, where each has its own list.
     ///
     /// # Errors
     /// [`CatalogError::Document`] if what was found is not what it should be; [`CatalogError::Conflict`] if what an operator
@@ -110,9 +142,10 @@ impl Upstream {
         parts: Importing<'_>,
         before: Option<Found>,
         news: News,
+        others: &BTreeSet<String>,
     ) -> Result<Found, CatalogError> {
         let looks = !matches!(news, News::Accepted(_));
-        let mut found = self.with_news(before, news)?;
+        let mut found = self.with_news(before, news, others)?;
         if looks {
             self.sign_in(parts, &mut found).await?;
         }
@@ -151,9 +184,11 @@ impl Upstream {
         Ok(())
     }
 
-    fn with_news(&self, before: Option<Found>, news: News) -> Result<Found, CatalogError> {
-        let fresh = || Found { url: self.url.clone(), pinned: None, held: None, authorization: BTreeMap::new() };
+    fn with_news(&self, before: Option<Found>, news: News, others: &BTreeSet<String>) -> Result<Found, CatalogError> {
+        let (url, whose) = (self.url.clone(), self.tools);
+        let fresh = || Found { url, whose, pinned: None, held: None, authorization: BTreeMap::new() };
         let before = before.filter(|before| before.url == self.url).unwrap_or_else(fresh);
+        let before = Found { whose, ..before };
         match news {
             News::None if self.changes == Changes::Take => Ok(before.accepted()),
             News::None => Ok(before),
@@ -164,10 +199,16 @@ impl Upstream {
                 }
                 None => Err(CatalogError::Conflict("nothing waits to be accepted".into())),
             },
-            News::Found(text) => {
+            News::FoundAgain(_) if before.pinned.is_none() => {
+                Err(CatalogError::Conflict("no operator has taken over any of its tools: discover them first".into()))
+            }
+            News::Found(text) | News::FoundAgain(text) => {
                 let listing: Listing = serde_json::from_str(&text)
                     .map_err(|error| CatalogError::Document(format!("what was found is no list of tools: {error}")))?;
-                let found = before.with(listing);
+                let found = match self.tools {
+                    Whose::Connector => before.with(listing),
+                    Whose::Account => before.with_one(listing, others),
+                };
                 Ok(if self.changes == Changes::Take { found.accepted() } else { found })
             }
         }
@@ -187,6 +228,30 @@ impl Upstream {
             "origin": origin, "host": host, "path": path, "auth": auth, "found": found.pinned,
         })
         .to_string()
+    }
+
+    /// Whose its list is.
+    pub(super) fn whose(&self) -> Whose {
+        self.tools
+    }
+
+    /// Whether this was found where the server is.
+    pub(super) fn is_at(&self, found: &Found) -> bool {
+        found.url == self.url
+    }
+
+    /// How long a list is fresh where the server does not say; `None` where the host does not ask by itself.
+    pub(super) fn period(&self) -> Result<Option<Duration>, CatalogError> {
+        match self.refresh_seconds.map(Duration::from_secs) {
+            None => Ok(Some(REFRESH)),
+            Some(Duration::ZERO) => Ok(None),
+            Some(period) if FRESH.contains(&period) => Ok(Some(period)),
+            Some(_) => {
+                let (least, most) = (FRESH.start().as_secs(), FRESH.end().as_secs());
+                let what = format!("`{MEMBER}.refresh_seconds` is 0, or from {least} to {most}");
+                Err(CatalogError::Document(what))
+            }
+        }
     }
 
     /// Scheme and authority, the authority as a manifest has it, and the path with its query.
@@ -224,9 +289,19 @@ impl Found {
     }
 
     /// The digest of what waits.
-    fn waiting(&self) -> Option<String> {
+    pub(super) fn waiting(&self) -> Option<String> {
         let all = |held: &Listing| json!([held.tools, held.server, held.instructions]).to_string();
         self.held.as_ref().map(|held| hex::encode(Sha256::digest(all(held))))
+    }
+
+    /// Whose list it was.
+    pub(super) fn whose(&self) -> Whose {
+        self.whose
+    }
+
+    /// Whether an operator has taken anything over.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pinned.is_some()
     }
 
     /// With all that waits taken over.
@@ -247,6 +322,39 @@ impl Found {
         let pinned = Listing { revision, session, tools, ..pinned };
         Self { pinned: Some(pinned), held: (!same).then_some(listing), ..self }
     }
+
+    /// With what a server has now for one account. What others have stays, and what waits of that goes on waiting. Where a
+    /// server tells two accounts different things of one tool, what it told last waits.
+    fn with_one(self, listing: Listing, others: &BTreeSet<String>) -> Self {
+        let Some(pinned) = self.pinned else { return Self { pinned: Some(listing), held: None, ..self } };
+        let own: BTreeMap<&str, &Value> = listing.tools.iter().filter_map(|tool| Some((name(tool)?, tool))).collect();
+        let there = |tool: &&Value| name(tool).is_some_and(|name| own.contains_key(name) || others.contains(name));
+        let tools: Vec<Value> = pinned.tools.iter().filter(there).cloned().collect();
+        let waited = self.held.iter().flat_map(|held| &held.tools).filter(there);
+        let mut all: BTreeMap<&str, &Value> = tools.iter().filter_map(|tool| Some((name(tool)?, tool))).collect();
+        all.extend(waited.filter_map(|tool| Some((name(tool)?, tool))));
+        all.extend(own);
+        let all: Vec<Value> = all.into_values().cloned().collect();
+        let held = (all != tools).then(|| Listing { tools: all, ..listing.clone() });
+        let pinned = Listing { revision: listing.revision, session: listing.session, tools, ..pinned };
+        Self { pinned: Some(pinned), held, ..self }
+    }
+}
+
+/// For how long a server says that its list stays, as far as it is believed.
+///
+/// `found` is what the generic connector tells.
+pub fn fresh_for(found: &str) -> Option<Duration> {
+    let found: Value = serde_json::from_str(found).ok()?;
+    found["ttl_ms"].as_u64().map(|said| Duration::from_millis(said).clamp(*FRESH.start(), *FRESH.end()))
+}
+
+/// The names of the tools that a server shows with an account, as it calls them.
+///
+/// `found` is what the generic connector tells.
+pub fn shown(found: &str) -> Option<ShownTools> {
+    let found: Value = serde_json::from_str(found).ok()?;
+    Some(ShownTools::of(found["tools"].as_array()?.iter().filter_map(name)))
 }
 
 fn name(tool: &Value) -> Option<&str> {
@@ -263,7 +371,8 @@ mod tests {
     }
 
     fn found(tools: Value) -> Found {
-        Found { url: "u".into(), pinned: Some(listing(tools)), held: None, authorization: BTreeMap::new() }
+        let (whose, authorization) = (Whose::Connector, BTreeMap::new());
+        Found { url: "u".into(), whose, pinned: Some(listing(tools)), held: None, authorization }
     }
 
     /// A server that changes what its tools say does not change what models are told.
@@ -288,6 +397,31 @@ mod tests {
         // A server that takes it back has changed nothing.
         let changed = found(old.clone()).with(listing(json!([{ "name": "a" }, { "name": "b" }])));
         assert_eq!(changed.with(listing(old.clone())), found(old));
+    }
+
+    /// Where each account has its own list, the connector has what any of them has, and a tool is gone once nobody has it.
+    #[test]
+    fn what_one_account_has_is_put_to_what_others_have() {
+        let tool = |name: &str| json!({ "name": name });
+        let other = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+        let changed = json!({ "name": "a", "description": "Pays." });
+        for (listed, others, pinned, waits) in [
+            (json!([tool("a")]), other(&["b"]), json!([tool("a"), tool("b")]), None),
+            (json!([tool("b")]), other(&["b"]), json!([tool("b")]), None),
+            (json!([]), other(&[]), json!([]), None),
+            (json!([tool("c")]), other(&["a", "b"]), json!([tool("a"), tool("b")]), Some(json!(["a", "b", "c"]))),
+            (json!([changed]), other(&["a"]), json!([tool("a")]), Some(json!(["a"]))),
+        ] {
+            let after = found(json!([tool("a"), tool("b")])).with_one(listing(listed.clone()), &others);
+            assert_eq!(Value::from(after.pinned.clone().unwrap().tools), pinned, "{listed}");
+            let held = after.held.map(|held| held.tools.iter().map(|tool| tool["name"].clone()).collect::<Value>());
+            assert_eq!(held, waits, "{listed}");
+        }
+        // What waits for one account is not forgotten when another one is asked, as long as somebody has it.
+        let first = found(json!([tool("a")])).with_one(listing(json!([tool("a"), tool("c")])), &other(&["a", "c"]));
+        let second = first.clone().with_one(listing(json!([tool("a")])), &other(&["a", "c"]));
+        assert_eq!(second.waiting(), first.waiting());
+        assert_eq!(first.with_one(listing(json!([tool("a")])), &other(&["a"])).waiting(), None);
     }
 
     /// The first time an operator asks for all there is, and how a server is spoken to is no matter of trust.
@@ -344,8 +478,50 @@ mod tests {
             "{\"mcp\":{\"url\":\"https://x\"},\"more\":1}",
             "{\"mcp\":{\"url\":\"https://x\",\"uri\":1}}",
             "{\"mcp\":{\"url\":\"https://x\",\"changes\":\"ignore\"}}",
+            "{\"mcp\":{\"url\":\"https://x\",\"refresh_seconds\":59}}",
+            "{\"mcp\":{\"url\":\"https://x\",\"refresh_seconds\":86401}}",
+            "{\"mcp\":{\"url\":\"https://x\",\"refresh_seconds\":-1}}",
         ] {
             assert!(Upstream::read(document).is_err(), "{document}");
+        }
+    }
+
+    #[test]
+    fn how_long_a_list_is_fresh_has_bounds() {
+        let period = |more: &str| {
+            let document = format!("{{\"mcp\":{{\"url\":\"https://x\"{more}}}}}");
+            Upstream::read(&document).unwrap().unwrap().period().unwrap().map(|period| period.as_secs())
+        };
+        for (more, expected) in [
+            ("", Some(300)),
+            (",\"refresh_seconds\":0", None),
+            (",\"refresh_seconds\":60", Some(60)),
+            (",\"refresh_seconds\":86400", Some(86_400)),
+        ] {
+            assert_eq!(period(more), expected, "{more}");
+        }
+        for (said, expected) in [
+            ("{\"ttl_ms\":0}", Some(60)),
+            ("{\"ttl_ms\":90500}", Some(90)),
+            ("{\"ttl_ms\":18446744073709551615}", Some(86_400)),
+            ("{\"ttl_ms\":-1}", None),
+            ("{\"ttl_ms\":\"90000\"}", None),
+            ("{}", None),
+            ("", None),
+        ] {
+            assert_eq!(fresh_for(said).map(|fresh| fresh.as_secs()), expected, "{said}");
+        }
+    }
+
+    /// What the host finds by itself is never the first that is taken over, and not what was found elsewhere.
+    #[test]
+    fn only_an_operator_takes_over_first() {
+        let upstream = Upstream::read("{\"mcp\":{\"url\":\"https://x\",\"changes\":\"take\"}}").unwrap().unwrap();
+        let text = serde_json::to_string(&listing(json!([{ "name": "a" }]))).unwrap();
+        for before in [None, Some(found(json!([{ "name": "b" }])))] {
+            let refused = upstream.with_news(before.clone(), News::FoundAgain(text.clone()), &BTreeSet::new());
+            assert!(matches!(refused, Err(CatalogError::Conflict(_))), "{before:?}");
+            assert!(upstream.with_news(before, News::Found(text.clone()), &BTreeSet::new()).is_ok());
         }
     }
 }

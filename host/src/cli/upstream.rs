@@ -14,8 +14,8 @@ Examples:
   gloveport connection add desk --connector desk
   gloveport connector discover desk --identifier ada
 
-The server is asked for its tools with the account of the user that `discover` names. What it adds or changes after that is
-shown, and waits for `gloveport connector accept`.";
+The server is asked for its tools with the account of the user that `discover` names, and from then on now and then by the
+host, with the same account. What it adds or changes is shown by `discover`, and waits for `gloveport connector accept`.";
 
 /// How users authorize a server.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -26,6 +26,15 @@ enum Auth {
     Bearer,
     /// Where the server says that they sign in.
     Oauth,
+}
+
+/// Whose list of tools a server has.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Tools {
+    /// The same for everybody.
+    Connector,
+    /// Each account's own.
+    Account,
 }
 
 /// Options of `gloveport connector server`.
@@ -42,6 +51,12 @@ pub(super) struct Server {
     /// Take over what the server changes without asking.
     #[arg(long)]
     take_changes: bool,
+    /// Whose list of tools the server has.
+    #[arg(long, value_enum, default_value = "connector")]
+    tools: Tools,
+    /// Seconds after which the host asks again for the list of tools where the server does not say; 0 for never.
+    #[arg(long, value_name = "SECONDS")]
+    refresh: Option<u64>,
     /// Only show what would become of it.
     #[arg(long)]
     dry_run: bool,
@@ -68,7 +83,7 @@ pub(super) struct Discover {
 
 /// Runs `gloveport connector server`.
 pub(super) async fn server(remote: &Remote, asked: Server, session: &mut Session<'_>) -> Result<(), CliError> {
-    let Server { name, url, auth, take_changes, dry_run } = asked;
+    let Server { name, url, auth, take_changes, tools, refresh, dry_run } = asked;
     let auth = match auth {
         Auth::None => json!({ "name": "none", "title": "No account", "type": "none" }),
         Auth::Bearer => json!({ "name": "bearer", "title": "Access token", "type": "bearer", "field": "token",
@@ -76,7 +91,14 @@ pub(super) async fn server(remote: &Remote, asked: Server, session: &mut Session
         Auth::Oauth => json!({ "name": "oauth", "title": "Sign in", "type": "mcp_oauth" }),
     };
     let changes = if take_changes { "take" } else { "hold" };
-    let body = json!({ "mcp": { "url": url, "auth": [auth], "changes": changes }, "dry_run": dry_run });
+    let mut mcp = json!({ "url": url, "auth": [auth], "changes": changes });
+    if matches!(tools, Tools::Account) {
+        mcp["tools"] = "account".into();
+    }
+    if let Some(refresh) = refresh {
+        mcp["refresh_seconds"] = refresh.into();
+    }
+    let body = json!({ "mcp": mcp, "dry_run": dry_run });
     send(remote, (Method::PUT, &["v1", "connectors", &name]), &body, session).await
 }
 
@@ -146,7 +168,10 @@ mod tests {
         let (line, body, ..) = sent(&["connector", "server", "desk", url, "--auth", "oauth"]).await;
         assert_eq!(line, "PUT /v1/connectors/desk");
         assert_eq!((&body["mcp"]["url"], &body["mcp"]["auth"][0]["type"]), (&json!(url), &json!("mcp_oauth")));
-        assert_eq!(body["mcp"]["changes"], "hold");
+        assert_eq!((&body["mcp"]["changes"], body["mcp"].get("refresh_seconds")), (&json!("hold"), None));
+        let line = ["connector", "server", "desk", url, "--refresh", "0", "--tools", "account"];
+        let (_, body, ..) = sent(&line).await;
+        assert_eq!((&body["mcp"]["refresh_seconds"], &body["mcp"]["tools"]), (&json!(0), &json!("account")));
         let (line, body, out, err) = sent(&["connector", "discover", "desk", "--identifier", "ada"]).await;
         assert_eq!((line.as_str(), &body["identifier"]), ("POST /v1/connectors/desk/discover-tools", &json!("ada")));
         assert!(out.contains("~ pay  desk_pay: it is described otherwise\n"), "{out}");

@@ -61,7 +61,7 @@ impl Follow<'_> {
     /// What is told of a call that has ended.
     pub(super) async fn ended(&self, execution: Execution) -> Result<Value, RpcError> {
         let host = self.host;
-        let Execution { id, tool, simulated, latency, code, culprit, detail, status, .. } = execution.clone();
+        let Execution { id, tool, simulated, through, latency, code, culprit, detail, status, .. } = execution.clone();
         if status != ExecutionStatus::Succeeded {
             let (code, culprit) = (code.unwrap_or(code_of(status)), culprit.unwrap_or(Culprit::Caller));
             let detail = detail.unwrap_or_else(|| format!("the call ended as `{}`", status.as_str()));
@@ -75,7 +75,8 @@ impl Follow<'_> {
         let found = host.catalog.find_tool(&host.store, &execution.project, &tool).await.ok().flatten();
         let schema = found.and_then(|(installed, at)| installed.tools[at].tool.output_schema.clone());
         let collect_until = (data.len() > host.retention.answer_bytes).then(|| host.clock.now());
-        let answer = Answer { execution: id, data, latency, simulated, collect_until };
+        let account = through.map(|through| through.account);
+        let answer = Answer { execution: id, data, latency, account, simulated, collect_until };
         Ok(content::of_answer(&answer, schema.as_deref(), self.era))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{AccountId, ConnectionId, OAuthClientId, ProjectId, Timestamp};
+use super::{AccountId, ConnectionId, OAuthClientId, ProjectId, ShownTools, Timestamp};
 
 /// One user's authorization of a connection. The credential itself is not here: it stays sealed in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Account {
     pub updated_at: Timestamp,
     /// When a call last went through it, as of the last time that this was written down.
     pub last_used_at: Option<Timestamp>,
+    /// The tools that its MCP server shows with it; `None` where the server was not asked with it.
+    pub shown: Option<ShownTools>,
 }
 
 /// What is known of a token that the host got for an account. The token itself is sealed.

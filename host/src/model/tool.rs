@@ -31,6 +31,9 @@ pub struct Tool {
     pub binding: Option<String>,
     /// Whether a person has to approve each call of it, whatever policies say.
     pub requires_approval: bool,
+    /// The name by which its MCP server has to have shown it with an account, for calls as that account; `None` where all
+    /// accounts have it.
+    pub shown_as: Option<String>,
 }
 
 /// What a tool, or a request, does to the outside world.

@@ -37,6 +37,8 @@ words! {
         AccountNeedsAttention = "account.needs_attention",
         /// An account that was not active any more is active again.
         AccountRecovered = "account.recovered",
+        /// Tools that an MCP server added or changed wait to be accepted.
+        ConnectorToolsHeld = "connector.tools_held",
         /// Somebody tries the webhook.
         WebhookTest = "webhook.test",
     }

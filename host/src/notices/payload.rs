@@ -7,10 +7,11 @@ use crate::model::Timestamp;
 use crate::store::Claimed;
 
 /// Members of the data that are identifiers of what the API shows, with the name of the link and its path.
-const LINKS: [(&str, &str, &str); 3] = [
+const LINKS: [(&str, &str, &str); 4] = [
     ("execution_id", "execution", "v1/executions"),
     ("approval_id", "approval", "v1/approvals"),
     ("webhook_id", "webhook", "v1/webhooks"),
+    ("connector", "connector", "v1/connectors"),
 ];
 
 /// Members of the data that are stored as milliseconds.

@@ -68,6 +68,7 @@ mod tests {
             hosts: Vec::new(),
             token,
             last_used_at: None,
+            shown: None,
             created_at: START,
             updated_at: START,
         };

@@ -102,6 +102,8 @@ pub struct Report {
     pub logs: Vec<LogLine>,
     /// Lines that were too many.
     pub dropped_logs: u32,
+    /// Whether an MCP server hinted in a stream that it has other tools.
+    pub tools_changed: bool,
     /// The last progress report.
     pub progress: Option<Progress>,
     /// What the guest was told, where it was kept: for a call that waits, all that going on takes.
@@ -273,6 +275,7 @@ impl Run<String> {
             unanswered: tally.unanswered,
             logs: tally.logs,
             dropped_logs: tally.dropped_logs,
+            tools_changed: tally.tools_changed,
             progress: tally.progress,
             journal,
             again,

@@ -91,6 +91,7 @@ pub(super) fn check_tool(tool: wit::Tool) -> Result<Tool, String> {
         binding: tool.binding,
         // A component does not say this: who imports a document does, or a profile.
         requires_approval: false,
+        shown_as: None,
     })
 }
 

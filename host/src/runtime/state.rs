@@ -84,6 +84,8 @@ pub(super) struct Tally {
     pub(super) logs: Vec<LogLine>,
     pub(super) dropped_logs: u32,
     pub(super) progress: Option<Progress>,
+    /// Whether a server said that it has other tools.
+    pub(super) tools_changed: bool,
     /// Time during which at least one request was under way.
     pub(super) upstream: Duration,
     /// When the current wait for the provider began.

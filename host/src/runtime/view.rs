@@ -12,9 +12,9 @@ use wasmtime::component::HasData;
 
 use super::bindings::gloveport::connector as wit;
 use super::error::bounded;
-use super::limits;
 use super::recorder::{Line, Recorder, Step};
 use super::state::{LogLevel, Outside, Progress, State, Tally};
+use super::{hint, limits};
 use crate::config::FaultPoint;
 use crate::egress::{Body, EgressError, Part, Request, Response};
 
@@ -83,6 +83,7 @@ impl<'a> View<'a> {
                 self.tally.sent_bytes += response.sent_bytes;
                 self.tally.received_bytes += response.received_bytes;
                 self.tally.scrubbed = self.tally.scrubbed.saturating_add(response.scrubbed);
+                self.tally.tools_changed |= hint::tools_changed(response);
             }
             Err(error) if is_refusal(error) => {
                 self.tally.refusal.get_or_insert_with(|| error.clone());

@@ -9,7 +9,7 @@ use super::row::{Columns, text_map_json};
 use super::{Act, Detail, Page, PageRequest, Revocation, Store, StoreError, outbox, revocations};
 use crate::model::{
     Account, AccountEventKind, AccountId, AccountState, AccountToken, Action, By, Connection, ConnectionId,
-    OAuthClientId, ProjectId, Timestamp,
+    OAuthClientId, ProjectId, ShownTools, Timestamp,
 };
 
 mod put;
@@ -43,7 +43,7 @@ macro_rules! columns {
     () => {
         "a.id, a.project, a.connection, a.identifier, a.organization, a.label, a.shared, a.state, a.disabled, a.fields, \
          a.settings, a.scopes, a.hosts, a.expires_at, a.refreshed_at, a.oauth_client, a.error, a.field_hosts, \
-         a.created_at, a.updated_at, a.last_used_at"
+         a.created_at, a.updated_at, a.last_used_at, a.shown_tools"
     };
 }
 pub(super) use columns as account_columns;
@@ -293,5 +293,6 @@ pub(super) fn read_account(columns: &mut Columns<'_>) -> Result<Account, StoreEr
         created_at: columns.time()?,
         updated_at: columns.time()?,
         last_used_at: columns.maybe_number()?.map(Timestamp),
+        shown: columns.maybe_text()?.as_deref().map(ShownTools::read),
     })
 }

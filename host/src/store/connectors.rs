@@ -120,6 +120,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         for delete in [
             "DELETE FROM applied WHERE project = $1 AND kind = 'connector' AND name = $2",
+            "DELETE FROM discoveries WHERE project = $1 AND name = $2",
             "DELETE FROM declarations WHERE project = $1 AND name = $2",
             "DELETE FROM connector_versions WHERE project = $1 AND name = $2",
         ] {

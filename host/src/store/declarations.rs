@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::connectors::{insert_component, put_version};
+use super::discoveries::{Asking, bring_in_line};
 use super::row::Columns;
-use super::{ConnectorRow, Detail, Store, StoreError};
+use super::{ConnectorRow, Detail, Store, StoreError, outbox};
 use crate::model::{By, ProjectId, Timestamp};
 
 /// What a declared connector is made of, but for the document itself.
@@ -28,6 +29,26 @@ pub struct DeclarationRow {
     pub revision: Option<i64>,
 }
 
+/// What of an MCP server is new with a declaration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerNews {
+    /// What waits for an operator since now.
+    pub held: Option<HeldTools>,
+    /// How the host goes on asking.
+    pub asking: Asking,
+}
+
+/// Tools that a server has, and that nobody has accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldTools {
+    /// What an operator accepts them by.
+    pub digest: String,
+    /// How many are new.
+    pub added: u64,
+    /// How many are not what they were.
+    pub changed: u64,
+}
+
 impl Store {
     /// Adds a version of a declared connector, makes it the current one, and keeps what it was made of; all or nothing.
     /// `true` if the version is new; a conflict if the connector is a component of its own, or somebody changed it since it
@@ -39,6 +60,7 @@ impl Store {
         wasm: &[u8],
         declaration: &DeclarationRow,
         document: &str,
+        news: &ServerNews,
     ) -> Result<bool, StoreError> {
         let mut transaction = self.begin().await?;
         insert_component(&mut transaction, &connector.digest, wasm).await?;
@@ -89,8 +111,13 @@ impl Store {
                 "connector `{name}` was changed by somebody else meanwhile: try again"
             )));
         }
+        bring_in_line(&mut transaction, &connector.project, &connector.name, news.asking).await?;
+        let told = match &news.held {
+            Some(held) => outbox::held(&mut transaction, (&connector.project, &connector.name), held, by.at).await?,
+            None => false,
+        };
         self.append(&mut transaction, act).await?;
-        transaction.commit().await?;
+        self.commit_telling(transaction, told).await?;
         Ok(created)
     }
 

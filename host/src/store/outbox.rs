@@ -7,10 +7,10 @@
 use serde_json::{Map, Value};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use super::StoreError;
 use super::row::Columns;
 use super::values::{Type, push_rows};
-use crate::model::{AccountId, AccountState, ApprovalId, Event, MessageId, Timestamp};
+use super::{HeldTools, StoreError};
+use crate::model::{AccountId, AccountState, ApprovalId, Event, MessageId, ProjectId, Timestamp};
 
 /// Executions asked about in one statement. It is always written for so many, so that it is one statement to prepare.
 const MAX_ASKED: usize = 32;
@@ -142,6 +142,29 @@ pub(super) async fn account_moved(
         let mut data = read_data(&mut columns, NAMES)?;
         data.insert("status_before".into(), from.as_str().into());
         notices.push(Notice::new(webhook, project, event, at, &["account_id", "status", "status_before"], data));
+    }
+    write(connection, &notices).await
+}
+
+/// Tells that tools of an MCP server wait to be accepted. Whether anybody hears of it.
+pub(super) async fn held(
+    connection: &mut AnyConnection,
+    (project, connector): (&ProjectId, &str),
+    held: &HeldTools,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    const QUERY: &str =
+        concat!("SELECT w.id FROM webhooks w WHERE w.project = $1 AND ", wants!("connector.tools_held"));
+    let mut notices = Vec::new();
+    for row in sqlx::query(QUERY).bind(project.as_str()).fetch_all(&mut *connection).await? {
+        let webhook = Columns::of(&row).text()?;
+        let mut data = Map::new();
+        data.insert("connector".into(), connector.into());
+        data.insert("digest".into(), held.digest.as_str().into());
+        data.insert("added".into(), held.added.into());
+        data.insert("changed".into(), held.changed.into());
+        let (project, told) = (project.as_str().to_owned(), &["connector", "digest"]);
+        notices.push(Notice::new(webhook, project, Event::ConnectorToolsHeld, at, told, data));
     }
     write(connection, &notices).await
 }

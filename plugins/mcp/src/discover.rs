@@ -24,8 +24,8 @@ pub(crate) fn discover(path: &str) -> Result<Value, Failure> {
     let mut modern = Peer::new(path, MODERN);
     match modern.ask("server/discover", &json!({}), None, &[]) {
         Ok(said) if speaks(&said["supportedVersions"], MODERN) => {
-            let tools = tools(&mut modern)?;
-            return Ok(found(&modern, &said, tools));
+            let listed = tools(&mut modern)?;
+            return Ok(found(&modern, &said, listed));
         }
         // Some older servers answer what they do not know with an empty result.
         Ok(said) if !said["supportedVersions"].is_array() => {}
@@ -42,18 +42,26 @@ pub(crate) fn discover(path: &str) -> Result<Value, Failure> {
         Ok(_) | Err(Refusal::Rpc(_) | Refusal::Http(..)) => {}
     }
     let (mut peer, said) = Peer::begin(path, LEGACY[0])?;
-    let tools = tools(&mut peer);
-    let found = tools.map(|tools| found(&peer, &said, tools));
+    let listed = tools(&mut peer);
+    let found = listed.map(|listed| found(&peer, &said, listed));
     peer.end();
     found
 }
 
-fn found(peer: &Peer<'_>, said: &Value, tools: Vec<Value>) -> Value {
+/// All of a server's tools.
+#[derive(Default)]
+struct Listed {
+    tools: Vec<Value>,
+    /// For how many milliseconds the server says that they stay as they are.
+    ttl_ms: Option<u64>,
+}
+
+fn found(peer: &Peer<'_>, said: &Value, listed: Listed) -> Value {
     let text = |value: &Value, bytes| value.as_str().map(|text| line(text, bytes)).unwrap_or_default();
     // The current revision has it among what goes along with each result.
     let own = &said["_meta"]["io.modelcontextprotocol/serverInfo"];
     let server = if said["serverInfo"].is_object() { &said["serverInfo"] } else { own };
-    json!({
+    let mut found = json!({
         "revision": peer.revision(),
         "session": peer.has_session(),
         "server": {
@@ -62,20 +70,26 @@ fn found(peer: &Peer<'_>, said: &Value, tools: Vec<Value>) -> Value {
             "version": text(&server["version"], TITLE_BYTES),
         },
         "instructions": said["instructions"].as_str().map(|text| cut(text, INSTRUCTIONS_BYTES)).unwrap_or_default(),
-        "tools": tools,
-    })
+        "tools": listed.tools,
+    });
+    if let Some(ttl_ms) = listed.ttl_ms {
+        found["ttl_ms"] = ttl_ms.into();
+    }
+    found
 }
 
 /// All tools, page by page, in the order of their names: what a server shuffles has not changed.
-fn tools(peer: &mut Peer<'_>) -> Result<Vec<Value>, Failure> {
-    let (mut tools, mut seen, mut bytes) = (Vec::new(), BTreeSet::new(), 0);
+fn tools(peer: &mut Peer<'_>) -> Result<Listed, Failure> {
+    let (mut tools, mut seen, mut bytes, mut ttl_ms) = (Vec::new(), BTreeSet::new(), 0, None);
     let mut cursor: Option<String> = None;
     for _ in 0..PAGES {
         let params = cursor.as_ref().map_or_else(|| json!({}), |cursor| json!({ "cursor": cursor }));
         let page = match peer.ask("tools/list", &params, None, &[]) {
-            Err(Refusal::Rpc(error)) if error.is_no_such_method() => return Ok(Vec::new()),
+            Err(Refusal::Rpc(error)) if error.is_no_such_method() => return Ok(Listed::default()),
             page => page?,
         };
+        // The page that changes first says when the list does.
+        ttl_ms = ttl_ms.into_iter().chain(page["ttlMs"].as_u64()).min();
         for tool in page["tools"].as_array().into_iter().flatten().filter_map(Value::as_object) {
             let kept: Map<String, Value> =
                 MEMBERS.iter().filter_map(|name| Some(((*name).to_owned(), tool.get(*name)?.clone()))).collect();
@@ -94,7 +108,7 @@ fn tools(peer: &mut Peer<'_>) -> Result<Vec<Value>, Failure> {
                 if tools.windows(2).any(|two| two[0]["name"].is_string() && two[0]["name"] == two[1]["name"]) {
                     return Err(Failure::upstream(200, None, "the server has two tools of one name"));
                 }
-                return Ok(tools);
+                return Ok(Listed { tools, ttl_ms });
             }
             Some(next) if !seen.insert(next.clone()) => break,
             next => cursor = next,

@@ -156,6 +156,7 @@ impl Scene {
             hosts: Vec::new(),
             token: AccountToken::none(),
             last_used_at: None,
+            shown: None,
             created_at: now,
             updated_at: now,
         };

@@ -3,8 +3,11 @@
 mod attacks;
 mod calls;
 mod changes;
+mod each_account;
+mod fresh;
 mod oauth;
 mod server;
+mod step_up;
 
 use gloveport_tests::canary::Canary;
 use gloveport_tests::host::{Answer, TestHost};

@@ -128,6 +128,7 @@ impl Fixture {
             created_at: self.clock.now(),
             updated_at: self.clock.now(),
             last_used_at: None,
+            shown: None,
         }
     }
 

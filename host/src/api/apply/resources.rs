@@ -127,7 +127,7 @@ pub(in crate::api) struct AppliedWebhook {
 #[derive(Debug)]
 pub(super) enum Resource {
     Secret(AppliedSecret),
-    Connector(AppliedConnector),
+    Connector(Box<AppliedConnector>),
     Connection(Box<NewConnection>),
     Profile(NewProfile),
     Policy(NewPolicy),
@@ -204,7 +204,7 @@ impl Resources {
     pub(super) fn placed(self) -> Result<Vec<Placed>, Vec<InputError>> {
         let mut placed = Vec::new();
         list(&mut placed, Kind::Secret, self.secrets, Resource::Secret);
-        list(&mut placed, Kind::Connector, self.connectors, Resource::Connector);
+        list(&mut placed, Kind::Connector, self.connectors, |one| Resource::Connector(Box::new(one)));
         list(&mut placed, Kind::Connection, self.connections, |one| Resource::Connection(Box::new(one)));
         list(&mut placed, Kind::Profile, self.profiles, Resource::Profile);
         list(&mut placed, Kind::Policy, self.policies, Resource::Policy);

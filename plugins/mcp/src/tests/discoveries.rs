@@ -45,6 +45,23 @@ fn a_modern_server_is_asked_for_all_of_its_pages() {
     assert_eq!(header(&requests[2], "mcp-method"), Some("tools/list"));
 }
 
+/// SEP-2549: how long a list stays as it is, by the page that changes first; what is no such number says nothing.
+#[test]
+fn a_server_says_how_long_its_list_stays() {
+    for (first, second, expected) in [
+        (json!(60_000), json!(9_000), json!(9_000)),
+        (json!(7), Value::Null, json!(7)),
+        (Value::Null, json!(0), json!(0)),
+        (json!(-1), json!("60000"), Value::Null),
+    ] {
+        let host = FakeHost::new()
+            .on("POST", "/mcp", modern(json!(["2026-07-28"])))
+            .on("POST", "/mcp", Reply::json(200, result(2, json!({ "tools": [], "nextCursor": "2", "ttlMs": first }))))
+            .on("POST", "/mcp", Reply::json(200, result(3, json!({ "tools": [], "ttlMs": second }))));
+        assert_eq!(discovered(&host).unwrap()["ttl_ms"], expected);
+    }
+}
+
 /// What is no answer of the current revision is asked as the older era has it.
 #[test]
 fn an_older_server_is_found_out() {

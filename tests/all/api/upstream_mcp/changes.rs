@@ -110,7 +110,8 @@ async fn what_was_changed_meanwhile_is_not_undone() {
     let by = gloveport::model::By::host(host.inside().clock.now());
     for revision in [read.revision, None] {
         let stale = gloveport::store::DeclarationRow { revision, ..read.clone() };
-        let refused = store.declare_connector(&by, &row, b"", &stale, &document).await.unwrap_err();
+        let refused =
+            store.declare_connector(&by, &row, b"", &stale, &document, &Default::default()).await.unwrap_err();
         assert!(matches!(refused, gloveport::store::StoreError::Conflict(_)), "{refused}");
     }
     assert_eq!(tools(&host).await[0]["deferred"], true);

@@ -17,14 +17,14 @@ const RESOURCE: &str = "/.well-known/oauth-protected-resource/mcp";
 const ISSUER: &str = "/.well-known/oauth-authorization-server/as";
 
 /// A server, and who gives its tokens.
-struct Scene {
-    bed: Bed,
-    server: Server,
-    authority: Arc<AuthorizationServer>,
+pub(super) struct Scene {
+    pub(super) bed: Bed,
+    pub(super) server: Server,
+    pub(super) authority: Arc<AuthorizationServer>,
 }
 
 impl Scene {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::on(Bed::start().await).await
     }
 
@@ -58,20 +58,20 @@ impl Scene {
             "authorization_response_iss_parameter_supported": true })
     }
 
-    async fn declare(&self, more: Value) -> Answer {
+    pub(super) async fn declare(&self, more: Value) -> Answer {
         let mut pattern = json!({ "name": "oauth", "title": "Sign in", "type": "mcp_oauth" });
         pattern.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let mcp = json!({ "url": self.server.url("/mcp"), "auth": [pattern] });
         self.bed.client().put("/v1/connectors/desk", &json!({ "mcp": mcp })).await
     }
 
-    async fn connection(&self) {
+    pub(super) async fn connection(&self) {
         let body = json!({ "name": "desk", "connector": "desk", "auth_pattern": "oauth" });
         self.bed.client().post("/v1/connections", &body).await.expect(201);
     }
 
     /// Where Ada's browser is sent.
-    async fn left(&self, visitor: &Visitor) -> String {
+    pub(super) async fn left(&self, visitor: &Visitor) -> String {
         let link = link(&self.bed, "desk", "ada").await;
         let page = visitor.fill(&link, &[]).await;
         assert!(matches!(page.status, 200 | 303), "{}", text(&page));
@@ -80,13 +80,13 @@ impl Scene {
 }
 
 /// The only link of a page that leaves.
-fn target(page: &Answer) -> String {
+pub(super) fn target(page: &Answer) -> String {
     let html = String::from_utf8(page.body.to_vec()).unwrap();
     let at = html.find("url=").map(|at| &html[at + 4..]).unwrap_or_else(|| panic!("{html}"));
     at[..at.find('"').unwrap()].replace("&amp;", "&").replace("&#38;", "&")
 }
 
-fn parameter(url: &str, name: &str) -> Option<String> {
+pub(super) fn parameter(url: &str, name: &str) -> Option<String> {
     let found = Url::parse(url).unwrap();
     found.query_pairs().find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
 }

@@ -12,15 +12,31 @@ pub(super) struct Server {
     said: Arc<Mutex<Said>>,
 }
 
+/// The tools for a token, where they are not those of everybody.
+type Shows = Box<dyn Fn(&str) -> Option<Value> + Send>;
+
+/// The challenge for a token and a tool, where the one is not enough for the other.
+type Refuses = Box<dyn Fn(&str, &str) -> Option<String> + Send>;
+
 /// How it behaves.
 struct Said {
     era: Era,
     knows: Box<dyn Fn(&str) -> bool + Send>,
     documents: BTreeMap<String, (u16, Value)>,
     tools: Value,
+    /// Its tools for who brings this token, where these are not those of everybody.
+    shows: Shows,
     challenge: String,
     /// What it answers to the next call.
     odd: Option<Reply>,
+    /// What it says to a token that is good, and not good for a tool: the token, the tool.
+    refuses: Refuses,
+    /// More of each page of its list.
+    page: Value,
+    /// It answers everybody so.
+    down: Option<u16>,
+    /// Its lists come in streams, with a notice that they are others.
+    streams_lists: bool,
 }
 
 /// Which revisions it speaks.
@@ -41,8 +57,13 @@ impl Server {
             knows: Box::new(|_| true),
             documents: BTreeMap::new(),
             tools,
+            shows: Box::new(|_| None),
             challenge: "Bearer".into(),
             odd: None,
+            refuses: Box::new(|_, _| None),
+            page: json!({}),
+            down: None,
+            streams_lists: false,
         };
         let said = Arc::new(Mutex::new(said));
         let own = Arc::clone(&said);
@@ -74,6 +95,36 @@ impl Server {
         self.said.lock().unwrap().challenge = challenge.to_owned();
     }
 
+    /// Who calls a tool with a token for which this gives a challenge is refused with it.
+    pub(super) fn refuses(&self, challenge: impl Fn(&str, &str) -> Option<String> + Send + 'static) {
+        self.said.lock().unwrap().refuses = Box::new(challenge);
+    }
+
+    /// It says this too with each page of its list.
+    pub(super) fn says(&self, page: Value) {
+        self.said.lock().unwrap().page = page;
+    }
+
+    /// It is out of order, or works again.
+    pub(super) fn is_down(&self, status: Option<u16>) {
+        self.said.lock().unwrap().down = status;
+    }
+
+    /// From now on its lists come in streams that say that they are others.
+    pub(super) fn streams_lists(&self) {
+        self.said.lock().unwrap().streams_lists = true;
+    }
+
+    /// How often it was asked for a page of its list.
+    pub(super) fn listed(&self) -> usize {
+        self.methods(0).iter().filter(|method| *method == "tools/list").count()
+    }
+
+    /// Who brings a token for which this gives tools sees these.
+    pub(super) fn shows(&self, tools: impl Fn(&str) -> Option<Value> + Send + 'static) {
+        self.said.lock().unwrap().shows = Box::new(tools);
+    }
+
     /// It has other tools now.
     pub(super) fn has(&self, tools: Value) {
         self.said.lock().unwrap().tools = tools;
@@ -101,20 +152,17 @@ impl Server {
 impl Said {
     fn answer(&mut self, request: &Recorded) -> Reply {
         let token = request.header("authorization").unwrap_or_default();
-        if let Some((status, document)) = self.documents.get(request.path()) {
-            return Reply::json(*status, document);
-        }
-        if request.path().starts_with("/.well-known/") {
-            return Reply::status(404);
-        }
-        if !(self.knows)(token.trim_start_matches("Bearer ")) {
-            return Reply::json(401, &json!({ "error": "invalid_token" })).header("www-authenticate", &self.challenge);
-        }
-        if request.method == "DELETE" {
-            return Reply::status(200);
+        if let Some(reply) = self.before(request, token.trim_start_matches("Bearer ")) {
+            return reply;
         }
         let message = request.json();
         let method = message["method"].as_str().unwrap_or_default();
+        let name = message["params"]["name"].as_str().unwrap_or_default();
+        if method == "tools/call"
+            && let Some(challenge) = (self.refuses)(token.trim_start_matches("Bearer "), name)
+        {
+            return Reply::status(403).header("www-authenticate", challenge);
+        }
         if method == "tools/call"
             && let Some(odd) = self.odd.take()
         {
@@ -145,7 +193,7 @@ impl Said {
             "initialize" => json!({ "protocolVersion": "2025-06-18", "capabilities": {},
                 "serverInfo": { "name": "desk", "title": "Desk", "version": "3" } }),
             "notifications/initialized" => return Reply::status(202),
-            "tools/list" => self.page(&message["params"]["cursor"]),
+            "tools/list" => self.page(&message["params"]["cursor"], token.trim_start_matches("Bearer ")),
             "tools/call" => called(&message["params"], token),
             _ => return refused(404, -32601, Value::Null),
         };
@@ -154,18 +202,47 @@ impl Said {
             let note = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#;
             return Reply::bytes(200, "text/event-stream", format!("data: {note}\n\ndata: {answer}\n\n"));
         }
+        let changed = message["params"]["arguments"]["changed"] == true || method == "tools/list" && self.streams_lists;
+        if changed {
+            let note = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+            return Reply::bytes(200, "text/event-stream", format!("data: {note}\n\ndata: {answer}\n\n"));
+        }
         let reply = Reply::json(200, &answer);
         if method == "initialize" && self.era == Era::Legacy { reply.header("mcp-session-id", "s-1") } else { reply }
     }
 
+    /// What needs no message to be read: documents, sessions that end, and who is not let in.
+    fn before(&self, request: &Recorded, token: &str) -> Option<Reply> {
+        if let Some((status, document)) = self.documents.get(request.path()) {
+            return Some(Reply::json(*status, document));
+        }
+        if request.path().starts_with("/.well-known/") {
+            return Some(Reply::status(404));
+        }
+        if !(self.knows)(token) {
+            return Some(
+                Reply::json(401, &json!({ "error": "invalid_token" })).header("www-authenticate", &self.challenge),
+            );
+        }
+        if let Some(status) = self.down {
+            return Some(Reply::status(status));
+        }
+        if request.method == "DELETE" {
+            return Some(Reply::status(200));
+        }
+        None
+    }
+
     /// One tool on each page.
-    fn page(&self, cursor: &Value) -> Value {
-        let all = self.tools.as_array().unwrap();
+    fn page(&self, cursor: &Value, token: &str) -> Value {
+        let own = (self.shows)(token);
+        let all = own.as_ref().unwrap_or(&self.tools).as_array().unwrap();
         let at: usize = cursor.as_str().map_or(0, |cursor| cursor.parse().unwrap());
         let mut page = json!({ "resultType": "complete", "tools": all.iter().skip(at).take(1).collect::<Vec<_>>() });
         if at + 1 < all.len() {
             page["nextCursor"] = (at + 1).to_string().into();
         }
+        page.as_object_mut().unwrap().extend(self.page.as_object().unwrap().clone());
         page
     }
 }
