@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::declare::Importing;
+use super::upstream_offers::Offers;
 use super::{CatalogError, authorization};
 
 /// The end of the name of the tool with which a server is asked for its tools; the connector's name is before it.
@@ -79,6 +80,9 @@ struct Listing {
     instructions: String,
     /// Its tools, by name.
     tools: Vec<Value>,
+    /// Its prompts and resources.
+    #[serde(flatten)]
+    offers: Offers,
 }
 
 impl Upstream {
@@ -225,7 +229,10 @@ impl Found {
 
     /// The digest of what waits.
     fn waiting(&self) -> Option<String> {
-        let all = |held: &Listing| json!([held.tools, held.server, held.instructions]).to_string();
+        let all = |held: &Listing| {
+            let listed = json!([held.tools, held.server, held.instructions]).to_string();
+            if held.offers.is_empty() { listed } else { format!("{listed}\n{}", json!(held.offers)) }
+        };
         self.held.as_ref().map(|held| hex::encode(Sha256::digest(all(held))))
     }
 
@@ -242,9 +249,10 @@ impl Found {
         let there: BTreeSet<&str> = listing.tools.iter().filter_map(name).collect();
         let tools = pinned.tools.into_iter().filter(|tool| name(tool).is_some_and(|name| there.contains(name)));
         let tools: Vec<Value> = tools.collect();
-        let same = tools == listing.tools;
+        let offers = pinned.offers.without_gone(&listing.offers);
+        let same = tools == listing.tools && offers == listing.offers;
         let (revision, session) = (listing.revision.clone(), listing.session);
-        let pinned = Listing { revision, session, tools, ..pinned };
+        let pinned = Listing { revision, session, tools, offers, ..pinned };
         Self { pinned: Some(pinned), held: (!same).then_some(listing), ..self }
     }
 }
@@ -259,7 +267,8 @@ mod tests {
 
     fn listing(tools: Value) -> Listing {
         let Value::Array(tools) = tools else { panic!() };
-        Listing { revision: "2026-07-28".into(), session: false, server: json!({}), instructions: String::new(), tools }
+        let (server, instructions, offers) = (json!({}), String::new(), Offers::default());
+        Listing { revision: "2026-07-28".into(), session: false, server, instructions, tools, offers }
     }
 
     fn found(tools: Value) -> Found {
