@@ -1,4 +1,4 @@
-//! Which revision a server speaks, who it is, and which tools it has.
+//! Which revision a server speaks, who it is, and what it has.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::Refusal;
 use crate::limits::{LIST_BYTES, PAGES, TITLE_BYTES, TOOLS};
+use crate::offered;
 use crate::peer::{LEGACY, MODERN, Peer};
 use gloveport_importer::{cut, line};
 
@@ -16,7 +17,7 @@ const MEMBERS: [&str; 6] = ["name", "title", "description", "inputSchema", "outp
 /// Bytes of what a server says of itself.
 const INSTRUCTIONS_BYTES: usize = 2_000;
 
-/// Asks a server: the revision that was agreed on, whether it keeps sessions, who it is, and all of its tools.
+/// Asks a server: the revision that was agreed on, whether it keeps sessions, who it is, and all that it offers.
 ///
 /// # Errors
 /// What the server answered.
@@ -25,7 +26,9 @@ pub(crate) fn discover(path: &str) -> Result<Value, Failure> {
     match modern.ask("server/discover", &json!({}), None, &[]) {
         Ok(said) if speaks(&said["supportedVersions"], MODERN) => {
             let tools = tools(&mut modern)?;
-            return Ok(found(&modern, &said, tools));
+            let mut found = found(&modern, &said, tools);
+            offered::add(&mut modern, &said, &mut found)?;
+            return Ok(found);
         }
         // Some older servers answer what they do not know with an empty result.
         Ok(said) if !said["supportedVersions"].is_array() => {}
@@ -42,10 +45,16 @@ pub(crate) fn discover(path: &str) -> Result<Value, Failure> {
         Ok(_) | Err(Refusal::Rpc(_) | Refusal::Http(..)) => {}
     }
     let (mut peer, said) = Peer::begin(path, LEGACY[0])?;
-    let tools = tools(&mut peer);
-    let found = tools.map(|tools| found(&peer, &said, tools));
+    let found = older(&mut peer, &said);
     peer.end();
     found
+}
+
+fn older(peer: &mut Peer<'_>, said: &Value) -> Result<Value, Failure> {
+    let tools = tools(peer)?;
+    let mut found = found(peer, said, tools);
+    offered::add(peer, said, &mut found)?;
+    Ok(found)
 }
 
 fn found(peer: &Peer<'_>, said: &Value, tools: Vec<Value>) -> Value {
