@@ -27,11 +27,14 @@ mod message;
 mod metadata;
 mod names;
 mod opener;
+mod prompts;
+mod reached;
 mod resources;
 mod running;
 mod schema;
 mod stream;
 mod tools;
+mod way;
 mod whose;
 
 use listen::Listening;

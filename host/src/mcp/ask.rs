@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::era::Era;
 use super::limits::{LOOK_AT_CALL, STATE, STATE_LIFE, WAIT};
 use super::message::RpcError;
+use super::reached::Reached;
 use super::whose::Visitor;
 use super::{content, link};
 use crate::call::{self, Answer, Failed, Held, Host, WaitsFor};
@@ -42,23 +43,24 @@ struct Question {
     wrapped: bool,
 }
 
-/// What tells one call of a tool from another: a question's state is of no use for another one.
-pub(super) fn request_of(caller: &Caller, tool: &str, input: &str) -> String {
+/// What tells one request from another: a question's state is of no use for another one.
+pub(super) fn request_of(caller: &Caller, method: &str, name: &str, input: &str) -> String {
     let mut digest = Sha256::new();
-    for part in [tool, input, caller.identifier.as_deref().unwrap_or_default()] {
+    for part in [name, input, caller.identifier.as_deref().unwrap_or_default()] {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }
-    format!("mcp tools/call {}", hex::encode(digest.finalize()))
+    format!("mcp {method} {}", hex::encode(digest.finalize()))
 }
 
 impl Asking<'_> {
     /// What a client is told of a call that waits.
-    pub(super) fn held(&self, held: &Held) -> Result<Value, RpcError> {
+    pub(super) fn held(&self, held: &Held) -> Result<Reached, RpcError> {
         let Held { execution, waits_for } = held;
         if let Some(Question { name, message, schema, wrapped }) = self.question(waits_for) {
             let params = json!({ "mode": "form", "message": message, "requestedSchema": schema });
-            return self.required(&name, &params, &CarriedCall { execution: Some(execution.clone()), wrapped });
+            let call = CarriedCall { execution: Some(execution.clone()), wrapped };
+            return self.required(&name, &params, &call).map(Reached::Asked);
         }
         let mut told = json!({ "status": "waiting", "execution_id": execution.as_str() });
         match waits_for {
@@ -80,7 +82,7 @@ impl Asking<'_> {
                 told["detail"] = "It waits for calls that it made; it goes on by itself.".into();
             }
         }
-        Ok(content::of_told(&told, execution))
+        Ok(Reached::Waits(told, execution.clone()))
     }
 
     /// Goes on with a call that its client comes back to; `None` if it has to be made anew.
@@ -88,7 +90,7 @@ impl Asking<'_> {
         &self,
         state: &str,
         responses: Option<&Map<String, Value>>,
-    ) -> Result<Option<Value>, RpcError> {
+    ) -> Result<Option<Reached>, RpcError> {
         let (host, caller) = (self.host, &self.visitor.caller);
         let refused = || RpcError::params("`requestState` is not of this call, or its time is over: call anew");
         let opened = (state.len() <= STATE).then(|| endpoints::open_call(host, caller, &self.request, state)).flatten();
@@ -104,7 +106,7 @@ impl Asking<'_> {
         execution: Execution,
         responses: Option<&Map<String, Value>>,
         wrapped: bool,
-    ) -> Result<Value, RpcError> {
+    ) -> Result<Reached, RpcError> {
         let (host, caller) = (self.host, &self.visitor.caller);
         if let Some(responses) = responses
             && execution.status == ExecutionStatus::Waiting
@@ -117,7 +119,7 @@ impl Asking<'_> {
                     let _ = call::cancel(host, caller, execution.clone()).await;
                 }
                 // Dismissed: the call waits on, and nobody is asked again now.
-                _ => return self.still(&execution).await,
+                _ => return Ok(still(&execution)),
             }
         }
         let deadline = Instant::now() + WAIT;
@@ -129,7 +131,7 @@ impl Asking<'_> {
             if asks || Instant::now() >= deadline {
                 return match waits_for {
                     Some(waits_for) => self.held(&Held { execution: execution.id, waits_for }),
-                    None => self.still(&execution).await,
+                    None => Ok(still(&execution)),
                 };
             }
             tokio::time::sleep(LOOK_AT_CALL).await;
@@ -161,13 +163,14 @@ impl Asking<'_> {
     }
 
     /// What a client is told whose user has to connect an account first.
-    pub(super) fn to_connect(&self, failed: &Failed, offer: &link::Offer) -> Result<Value, RpcError> {
+    pub(super) fn to_connect(&self, failed: Failed, offer: link::Offer) -> Result<Reached, RpcError> {
         if self.era.is_modern() && self.era.elicits.url {
             let message = link::message(&offer.connection);
             let params = json!({ "mode": "url", "message": message, "url": offer.link.url.as_str() });
-            return self.required(QUESTION, &params, &CarriedCall { execution: None, wrapped: false });
+            let call = CarriedCall { execution: None, wrapped: false };
+            return self.required(QUESTION, &params, &call).map(Reached::Asked);
         }
-        if link::opens_links(self.era) { Err(link::required(offer)) } else { Ok(link::told(failed, offer)) }
+        if link::opens_links(self.era) { Err(link::required(&offer)) } else { Ok(Reached::Lacks(failed, offer)) }
     }
 
     fn required(&self, name: &str, params: &Value, call: &CarriedCall) -> Result<Value, RpcError> {
@@ -204,30 +207,24 @@ impl Asking<'_> {
         call::waits_for(self.host, execution).await.map_err(|fault| internal(&fault))
     }
 
-    async fn still(&self, execution: &Execution) -> Result<Value, RpcError> {
-        let told = json!({ "status": execution.status.as_str(), "execution_id": execution.id.as_str(),
-            "detail": "It has not ended yet. Do not repeat it." });
-        Ok(content::of_told(&told, &execution.id))
-    }
-
-    async fn ended(&self, execution: Execution) -> Result<Value, RpcError> {
+    async fn ended(&self, execution: Execution) -> Result<Reached, RpcError> {
         let host = self.host;
         let Execution { id, tool, simulated, latency, code, culprit, detail, status, .. } = execution.clone();
         if status != ExecutionStatus::Succeeded {
             let (code, culprit) = (code.unwrap_or(code_of(status)), culprit.unwrap_or(Culprit::Caller));
             let detail = detail.unwrap_or_else(|| format!("the call ended as `{}`", status.as_str()));
-            return Ok(content::of_failed(&Failed { execution: Some(id), fault: Fault::new(code, culprit, detail) }));
+            return Ok(Reached::Failed(Failed { execution: Some(id), fault: Fault::new(code, culprit, detail) }));
         }
         let bodies = call::bodies(host, &self.visitor.caller, &execution).await.map_err(|fault| internal(&fault))?;
         let Some(data) = bodies.data else {
             let told = json!({ "status": "succeeded", "detail": "Its result is no longer kept." });
-            return Ok(content::of_told(&told, &id));
+            return Ok(Reached::Waits(told, id));
         };
         let found = host.catalog.find_tool(&host.store, &execution.project, &tool).await.ok().flatten();
-        let schema = found.and_then(|(installed, at)| installed.tools[at].tool.output_schema.clone());
+        let output_schema = found.and_then(|(installed, at)| installed.tools[at].tool.output_schema.clone());
         let collect_until = (data.len() > host.retention.answer_bytes).then(|| host.clock.now());
         let answer = Answer { execution: id, data, latency, simulated, collect_until };
-        Ok(content::of_answer(&answer, schema.as_deref(), self.era))
+        Ok(Reached::Done { answer, output_schema })
     }
 
     async fn find(&self, id: &ExecutionId) -> Result<Option<Execution>, RpcError> {
@@ -239,6 +236,12 @@ impl Asking<'_> {
         host.store.expire_approvals(host.clock.now()).await.map_err(failed)?;
         host.store.find_execution(&self.visitor.caller.project, id).await.map_err(failed)
     }
+}
+
+fn still(execution: &Execution) -> Reached {
+    let told = json!({ "status": execution.status.as_str(), "execution_id": execution.id.as_str(),
+        "detail": "It has not ended yet. Do not repeat it." });
+    Reached::Waits(told, execution.id.clone())
 }
 
 /// Of a call whose record says no more than how it ended.

@@ -223,6 +223,7 @@ impl Table {
             | Way::McpBridged
             | Way::McpSearched
             | Way::McpSearchedLegacy => self.by_mcp(way, case).await,
+            Way::McpPrompt | Way::McpResource => self.by_offer(way, case).await,
             Way::Inner => {
                 let call = json!({ "tool": case.tool(), "input": case.input() });
                 let body = json!({ "identifier": case.user(), "input": call });
@@ -299,6 +300,8 @@ fn applies(way: Way, case: Case) -> bool {
             | Way::McpBridged
             | Way::McpSearched
             | Way::McpSearchedLegacy
+            | Way::McpPrompt
+            | Way::McpResource
             | Way::Background
             | Way::Keyed
             | Way::Proxied

@@ -3,6 +3,7 @@
 mod attacks;
 mod calls;
 mod changes;
+mod native;
 mod oauth;
 mod server;
 

@@ -18,6 +18,8 @@ struct Said {
     knows: Box<dyn Fn(&str) -> bool + Send>,
     documents: BTreeMap<String, (u16, Value)>,
     tools: Value,
+    /// `prompts`, `resources` and `resourceTemplates`, if it says that it has any.
+    offers: Value,
     challenge: String,
     /// What it answers to the next call.
     odd: Option<Reply>,
@@ -41,6 +43,7 @@ impl Server {
             knows: Box::new(|_| true),
             documents: BTreeMap::new(),
             tools,
+            offers: json!({}),
             challenge: "Bearer".into(),
             odd: None,
         };
@@ -79,6 +82,11 @@ impl Server {
         self.said.lock().unwrap().tools = tools;
     }
 
+    /// It has these prompts and resources now: `prompts`, `resources` and `resourceTemplates`.
+    pub(super) fn offers(&self, offers: Value) {
+        self.said.lock().unwrap().offers = offers;
+    }
+
     /// It answers the next call so.
     pub(super) fn answers(&self, reply: Reply) {
         self.said.lock().unwrap().odd = Some(reply);
@@ -115,7 +123,7 @@ impl Said {
         }
         let message = request.json();
         let method = message["method"].as_str().unwrap_or_default();
-        if method == "tools/call"
+        if matches!(method, "tools/call" | "prompts/get" | "resources/read")
             && let Some(odd) = self.odd.take()
         {
             return odd;
@@ -127,7 +135,7 @@ impl Said {
         let version = request.header("mcp-protocol-version");
         if self.era == Era::Modern {
             let params = &message["params"];
-            let named = request.header("mcp-name").is_none_or(|name| params["name"] == name);
+            let named = request.header("mcp-name").is_none_or(|name| params["name"] == name || params["uri"] == name);
             let headers = request.header("mcp-method") == Some(method) && version == Some("2026-07-28") && named;
             if !headers || params["_meta"]["io.modelcontextprotocol/protocolVersion"] != "2026-07-28" {
                 return refused(400, -32020, Value::Null);
@@ -139,14 +147,22 @@ impl Said {
         }
         let result = match method {
             "server/discover" => {
-                json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {},
+                json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": self.capabilities(),
                 "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "desk", "title": "Desk", "version": "3" } } })
             }
-            "initialize" => json!({ "protocolVersion": "2025-06-18", "capabilities": {},
+            "initialize" => json!({ "protocolVersion": "2025-06-18", "capabilities": self.capabilities(),
                 "serverInfo": { "name": "desk", "title": "Desk", "version": "3" } }),
             "notifications/initialized" => return Reply::status(202),
-            "tools/list" => self.page(&message["params"]["cursor"]),
+            "tools/list" => page("tools", &self.tools, &message["params"]["cursor"]),
             "tools/call" => called(&message["params"], token),
+            "prompts/list" => page("prompts", &self.offers["prompts"], &message["params"]["cursor"]),
+            "resources/list" => page("resources", &self.offers["resources"], &message["params"]["cursor"]),
+            "resources/templates/list" if self.offers["resourceTemplates"].is_array() => {
+                page("resourceTemplates", &self.offers["resourceTemplates"], &message["params"]["cursor"])
+            }
+            "prompts/get" => filled_in(&message["params"], token),
+            "resources/read" => json!({ "resultType": "complete", "contents": [{ "uri": message["params"]["uri"],
+                "mimeType": "text/plain", "text": format!("{} for {token}", message["params"]["uri"]) }] }),
             _ => return refused(404, -32601, Value::Null),
         };
         let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
@@ -158,16 +174,32 @@ impl Said {
         if method == "initialize" && self.era == Era::Legacy { reply.header("mcp-session-id", "s-1") } else { reply }
     }
 
-    /// One tool on each page.
-    fn page(&self, cursor: &Value) -> Value {
-        let all = self.tools.as_array().unwrap();
-        let at: usize = cursor.as_str().map_or(0, |cursor| cursor.parse().unwrap());
-        let mut page = json!({ "resultType": "complete", "tools": all.iter().skip(at).take(1).collect::<Vec<_>>() });
-        if at + 1 < all.len() {
-            page["nextCursor"] = (at + 1).to_string().into();
+    fn capabilities(&self) -> Value {
+        let mut said = json!({});
+        for one in ["prompts", "resources"].into_iter().filter(|one| self.offers[*one].is_array()) {
+            said[one] = json!({});
         }
-        page
+        said
     }
+}
+
+/// One thing on each page.
+fn page(member: &str, all: &Value, cursor: &Value) -> Value {
+    let all = all.as_array().unwrap();
+    let at: usize = cursor.as_str().map_or(0, |cursor| cursor.parse().unwrap());
+    let mut page = json!({ "resultType": "complete", member: all.iter().skip(at).take(1).collect::<Vec<_>>() });
+    if at + 1 < all.len() {
+        page["nextCursor"] = (at + 1).to_string().into();
+    }
+    page
+}
+
+/// What its prompts say: what they were got with, the credential among it.
+fn filled_in(params: &Value, token: &str) -> Value {
+    let text = format!("{} with {} by {token}", params["name"], params["arguments"]);
+    let link = json!({ "type": "resource_link", "uri": "file:///notes/1", "name": "Note" });
+    json!({ "resultType": "complete", "description": "As it is now.", "messages": [
+        { "role": "user", "content": { "type": "text", "text": text } }, { "role": "assistant", "content": link }] })
 }
 
 /// What its tools do: they tell what they were called with, the credential among it.
