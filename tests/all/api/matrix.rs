@@ -229,8 +229,7 @@ impl Table {
                 let body = json!({ "identifier": case.user(), "input": call });
                 let answer = self.agent.post("/v1/tools/relay_call/execute", &body).await.json();
                 match case {
-                    // What the outer connector wrote wrong is its own mistake; the inner call's own code is on record no
-                    // further than this.
+                    // What the outer connector wrote wrong is its own mistake; the inner call's code goes no further than this.
                     Case::BadInput if answer["code"] == "guest_error" => Case::BadInput.expected().to_owned(),
                     _ => of(&answer),
                 }

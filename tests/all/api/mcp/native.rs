@@ -152,10 +152,11 @@ async fn rules_hold_for_prompts_and_resources() {
     let (ada, eve) = (endpoint(&host, "ada", None, all()).await, endpoint(&host, "eve", None, all()).await);
     let prompt = || ("prompts/get", json!({ "name": "test_simple_prompt" }));
     let resource = || ("resources/read", json!({ "uri": "test://static-text" }));
-    for (method, params) in [prompt(), resource()] {
+    // The link that the first one was given has made an account that waits for its user.
+    for ((method, params), code) in [(prompt(), "account_not_connected"), (resource(), "account_not_active")] {
         let answer = eve.modern(method, params.clone()).await.expect(200);
         let told = &answer["error"]["data"];
-        assert_eq!((&answer["error"]["code"], &told["code"]), (&json!(-32000), &json!("account_not_connected")));
+        assert_eq!((&answer["error"]["code"], &told["code"]), (&json!(-32000), &json!(code)));
         assert!(told["connect_url"].as_str().unwrap().contains("/connect/"), "{answer}");
         let opens = Mcp {
             capabilities: json!({ "elicitation": { "url": {} } }),

@@ -73,7 +73,7 @@ async fn prompts_and_resources_are_passed_through_in_both_eras() {
         }
         let asked = server.methods(0);
         let count = |method: &str| asked.iter().filter(|one| *one == method).count();
-        assert_eq!((count("prompts/list"), count("prompts/get"), count("resources/read")), (2, 2, 2), "{asked:?}");
+        assert_eq!((count("prompts/list"), count("prompts/get"), count("resources/read")), (4, 2, 2), "{asked:?}");
         let records = host.client().get("/v1/executions?tool=desk_prompts_get").await.expect(200);
         assert_eq!((&records["total_size"], &records["items"][0]["status"]), (&json!(2), &json!("succeeded")));
     }
@@ -252,8 +252,8 @@ async fn hostile_prompts_do_no_harm() {
 #[tokio::test]
 async fn two_of_one_name_are_refused() {
     let (host, server) = (TestHost::start().await, Server::start(Era::Modern, json!([])).await);
-    server.offers(json!({ "prompts": [{ "name": "a" }, { "name": "a", "description": "Other." }] }));
     connected(&host, &server, json!({})).await;
+    server.offers(json!({ "prompts": [{ "name": "a" }, { "name": "a", "description": "Other." }] }));
     let answer = host.client().post("/v1/connectors/desk/discover-tools", &json!({ "identifier": "ada" })).await;
     assert!(answer.status >= 400 && answer.json()["detail"].as_str().unwrap().contains("two prompts"), "{answer:?}");
 }
