@@ -32,6 +32,7 @@ mod keys;
 mod mcp;
 mod modifiers;
 mod oauth;
+mod offers;
 mod openapi;
 mod page;
 mod policies;

@@ -13,6 +13,7 @@ mod live;
 mod made;
 mod manifest;
 mod narrowed;
+mod offer_difference;
 mod operations;
 mod proxy;
 mod search;
@@ -21,6 +22,7 @@ mod shipped;
 mod take_over;
 mod tool_text;
 mod upstream;
+mod upstream_offers;
 mod validation;
 
 pub use declare::{
@@ -34,6 +36,7 @@ pub use install::{Installation, compile_ahead, install, remove};
 pub use installed::{Installed, InstalledTool};
 pub use live::Catalog;
 pub use narrowed::{NarrowedSchemas, PresetNames};
+pub use offer_difference::OfferChange;
 pub use operations::{Operation, removed};
 pub use search::{Fit, Words};
 pub use shipped::{SERVICES, Service, ServicePattern};

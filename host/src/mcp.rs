@@ -28,13 +28,16 @@ mod message;
 mod metadata;
 mod names;
 mod opener;
+mod prompts;
 mod question;
+mod reached;
 mod resources;
 mod running;
 mod schema;
 mod stream;
 mod tasks;
 mod tools;
+mod way;
 mod whose;
 
 use listen::Listening;

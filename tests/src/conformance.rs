@@ -1,4 +1,4 @@
-//! The official conformance suite of MCP, from npm, and a host that serves the fixed tools which it calls.
+//! The official conformance suite of MCP, from npm, and a host that serves what it asks for.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -145,8 +145,8 @@ impl Stage {
             host.connection(connector, &upstream.url("")).await;
             host.account(connector, "suite", &json!({})).await.expect(201);
         }
-        let config =
-            json!({ "name": "conformance", "connections": [{ "connection": "test" }, { "connection": "json" }] });
+        let config = json!({ "name": "conformance", "connections": [{ "connection": "test" }, { "connection": "json" }],
+                "prompts": true, "resources": true });
         host.client().post("/v1/mcp/configs", &config).await.expect(201);
         let made = host.client().put("/v1/mcp/configs/conformance/instances/suite", &json!({})).await.expect(201);
         let url = made["url"].as_str().expect("an instance has a URL");

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Path, Query, Wasm};
 use super::page::{List, page};
-use super::{ApiState, Problem, oauth, time, tools};
+use super::{ApiState, Problem, oauth, offers, time, tools};
 use crate::catalog::{self, Installed};
 use crate::model::{Import, ProjectId, Timestamp};
 use crate::store::DiscoveryRow;
@@ -46,6 +46,14 @@ pub(super) struct ConnectorBody {
     /// Where providers send people back to after they consented: what an OAuth client has to be registered with.
     redirect_uri: String,
     tools: Vec<tools::ToolBody>,
+    /// What MCP clients are offered besides tools, where their config says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    prompts: Option<offers::PromptsBody>,
+    /// What they can read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    resources: Option<offers::ResourcesBody>,
     /// All installed versions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     versions: Vec<String>,
@@ -258,6 +266,8 @@ fn body(state: &ApiState, installed: &Installed, r#type: ConnectorType) -> Conne
         auth: connector.auth.iter().map(auth_patterns::body).collect(),
         redirect_uri: oauth::redirect_uri(state, &connector.name),
         tools: installed.own_tools().map(|tool| tools::body(connector, tool, &[])).collect(),
+        prompts: connector.prompts.as_ref().map(offers::prompts),
+        resources: connector.resources.as_ref().map(offers::resources),
         versions: Vec::new(),
         installed_at: time::text(installed.installed_at),
         removed_tools: Vec::new(),
@@ -287,6 +297,8 @@ fn broken(state: &ApiState, r#type: ConnectorType, name: String, reason: String)
         imports: Vec::new(),
         auth: Vec::new(),
         tools: Vec::new(),
+        prompts: None,
+        resources: None,
         versions: Vec::new(),
         installed_at: String::new(),
         removed_tools: Vec::new(),

@@ -12,7 +12,7 @@ use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Json, Path};
 use super::upstream::ServerBody;
 use super::{ApiState, Problem, shipped};
-use crate::catalog::{self, Asked, Change, Declared, Difference, Document, Importing, Preview};
+use crate::catalog::{self, Asked, Change, Declared, Difference, Document, Importing, OfferChange, Preview};
 use crate::model::Tool;
 
 /// What is to be imported.
@@ -134,6 +134,21 @@ struct DifferenceBody {
     /// These are no tools any more; `GET /v1/connectors/{name}` goes on naming them.
     removed: Vec<NamedBody>,
     changed: Vec<ChangedBody>,
+    /// What is different about prompts and resources.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    offers: Vec<OfferChangeBody>,
+}
+
+/// A prompt, a resource or a template of resources that is not what it was.
+#[derive(Debug, Serialize, ToSchema)]
+struct OfferChangeBody {
+    /// `prompt`, `resource` or `template`.
+    kind: &'static str,
+    /// The prompt's name, or the URI as the connector has it.
+    name: String,
+    /// One sentence, with the words that users and models would read.
+    what: String,
 }
 
 /// An operation, by both of its names.
@@ -249,7 +264,7 @@ pub(super) fn imported(declared: Declared, dry_run: bool) -> ImportedBody {
 
 fn differs(difference: Difference) -> DifferenceBody {
     let breaking = difference.is_breaking();
-    let Difference { added, removed, changed } = difference;
+    let Difference { added, removed, changed, offers } = difference;
     let named =
         |list: Vec<(String, String)>| list.into_iter().map(|(operation, tool)| NamedBody { operation, tool }).collect();
     let changed = changed.into_iter().map(|Change { operation, tool, what, breaking }| ChangedBody {
@@ -258,7 +273,9 @@ fn differs(difference: Difference) -> DifferenceBody {
         what,
         breaking,
     });
-    DifferenceBody { breaking, added: named(added), removed: named(removed), changed: changed.collect() }
+    let offers = offers.into_iter().map(|OfferChange { kind, name, what }| OfferChangeBody { kind, name, what });
+    let (changed, offers) = (changed.collect(), offers.collect());
+    DifferenceBody { breaking, added: named(added), removed: named(removed), changed, offers }
 }
 
 fn parsed(preview: Preview) -> ParsedBody {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::difference::difference;
 use super::generic::{Kind, Loaded};
 use super::made::{Made, make, options, write};
+use super::offer_difference::offer_difference;
 use super::operations::{by_operation, operations, remembered};
 use super::take_over::{of_server, server_news, shown_to_others};
 use super::upstream::{Found, News, Upstream, Whose};
@@ -20,7 +21,7 @@ use crate::store::{Asking, ConnectorRow, DeclarationRow, ServerNews, Store, Stor
 /// The prefix of tools in a preview for which nobody gave a name.
 const PREVIEWED: &str = "api";
 
-const NO_DOCUMENT: &str = "give a `document` or its `url`";
+pub(super) const NO_DOCUMENT: &str = "give a `document` or its `url`";
 
 /// What an import needs of its host.
 #[derive(Clone, Copy, Debug)]
@@ -239,7 +240,7 @@ async fn make_ready(
         let detail = format!("connector `{name}` is a component: choose another name, or remove it first");
         return Err(CatalogError::Conflict(detail));
     }
-    let (document, url) = text(parts, project, name, &asked.document, before.as_ref()).await?;
+    let (document, url) = fetch::text(parts, project, name, &asked.document, before.as_ref()).await?;
     let known = before.as_ref().map(operations).unwrap_or_default();
     let known = (name, &asked.options, &known[..]);
     let (kind, made, found, held, news) = match Upstream::read(&document)? {
@@ -265,6 +266,8 @@ async fn make_ready(
     };
     let old = row.as_ref().and_then(|row| tool_text::read(&row.tools)).unwrap_or_default();
     let difference = difference(&by_operation(known.2, old), &made.preview.tools.iter().cloned().collect());
+    let old = row.as_ref().and_then(|row| manifest::parse(&row.manifest).ok());
+    let difference = Difference { offers: offer_difference(old.as_ref(), &made.preview.connector), ..difference };
     let declaration = DeclarationRow {
         project: project.clone(),
         name: name.to_owned(),
@@ -277,26 +280,6 @@ async fn make_ready(
         revision: before.as_ref().and_then(|before| before.revision),
     };
     Ok(Ready { kind, made, declaration, document, created: row.is_none(), difference, held, news })
-}
-
-/// The document, and where it was fetched.
-async fn text(
-    parts: Importing<'_>,
-    project: &ProjectId,
-    name: &str,
-    document: &Document,
-    before: Option<&DeclarationRow>,
-) -> Result<(String, Option<String>), CatalogError> {
-    match (document, before.and_then(|before| before.url.as_deref())) {
-        (Document::Text(text), _) => Ok((text.clone(), None)),
-        (Document::Fetched { text, url }, _) => Ok((text.clone(), Some(url.clone()))),
-        (Document::Url(url), _) => Ok((fetch::document(parts.egress, url).await?, Some(url.clone()))),
-        (Document::Same, Some(url)) => Ok((fetch::document(parts.egress, url).await?, Some(url.to_owned()))),
-        (Document::Same, None) => match parts.store.declared_document(project, name).await? {
-            Some(text) => Ok((text, None)),
-            None => Err(CatalogError::Document(NO_DOCUMENT.into())),
-        },
-    }
 }
 
 fn check_name(name: &str) -> Result<(), CatalogError> {
@@ -330,7 +313,7 @@ async fn store(
     let tools = tools.iter().map(|(_, tool)| tool.clone()).collect();
     let installed = Arc::new(Installed::new(connector.clone(), row.digest.clone(), granted, tools, by.at));
     parts.catalog.catch_up(parts.store).await?;
-    if let Some(conflict) = parts.catalog.taken(&row.project, &row.name, &installed.tools) {
+    if let Some(conflict) = parts.catalog.taken(&row.project, &installed) {
         return Err(CatalogError::Conflict(conflict));
     }
     installed.set_plugin(plugin);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use super::OfferChange;
 use crate::model::Tool;
 
 /// The difference between two imports of a connector.
@@ -15,6 +16,8 @@ pub struct Difference {
     pub removed: Vec<(String, String)>,
     /// Operations that are there in both, and not the same.
     pub changed: Vec<Change>,
+    /// What is different about prompts and resources.
+    pub offers: Vec<OfferChange>,
 }
 
 /// What is different about one operation.
@@ -48,6 +51,7 @@ pub(super) fn difference(old: &BTreeMap<String, Tool>, new: &BTreeMap<String, To
         added: only(new, old),
         removed: only(old, new),
         changed: both.filter_map(|(operation, old, new)| change(operation, old, new)).collect(),
+        offers: Vec::new(),
     }
 }
 

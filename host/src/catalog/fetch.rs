@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::CatalogError;
+use super::declare::{Document, Importing, NO_DOCUMENT};
 use crate::egress::{Egress, Grant, Request};
-use crate::model::Effect;
+use crate::model::{Effect, ProjectId};
+use crate::store::DeclarationRow;
 
 /// Time for a document: 13 MB over a slow line, as long as an operator waits.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -33,4 +35,24 @@ pub async fn document(egress: &Egress, url: &str) -> Result<String, CatalogError
         return Err(failed("it is longer than this host takes".into()));
     }
     String::from_utf8(answer.body.to_vec()).map_err(|_| failed("it is not text in UTF-8".into()))
+}
+
+/// The document, and where it was fetched.
+pub(super) async fn text(
+    parts: Importing<'_>,
+    project: &ProjectId,
+    name: &str,
+    document: &Document,
+    before: Option<&DeclarationRow>,
+) -> Result<(String, Option<String>), CatalogError> {
+    match (document, before.and_then(|before| before.url.as_deref())) {
+        (Document::Text(text), _) => Ok((text.clone(), None)),
+        (Document::Fetched { text, url }, _) => Ok((text.clone(), Some(url.clone()))),
+        (Document::Url(url), _) => Ok((self::document(parts.egress, url).await?, Some(url.clone()))),
+        (Document::Same, Some(url)) => Ok((self::document(parts.egress, url).await?, Some(url.to_owned()))),
+        (Document::Same, None) => match parts.store.declared_document(project, name).await? {
+            Some(text) => Ok((text, None)),
+            None => Err(CatalogError::Document(NO_DOCUMENT.into())),
+        },
+    }
 }

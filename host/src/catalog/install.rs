@@ -58,7 +58,7 @@ pub async fn install(
     let installed = Arc::new(Installed::new(connector, digest, granted, tools, row.installed_at));
     check(&installed)?;
     catalog.catch_up(store).await?;
-    if let Some(conflict) = catalog.taken(project, &installed.connector.name, &installed.tools) {
+    if let Some(conflict) = catalog.taken(project, &installed) {
         return Err(CatalogError::Conflict(conflict));
     }
     installed.set_plugin(plugin);
@@ -149,7 +149,28 @@ fn check(installed: &Installed) -> Result<(), CatalogError> {
             return reject(format!("output schema: {reason}"));
         }
     }
+    check_offers(installed)?;
     check_test(installed)
+}
+
+/// What gets prompts and resources is a tool of the connector's own, and only reads: a person who chooses one changes nothing.
+fn check_offers(installed: &Installed) -> Result<(), CatalogError> {
+    let Connector { prompts, resources, .. } = &installed.connector;
+    let prompts = prompts.as_ref().map(|prompts| ("prompts", &prompts.tool));
+    for (what, name) in prompts.into_iter().chain(resources.as_ref().map(|resources| ("resources", &resources.tool))) {
+        let tool = installed.own_tools().find(|tool| tool.tool.name == *name).map(|tool| &tool.tool);
+        check_getter(tool).map_err(|reason| CatalogError::NotAConnector(format!("{what}: `{name}`: {reason}")))?;
+    }
+    Ok(())
+}
+
+/// Whether a tool may get prompts or resources.
+pub(super) fn check_getter(tool: Option<&Tool>) -> Result<(), String> {
+    match tool {
+        None => Err("there is no such tool".into()),
+        Some(tool) if tool.effect != Effect::Read => Err("what gets them must only read".into()),
+        Some(_) => Ok(()),
+    }
 }
 
 /// A tool has its connector's name before its own, and goes where its manifest says.

@@ -1,12 +1,12 @@
 //! What is installed now: an immutable picture that calls read without a lock, replaced as a whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use super::{CatalogError, Installed, InstalledTool};
+use super::{CatalogError, Installed};
 use crate::model::ProjectId;
 use crate::store::Store;
 
@@ -122,15 +122,25 @@ impl Catalog {
         }
     }
 
-    /// Whether another connector of the project already has one of these names.
-    pub(super) fn taken(&self, project: &ProjectId, connector: &str, tools: &[InstalledTool]) -> Option<String> {
+    /// Whether another connector of the project already has one of the names of this one's tools or prompts.
+    pub(super) fn taken(&self, project: &ProjectId, installed: &Installed) -> Option<String> {
         let snapshot = self.snapshot.load();
-        let names = &snapshot.get(project)?.names;
-        let wanted = tools.iter().flat_map(|tool| std::iter::once(&tool.tool.name).chain(&tool.tool.aliases));
-        wanted
-            .filter_map(|name| names.get_key_value(name))
-            .find(|(_, (owner, _))| owner.connector.name != connector)
-            .map(|(name, (owner, _))| format!("tool name `{name}` is taken by connector `{}`", owner.connector.name))
+        let (own, names) = (&installed.connector.name, &snapshot.get(project)?.names);
+        let mut wanted =
+            installed.tools.iter().flat_map(|tool| std::iter::once(&tool.tool.name).chain(&tool.tool.aliases));
+        let found = wanted.find_map(|name| {
+            let (name, (owner, _)) = names.get_key_value(name)?;
+            (owner.connector.name != *own).then(|| ("tool", name, &owner.connector.name))
+        });
+        let prompts = || {
+            let own_prompts = prompts_of(installed);
+            let others = snapshot.get(project)?.connectors.values().filter(|other| other.connector.name != *own);
+            let mut theirs = others.flat_map(|other| prompts_of(other).map(move |name| (name, &other.connector.name)));
+            let own_prompts: BTreeSet<&String> = own_prompts.collect();
+            theirs.find(|(name, _)| own_prompts.contains(name)).map(|(name, owner)| ("prompt", name, owner))
+        };
+        let (what, name, owner) = found.or_else(prompts)?;
+        Some(format!("{what} name `{name}` is taken by connector `{owner}`"))
     }
 
     pub(super) fn put(&self, project: &ProjectId, installed: Arc<Installed>) {
@@ -169,4 +179,8 @@ impl ProjectCatalog {
             self.names.retain(|_, (owner, _)| owner.connector.name != name);
         }
     }
+}
+
+fn prompts_of(installed: &Installed) -> impl Iterator<Item = &String> {
+    installed.connector.prompts.iter().flat_map(|prompts| &prompts.list).map(|prompt| &prompt.name)
 }

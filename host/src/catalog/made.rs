@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::declare::{Importing, Preview};
 use super::generic::Loaded;
-use super::install::{blocking, check_place};
+use super::install::{blocking, check_getter, check_place};
 use super::operations::Operation;
 use super::upstream::Whose;
 use super::{CatalogError, DISCOVERY, manifest, tool_text, validation};
@@ -19,6 +19,9 @@ const VERSION_CHARS: usize = 40;
 
 /// What the host says itself, and nobody else.
 const OWN_OPTIONS: [&str; 2] = ["name", "known_names"];
+
+/// Members of a manifest that an importer may make besides tools.
+const OFFERS: [&str; 2] = ["prompts", "resources"];
 
 /// What a document became, ready to be stored.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ pub(super) async fn make(
         let connector = manifest::parse(&text).map_err(|error| CatalogError::Document(error.to_string()))?;
         Ok::<_, CatalogError>((connector, text))
     };
-    let Imported { tools, skipped, filtered, version, test, .. } = imported;
+    let Imported { tools, skipped, filtered, version, test, offers, .. } = imported;
     let mut skipped: Vec<_> = skipped.into_iter().map(|one| (one.operation, one.reason)).collect();
     let (checked, _) = connector(&facts, "0")?;
     // Compiling the schemas of a thousand tools takes a second of a thread's time.
@@ -68,6 +71,7 @@ pub(super) async fn make(
         Ok(None) => {}
         Err(reason) => warnings.push(format!("the test call: {reason}")),
     }
+    offer(&mut facts, offers.as_deref(), &tools, &mut warnings)?;
     let written = write(&tools)?;
     // The generic connector's digest is that of all declared ones: what tells versions apart is what was made.
     let hash = Sha256::digest(format!("{}\n{facts}\n{written}", loaded.digest));
@@ -150,6 +154,31 @@ fn test_of(text: &str, tools: &[Kept]) -> Result<Value, String> {
         Ok(()) => Ok(test),
         Err(errors) => Err(format!("`{name}` does not take its input: {errors:?}")),
     }
+}
+
+/// Puts prompts and resources into a manifest. Those that cannot be offered are left out, and the tools stay.
+fn offer(
+    facts: &mut Value,
+    offers: Option<&str>,
+    tools: &[Kept],
+    warnings: &mut Vec<String>,
+) -> Result<(), CatalogError> {
+    let Some(offers) = offers else { return Ok(()) };
+    let offers: Map<String, Value> = serde_json::from_str(offers)
+        .map_err(|error| CatalogError::Document(format!("its prompts and resources: {error}")))?;
+    for (member, offered) in offers.into_iter().filter(|(member, _)| OFFERS.contains(&member.as_str())) {
+        let name = offered["tool"].as_str().unwrap_or_default();
+        let getter = check_getter(tools.iter().map(|(_, tool)| tool).find(|tool| tool.name == name));
+        let mut with = facts.clone();
+        with["version"] = "0".into();
+        with[&member] = offered.clone();
+        let read = manifest::parse(&with.to_string()).map_err(|error| error.to_string());
+        match getter.and(read) {
+            Ok(_) => facts[&member] = offered,
+            Err(reason) => warnings.push(format!("{member}: {reason}")),
+        }
+    }
+    Ok(())
 }
 
 /// The tools that calls can be made of, and why the others cannot.

@@ -1,6 +1,7 @@
 //! The manifest: static facts of a connector as JSON, read strictly into [`Connector`].
 
 mod auth;
+mod offers;
 
 use std::collections::BTreeSet;
 
@@ -35,6 +36,8 @@ struct Document {
     base_url: String,
     auth: Vec<Value>,
     test: Option<TestText>,
+    prompts: Option<offers::PromptsText>,
+    resources: Option<offers::ResourcesText>,
     idempotency_header: Option<String>,
 }
 
@@ -63,6 +66,8 @@ pub(super) fn parse(text: &str) -> Result<Connector, CatalogError> {
     }
     let imports = document.imports.iter().map(|name| import(name)).collect::<Result<Vec<_>, _>>()?;
     check_hosts(&document.hosts, &document.base_url)?;
+    let prompts = document.prompts.map(|prompts| offers::prompts(&document.name, prompts)).transpose();
+    let resources = document.resources.map(offers::resources).transpose();
     Ok(Connector {
         name: document.name,
         version: document.version,
@@ -76,6 +81,8 @@ pub(super) fn parse(text: &str) -> Result<Connector, CatalogError> {
         auth,
         imports,
         test: document.test.map(|test| TestCall { tool: test.tool, input: test.input.get().to_owned() }),
+        prompts: prompts.map_err(reject)?,
+        resources: resources.map_err(reject)?,
         idempotency_header: document.idempotency_header,
         wit: document.wit,
         sdk: document.sdk,

@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 
 use super::CatalogError;
 use super::declare::{Asked, Declared, Document, Held, Importing, import};
-use super::difference::difference;
+use super::difference::{Difference, difference};
 use super::generic::Kind;
 use super::made::{Made, make, options};
+use super::offer_difference::offer_difference;
 use super::operations::Operation;
 use super::upstream::{Found, News, Upstream, Whose};
 use crate::model::{By, ProjectId};
@@ -137,7 +138,8 @@ pub(super) async fn of_server(
     let Some((digest, accepted)) = found.if_accepted() else { return Ok((made, None)) };
     let other = make(parts, loaded, name, &upstream.described(&accepted), &options, upstream.whose()).await?;
     let [is, would] = [&made, &other].map(|made| made.preview.tools.iter().cloned().collect());
-    let difference = difference(&is, &would);
+    let offers = offer_difference(Some(&made.preview.connector), &other.preview.connector);
+    let difference = Difference { offers, ..difference(&is, &would) };
     Ok((made, Some(Held { digest, difference })))
 }
 

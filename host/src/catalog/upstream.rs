@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::declare::Importing;
+use super::upstream_offers::Offers;
 use super::{CatalogError, authorization};
 use crate::model::ShownTools;
 
@@ -110,6 +111,9 @@ struct Listing {
     instructions: String,
     /// Its tools, by name.
     tools: Vec<Value>,
+    /// Its prompts and resources.
+    #[serde(flatten)]
+    offers: Offers,
 }
 
 impl Upstream {
@@ -290,7 +294,10 @@ impl Found {
 
     /// The digest of what waits.
     pub(super) fn waiting(&self) -> Option<String> {
-        let all = |held: &Listing| json!([held.tools, held.server, held.instructions]).to_string();
+        let all = |held: &Listing| {
+            let listed = json!([held.tools, held.server, held.instructions]).to_string();
+            if held.offers.is_empty() { listed } else { format!("{listed}\n{}", json!(held.offers)) }
+        };
         self.held.as_ref().map(|held| hex::encode(Sha256::digest(all(held))))
     }
 
@@ -317,14 +324,16 @@ impl Found {
         let there: BTreeSet<&str> = listing.tools.iter().filter_map(name).collect();
         let tools = pinned.tools.into_iter().filter(|tool| name(tool).is_some_and(|name| there.contains(name)));
         let tools: Vec<Value> = tools.collect();
-        let same = tools == listing.tools;
+        let offers = pinned.offers.without_gone(&listing.offers);
+        let same = tools == listing.tools && offers == listing.offers;
         let (revision, session) = (listing.revision.clone(), listing.session);
-        let pinned = Listing { revision, session, tools, ..pinned };
+        let pinned = Listing { revision, session, tools, offers, ..pinned };
         Self { pinned: Some(pinned), held: (!same).then_some(listing), ..self }
     }
 
     /// With what a server has now for one account. What others have stays, and what waits of that goes on waiting. Where a
-    /// server tells two accounts different things of one tool, what it told last waits.
+    /// server tells two accounts different things of one tool, what it told last waits. Nobody counts who is shown which
+    /// prompts and resources: none of them is gone by itself.
     fn with_one(self, listing: Listing, others: &BTreeSet<String>) -> Self {
         let Some(pinned) = self.pinned else { return Self { pinned: Some(listing), held: None, ..self } };
         let own: BTreeMap<&str, &Value> = listing.tools.iter().filter_map(|tool| Some((name(tool)?, tool))).collect();
@@ -335,7 +344,10 @@ impl Found {
         all.extend(waited.filter_map(|tool| Some((name(tool)?, tool))));
         all.extend(own);
         let all: Vec<Value> = all.into_values().cloned().collect();
-        let held = (all != tools).then(|| Listing { tools: all, ..listing.clone() });
+        let waiting = self.held.iter().fold(pinned.offers.clone(), |offers, held| offers.joined(&held.offers));
+        let offers = waiting.joined(&listing.offers);
+        let same = all == tools && offers == pinned.offers;
+        let held = (!same).then(|| Listing { tools: all, offers, ..listing.clone() });
         let pinned = Listing { revision: listing.revision, session: listing.session, tools, ..pinned };
         Self { pinned: Some(pinned), held, ..self }
     }
@@ -367,7 +379,8 @@ mod tests {
 
     fn listing(tools: Value) -> Listing {
         let Value::Array(tools) = tools else { panic!() };
-        Listing { revision: "2026-07-28".into(), session: false, server: json!({}), instructions: String::new(), tools }
+        let (server, instructions, offers) = (json!({}), String::new(), Offers::default());
+        Listing { revision: "2026-07-28".into(), session: false, server, instructions, tools, offers }
     }
 
     fn found(tools: Value) -> Found {

@@ -163,6 +163,10 @@ pub(super) fn differences(session: &mut Session<'_>, difference: &Value) -> Resu
         let sign = if one["breaking"] == json!(true) { "!" } else { "~" };
         writeln!(session.out, "{sign} {}: {}", named(one), what.join("; "))?;
     }
+    for one in array_at(difference, "/offers") {
+        let [kind, name, what] = ["/kind", "/name", "/what"].map(|place| clean(str_at(one, place)));
+        writeln!(session.out, "~ {kind} {name}: {what}")?;
+    }
     Ok(())
 }
 
@@ -177,7 +181,8 @@ mod tests {
         "warnings": ["bent\u001b[2J"], "created": false, "dry_run": false, "difference": {"breaking": true,
         "added": [{"operation": "GET /a", "tool": "pets_a"}], "removed": [{"operation": "GET /b", "tool": "pets_b"}],
         "changed": [{"operation": "GET /c", "tool": "pets_c", "what": ["x is new", "y is gone"], "breaking": true},
-            {"operation": "GET /d", "tool": "pets_d", "what": ["it is described otherwise"], "breaking": false}]}}"#;
+            {"operation": "GET /d", "tool": "pets_d", "what": ["it is described otherwise"], "breaking": false}],
+        "offers": [{"kind": "prompt", "name": "pets_feed", "what": "it is new: \"Feed\""}]}}"#;
 
     /// SI-07: what another import changes is shown a line each.
     #[tokio::test]
@@ -191,6 +196,7 @@ Imported pets 1.0+ab: 1 tools; auth patterns: token.
 - GET /b  pets_b
 ! GET /c  pets_c: x is new; y is gone
 ~ GET /d  pets_d: it is described otherwise
+~ prompt pets_feed: it is new: \"Feed\"
 ";
         assert_eq!((ran.code, ran.out.as_str()), (0, expected));
         assert!(ran.err.contains("Skipped TRACE /x: no\n") && !ran.err.contains('\u{1b}'), "{}", ran.err);

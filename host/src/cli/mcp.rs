@@ -109,11 +109,11 @@ enum Config {
     },
     /// Make a config, or put it in place of the one of its name.
     #[command(after_help = "Example of a file:
-  {\"name\": \"support\", \"tools\": \"listed\", \"connections\": [
+  {\"name\": \"support\", \"tools\": \"listed\", \"prompts\": true, \"connections\": [
     {\"connection\": \"github\", \"tools\": [\"github_issues_create\"]}, {\"connection\": \"stripe\"}]}")]
     Put {
-        /// File with the config as JSON: `name`, `connections` and, if wanted, `description` and `tools`; `-` for standard
-        /// input.
+        /// File with the config as JSON: `name`, `connections` and, if wanted, `description`, `tools`, `prompts` and
+        /// `resources`; `-` for standard input.
         file: PathBuf,
     },
     /// Remove a config with its instances.
@@ -135,6 +135,8 @@ const CONFIG_LINES: &[Column] = &[
     ("Name", "/name"),
     ("Description", "/description"),
     ("Tools", "/tools"),
+    ("Prompts", "/prompts"),
+    ("Resources", "/resources"),
     ("Connections", "/connections/*/connection"),
     ("Missing", "/missing/*/reason"),
     ("Made", "/created_at"),

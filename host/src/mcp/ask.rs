@@ -6,9 +6,10 @@ use tokio::time::Instant;
 
 use super::follow::{Follow, detail_of};
 use super::limits::{LOOK_AT_CALL, STATE, STATE_LIFE, WAIT};
+use super::link;
 use super::message::RpcError;
 use super::question::{QUESTION, Question, name_of};
-use super::{content, link};
+use super::reached::Reached;
 use crate::call::{self, Failed, Held, WaitsFor};
 use crate::endpoints::{self, CarriedCall};
 use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus};
@@ -18,29 +19,31 @@ pub(super) struct Asking<'a> {
     pub(super) call: Follow<'a>,
     /// Tells it from others of the same caller.
     pub(super) request: String,
+    /// Whether it becomes a task if it has to wait.
+    pub(super) tasks: bool,
 }
 
-/// What tells one call of a tool from another: a question's state is of no use for another one.
-pub(super) fn request_of(caller: &Caller, tool: &str, input: &str) -> String {
+/// What tells one request from another: a question's state is of no use for another one.
+pub(super) fn request_of(caller: &Caller, method: &str, name: &str, input: &str) -> String {
     let mut digest = Sha256::new();
-    for part in [tool, input, caller.identifier.as_deref().unwrap_or_default()] {
+    for part in [name, input, caller.identifier.as_deref().unwrap_or_default()] {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }
-    format!("mcp tools/call {}", hex::encode(digest.finalize()))
+    format!("mcp {method} {}", hex::encode(digest.finalize()))
 }
 
 impl Asking<'_> {
     /// What a client is told of a call that waits.
-    pub(super) async fn held(&self, held: &Held) -> Result<Value, RpcError> {
+    pub(super) async fn held(&self, held: &Held) -> Result<Reached, RpcError> {
         let Held { execution, waits_for } = held;
         let era = self.call.era;
-        if era.tasks {
-            return self.call.task_of(execution).await;
+        if self.tasks {
+            return self.call.task_of(execution).await.map(Reached::Asked);
         }
         if let Some(question) = Question::of(waits_for).filter(|_| era.is_modern() && era.elicits.form) {
             let call = CarriedCall { execution: Some(execution.clone()), wrapped: question.wrapped };
-            return self.required(&question.name, &question.params(), &call);
+            return self.required(&question.name, &question.params(), &call).map(Reached::Asked);
         }
         let mut told =
             json!({ "status": "waiting", "execution_id": execution.as_str(), "detail": detail_of(waits_for) });
@@ -49,7 +52,7 @@ impl Asking<'_> {
             WaitsFor::Input(asked) => told["question"] = asked.question.as_str().into(),
             WaitsFor::Calls(calls) => told["awaited"] = calls.iter().map(ExecutionId::as_str).collect(),
         }
-        Ok(content::of_told(&told, execution))
+        Ok(Reached::Waits(told, execution.clone()))
     }
 
     /// Goes on with a call that its client comes back to; `None` if it has to be made anew.
@@ -57,7 +60,7 @@ impl Asking<'_> {
         &self,
         state: &str,
         responses: Option<&Map<String, Value>>,
-    ) -> Result<Option<Value>, RpcError> {
+    ) -> Result<Option<Reached>, RpcError> {
         let (host, caller) = (self.call.host, &self.call.visitor.caller);
         let refused = || RpcError::params("`requestState` is not of this call, or its time is over: call anew");
         let opened = (state.len() <= STATE).then(|| endpoints::open_call(host, caller, &self.request, state)).flatten();
@@ -73,7 +76,7 @@ impl Asking<'_> {
         execution: Execution,
         responses: Option<&Map<String, Value>>,
         wrapped: bool,
-    ) -> Result<Value, RpcError> {
+    ) -> Result<Reached, RpcError> {
         let (host, caller) = (self.call.host, &self.call.visitor.caller);
         if let Some(responses) = responses
             && execution.status == ExecutionStatus::Waiting
@@ -109,13 +112,18 @@ impl Asking<'_> {
     }
 
     /// What a client is told whose user has to connect an account first.
-    pub(super) fn to_connect(&self, failed: &Failed, offer: &link::Offer) -> Result<Value, RpcError> {
+    pub(super) fn to_connect(&self, failed: Failed, offer: link::Offer) -> Result<Reached, RpcError> {
         if self.call.era.is_modern() && self.call.era.elicits.url {
             let message = link::message(&offer.connection);
             let params = json!({ "mode": "url", "message": message, "url": offer.link.url.as_str() });
-            return self.required(QUESTION, &params, &CarriedCall { execution: None, wrapped: false });
+            let call = CarriedCall { execution: None, wrapped: false };
+            return self.required(QUESTION, &params, &call).map(Reached::Asked);
         }
-        if link::opens_links(self.call.era) { Err(link::required(offer)) } else { Ok(link::told(failed, offer)) }
+        if link::opens_links(self.call.era) {
+            Err(link::required(&offer))
+        } else {
+            Ok(Reached::Lacks(Box::new((failed, offer))))
+        }
     }
 
     fn required(&self, name: &str, params: &Value, call: &CarriedCall) -> Result<Value, RpcError> {

@@ -4,13 +4,30 @@ use serde_json::{Value, json};
 
 use super::era::Era;
 use super::limits::HEAD;
+use super::link;
 use super::names::meta;
+use super::reached::Reached;
 use super::resources::uri_of;
 use crate::call::{Answer, Failed};
 use crate::model::{ExecutionId, Fault};
 
+/// What a call of a tool has come to, as its result.
+pub(super) fn of_reached(reached: Reached, era: &Era) -> Value {
+    match reached {
+        Reached::Done { answer, output_schema } => of_answer(&answer, output_schema.as_deref(), era),
+        Reached::Asked(question) => question,
+        Reached::Waits(told, execution) => of_told(&told, &execution),
+        Reached::Failed(failed) => of_failed(&failed),
+        Reached::Lacks(lack) => {
+            let (failed, offer) = *lack;
+            let text = link::told(&failed, &offer).to_string();
+            json!({ "content": [{ "type": "text", "text": text }], "isError": true })
+        }
+    }
+}
+
 /// A tool's result. `output_schema` is JSON text.
-pub(super) fn of_answer(answer: &Answer, output_schema: Option<&str>, era: &Era) -> Value {
+fn of_answer(answer: &Answer, output_schema: Option<&str>, era: &Era) -> Value {
     let mut result = if answer.collect_until.is_some() {
         cut(&answer.execution, &answer.data, era)
     } else {
@@ -24,14 +41,14 @@ pub(super) fn of_answer(answer: &Answer, output_schema: Option<&str>, era: &Era)
 }
 
 /// A call that failed, in words that a model can act on: a result, so that it reads them.
-pub(super) fn of_failed(failed: &Failed) -> Value {
+fn of_failed(failed: &Failed) -> Value {
     let text = told(&failed.fault, failed.execution.as_ref()).to_string();
     let result = json!({ "content": [{ "type": "text", "text": text }], "isError": true });
     about(result, failed.execution.as_ref())
 }
 
 /// Something that is no result yet: JSON that says what to do.
-pub(super) fn of_told(told: &Value, execution: &ExecutionId) -> Value {
+fn of_told(told: &Value, execution: &ExecutionId) -> Value {
     let result = json!({ "content": [{ "type": "text", "text": told.to_string() }], "isError": false });
     about(result, Some(execution))
 }

@@ -17,8 +17,8 @@ use super::listen::Stream;
 use super::message::{self, Message, RpcError, result};
 use super::names::{self, LEGACY, MODERN, TASKS, code, meta};
 use super::whose::{self, Narrowed, Visitor};
-use super::{Endpoint, list, metadata, resources, stream, tasks, tools};
-use crate::call::Asker;
+use super::{Endpoint, list, metadata, prompts, resources, stream, tasks, tools};
+use crate::call::{Asker, Host};
 
 /// The endpoint of an instance.
 pub(super) async fn by_url(State(endpoint): State<Endpoint>, Path(token): Path<String>, request: Request) -> Response {
@@ -86,8 +86,8 @@ async fn entered(endpoint: Endpoint, visitor: Visitor, request: Request) -> Resu
     if request.method == "subscriptions/listen" && era.is_modern() {
         return listen(&endpoint, &visitor, &era, &request);
     }
-    if request.method == "tools/call" {
-        return call(endpoint, visitor, era, request, streams).await;
+    if CALLS.contains(&request.method.as_str()) && (request.method != "prompts/get" || visitor.shows.prompts) {
+        return Ok(call(endpoint, visitor, era, request, streams).await);
     }
     let done = carried_out(&endpoint, &visitor, &era, &request).await;
     let (done, session) = match done {
@@ -114,9 +114,9 @@ async fn carried_out(
         "ping" if !era.is_modern() => json!({}),
         "server/discover" if era.is_modern() => discovered(endpoint, visitor).await,
         "tools/list" => list::page(host, visitor, era, request.params()?).await?,
-        "resources/list" => resources::none("resources", era),
-        "resources/templates/list" => resources::none("resourceTemplates", era),
-        "resources/read" => resources::read(host, visitor, era, request.params()?).await?,
+        "prompts/list" if visitor.shows.prompts => prompts::page(host, visitor, era, request.params()?).await?,
+        "resources/list" => resources::page(host, visitor, era, request.params()?).await?,
+        "resources/templates/list" => resources::templates(host, visitor, era, request.params()?).await?,
         _ => match tasks::answered(host, visitor, era, request).await? {
             Some(done) => done,
             None => return Err(RpcError::new(code::NO_SUCH_METHOD, "there is no such method here")),
@@ -125,16 +125,11 @@ async fn carried_out(
     Ok((done, None))
 }
 
-/// Calls a tool; with progress on the way, where the client asks for it.
-async fn call(
-    endpoint: Endpoint,
-    visitor: Visitor,
-    era: Era,
-    request: message::Request,
-    streams: bool,
-) -> Result<Response, Refusal> {
-    let refused = |error| Refusal::of(&request.id, error, era.is_modern());
-    let params: tools::Params = request.params().map_err(refused)?;
+/// Methods that make a call.
+const CALLS: [&str; 3] = ["tools/call", "prompts/get", "resources/read"];
+
+/// Makes a call; with progress on the way, where the client asks for it.
+async fn call(endpoint: Endpoint, visitor: Visitor, era: Era, request: message::Request, streams: bool) -> Response {
     let stop = CancellationToken::new();
     let (progress, hears) = mpsc::channel(PROGRESS_KEPT);
     // In the current revision a closed stream means that nobody wants the call any more; in the earlier ones that is said.
@@ -142,18 +137,32 @@ async fn call(
     let entered = (!era.is_modern()).then(|| endpoint.running.enter(&visitor.caller.key, &request.id, &stop));
     let asker = Asker { stop, progress };
     let token = era.progress_token.clone().filter(|_| streams);
-    let id = request.id;
+    let id = request.id.clone();
     let work = async move {
         let _while_it_runs = (gone, entered);
-        match tools::call(&endpoint.host, &visitor, &era, params, asker).await {
+        match called(&endpoint.host, &visitor, &era, &request, asker).await {
             Ok(done) => result(&id, completed(done, &era)),
             Err(error) => error.written(&id),
         }
     };
-    Ok(match token {
+    match token {
         Some(token) => stream::with_progress(token, hears, work),
         None => axum::Json(work.await).into_response(),
-    })
+    }
+}
+
+async fn called(
+    host: &Host,
+    visitor: &Visitor,
+    era: &Era,
+    request: &message::Request,
+    asker: Asker,
+) -> Result<Value, RpcError> {
+    match request.method.as_str() {
+        "prompts/get" => prompts::get(host, visitor, era, request.params()?, asker).await,
+        "resources/read" => resources::read(host, visitor, era, request.params()?, asker).await,
+        _ => tools::call(host, visitor, era, request.params()?, asker).await,
+    }
 }
 
 #[derive(Deserialize)]
@@ -171,7 +180,7 @@ async fn initialized(
 ) -> Result<(Value, Option<String>), RpcError> {
     let era = Era::begun(&params.version, Some(&params.capabilities));
     let mut result =
-        json!({ "protocolVersion": era.to_string(), "capabilities": capabilities(), "serverInfo": server() });
+        json!({ "protocolVersion": era.to_string(), "capabilities": capabilities(visitor), "serverInfo": server() });
     if let Some(instructions) = instructions(endpoint, visitor).await {
         result["instructions"] = instructions.into();
     }
@@ -181,7 +190,7 @@ async fn initialized(
 
 async fn discovered(endpoint: &Endpoint, visitor: &Visitor) -> Value {
     let versions: Vec<&str> = std::iter::once(MODERN).chain(LEGACY).collect();
-    let mut result = json!({ "supportedVersions": versions, "capabilities": capabilities(), "serverInfo": server(),
+    let mut result = json!({ "supportedVersions": versions, "capabilities": capabilities(visitor), "serverInfo": server(),
         "ttlMs": LIST_FRESH_MS, "cacheScope": "private" });
     result["capabilities"]["extensions"] = json!({ TASKS: {} });
     if let Some(instructions) = instructions(endpoint, visitor).await {
@@ -190,8 +199,13 @@ async fn discovered(endpoint: &Endpoint, visitor: &Visitor) -> Value {
     result
 }
 
-fn capabilities() -> Value {
-    json!({ "tools": { "listChanged": true }, "resources": {} })
+fn capabilities(visitor: &Visitor) -> Value {
+    // Long results are resources everywhere.
+    let mut capabilities = json!({ "tools": { "listChanged": true }, "resources": {} });
+    if visitor.shows.prompts {
+        capabilities["prompts"] = json!({});
+    }
+    capabilities
 }
 
 fn server() -> Value {

@@ -6,6 +6,7 @@ use super::content;
 use super::era::Era;
 use super::message::RpcError;
 use super::question::answer_in;
+use super::reached::Reached;
 use super::whose::Visitor;
 use crate::call::{self, Answer, Failed, Host, WaitsFor};
 use crate::model::{Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault};
@@ -52,32 +53,32 @@ impl Follow<'_> {
     }
 
     /// What is told of a call that has not ended.
-    pub(super) fn still(execution: &Execution) -> Value {
+    pub(super) fn still(execution: &Execution) -> Reached {
         let told = json!({ "status": execution.status.as_str(), "execution_id": execution.id.as_str(),
             "detail": "It has not ended yet. Do not repeat it." });
-        content::of_told(&told, &execution.id)
+        Reached::Waits(told, execution.id.clone())
     }
 
     /// What is told of a call that has ended.
-    pub(super) async fn ended(&self, execution: Execution) -> Result<Value, RpcError> {
+    pub(super) async fn ended(&self, execution: Execution) -> Result<Reached, RpcError> {
         let host = self.host;
         let Execution { id, tool, simulated, through, latency, code, culprit, detail, status, .. } = execution.clone();
         if status != ExecutionStatus::Succeeded {
             let (code, culprit) = (code.unwrap_or(code_of(status)), culprit.unwrap_or(Culprit::Caller));
             let detail = detail.unwrap_or_else(|| format!("the call ended as `{}`", status.as_str()));
-            return Ok(content::of_failed(&Failed { execution: Some(id), fault: Fault::new(code, culprit, detail) }));
+            return Ok(Reached::Failed(Failed { execution: Some(id), fault: Fault::new(code, culprit, detail) }));
         }
         let bodies = call::bodies(host, &self.visitor.caller, &execution).await.map_err(|fault| internal(&fault))?;
         let Some(data) = bodies.data else {
             let told = json!({ "status": "succeeded", "detail": "Its result is no longer kept." });
-            return Ok(content::of_told(&told, &id));
+            return Ok(Reached::Waits(told, id));
         };
         let found = host.catalog.find_tool(&host.store, &execution.project, &tool).await.ok().flatten();
-        let schema = found.and_then(|(installed, at)| installed.tools[at].tool.output_schema.clone());
+        let output_schema = found.and_then(|(installed, at)| installed.tools[at].tool.output_schema.clone());
         let collect_until = (data.len() > host.retention.answer_bytes).then(|| host.clock.now());
         let account = through.map(|through| through.account);
         let answer = Answer { execution: id, data, latency, account, simulated, collect_until };
-        Ok(content::of_answer(&answer, schema.as_deref(), self.era))
+        Ok(Reached::Done { answer, output_schema })
     }
 }
 

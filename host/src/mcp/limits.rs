@@ -19,6 +19,9 @@ pub(super) const LIST_FRESH_MS: u64 = 60_000;
 /// How long what a call came to may be kept by a client, in milliseconds: it never changes.
 pub(super) const RESULT_FRESH_MS: u64 = 3_600_000;
 
+/// How long a resource of a connector may be kept by a client, in milliseconds: nobody hears that it has changed.
+pub(super) const RESOURCE_FRESH_MS: u64 = 0;
+
 /// Bytes that are shown of a result that is cut: enough to see what it is.
 pub(super) const HEAD: usize = 4 << 10;
 

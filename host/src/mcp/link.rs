@@ -81,13 +81,13 @@ pub(super) fn required(offer: &Offer) -> RpcError {
     RpcError { data: Some(json!({ "elicitations": [elicitation] })), ..error }
 }
 
-/// What the others are told: a result with the link, for the model to show.
+/// What the others are told: the link, for the model to show.
 pub(super) fn told(failed: &Failed, offer: &Offer) -> Value {
     let mut told = content::told(&failed.fault, failed.execution.as_ref());
     told["detail"] =
         format!("{} Show the user the link `connect_url`, and call again then.", message(&offer.connection)).into();
     told["connect_url"] = offer.link.url.as_str().into();
-    json!({ "content": [{ "type": "text", "text": told.to_string() }], "isError": true })
+    told
 }
 
 /// Whether a client of an earlier revision opens links.

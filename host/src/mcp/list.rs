@@ -21,24 +21,28 @@ pub(super) struct Params {
 
 /// A page of the tools that are listed to a visitor.
 pub(super) async fn page(host: &Host, visitor: &Visitor, era: &Era, params: Params) -> Result<Value, RpcError> {
-    let after = params.cursor.as_deref().map(opened).transpose()?;
     let mut all: Vec<(String, Value)> = Vec::new();
-    if visitor.shows.searches() {
+    if visitor.shows.tools.searches() {
         all.extend(tools::own().into_iter().map(|tool| schema::for_era(tool, era)).map(named));
     }
-    if visitor.shows.lists() {
+    if visitor.shows.tools.lists() {
         let found = offered(host, &visitor.caller).await.map_err(|fault| RpcError::params(fault.detail))?;
         let listed = found.iter().filter(|visible| !visible.deferred);
         all.extend(listed.map(|visible| named(schema::listed(visible, era))));
     }
     // A tool of this server goes before one of a connector that has its name.
+    paged("tools", all, params, era)
+}
+
+/// A page of a list, in the order of the names; of those with one name the first.
+pub(super) fn paged(member: &str, mut all: Vec<(String, Value)>, params: Params, era: &Era) -> Result<Value, RpcError> {
+    let after = params.cursor.as_deref().map(opened).transpose()?;
     all.sort_by(|(a, _), (b, _)| a.cmp(b));
     all.dedup_by(|(a, _), (b, _)| a == b);
     let mut rest = all.into_iter().skip_while(|(name, _)| after.as_ref().is_some_and(|after| name <= after));
     let page: Vec<(String, Value)> = rest.by_ref().take(PAGE).collect();
     let next = rest.next().and(page.last()).map(|(name, _)| URL_SAFE_NO_PAD.encode(name));
-    let tools: Vec<Value> = page.into_iter().map(|(_, tool)| tool).collect();
-    let mut result = json!({ "tools": tools });
+    let mut result = json!({ member: page.into_iter().map(|(_, one)| one).collect::<Vec<_>>() });
     if let Some(next) = next {
         result["nextCursor"] = next.into();
     }

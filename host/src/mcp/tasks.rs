@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::content;
 use super::era::Era;
 use super::follow::{Follow, detail_of};
 use super::limits::LOOK_AT_TASK_MS;
@@ -77,7 +78,7 @@ impl Follow<'_> {
         }
         if !matches!(execution.status, ExecutionStatus::Started | ExecutionStatus::Waiting) {
             let mut task = self.seed(&execution, "completed");
-            task["result"] = self.ended(execution).await?;
+            task["result"] = content::of_reached(self.ended(execution).await?, self.era);
             return Ok(task);
         }
         let Some(waits_for) = self.waits_for(&execution).await? else {

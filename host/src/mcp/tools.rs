@@ -11,13 +11,12 @@ use super::era::Era;
 use super::follow::Follow;
 use super::limits::{FOUND, FOUND_USUALLY};
 use super::message::RpcError;
-use super::names::code;
+use super::way::{self, Brought};
 use super::whose::Visitor;
 use super::{content, link, list, schema};
-use crate::call::{self, Asker, CallRequest, Failed, Host, Reply, Visible};
+use crate::call::{Asker, Host, Visible};
 use crate::catalog::{Fit, Words};
-use crate::formats;
-use crate::model::{Code, Culprit, Fault, Surface};
+use crate::model::Code;
 
 /// What `tools/call` is given.
 #[derive(Deserialize)]
@@ -43,7 +42,7 @@ pub(super) async fn call(
 ) -> Result<Value, RpcError> {
     let Params { name, arguments, request_state, input_responses } = params;
     let input = arguments.map_or_else(|| "{}".to_owned(), |arguments| arguments.get().to_owned());
-    let (name, input) = if visitor.shows.searches() && NAMES.contains(&name.as_str()) {
+    let (name, input) = if visitor.shows.tools.searches() && NAMES.contains(&name.as_str()) {
         match by_own(host, visitor, era, &name, &input).await? {
             Own::Done(result) => return Ok(result),
             Own::Calls(name, input) => (name, input),
@@ -51,46 +50,11 @@ pub(super) async fn call(
     } else {
         (name, input)
     };
-    let follow = Follow { host, visitor, era };
-    let asking = Asking { call: follow, request: request_of(&visitor.caller, &name, &input) };
-    if let Some(state) = request_state
-        && let Some(done) = asking.again(&state, input_responses.as_ref()).await?
-    {
-        return Ok(done);
-    }
-    let found = host.catalog.find_tool(&host.store, &visitor.caller.project, &name).await.map_err(|error| {
-        tracing::error!(%error, "a tool could not be looked for");
-        RpcError::internal()
-    })?;
-    let (installed, at) = found.ok_or_else(|| unknown("there is no such tool"))?;
-    let tool = &installed.tools[at].tool;
-    // Models that have to give every parameter give null for those that they leave out.
-    let input = formats::without_nulls(&tool.input_schema, &input);
-    let request = CallRequest { asker: Some(asker), ..CallRequest::new(Surface::Mcp, name, input) };
-    let (identifier, organization) = (visitor.caller.identifier.clone(), visitor.organization.clone());
-    let grant = visitor.opener.grant().cloned();
-    let request = CallRequest { identifier, organization, grant, ..request };
-    match call::call(host, &visitor.caller, request).await {
-        Ok(Reply::Done(answer)) => Ok(content::of_answer(&answer, tool.output_schema.as_deref(), era)),
-        Ok(Reply::Waiting(held)) => asking.held(&held).await,
-        Ok(Reply::Started(execution)) => {
-            let told = json!({ "status": "started", "execution_id": execution.as_str() });
-            Ok(content::of_told(&told, &execution))
-        }
-        // A tool that this caller does not have is none.
-        Err(Failed {
-            execution: None,
-            fault: Fault { code: Code::NotFound, culprit: Culprit::Caller, detail, .. },
-        }) => Err(unknown(detail)),
-        Err(failed) => match link::after(host, visitor, &tool.name, &failed.fault).await {
-            Some(offer) => asking.to_connect(&failed, &offer),
-            None => Ok(content::of_failed(&failed)),
-        },
-    }
-}
-
-fn unknown(detail: impl Into<String>) -> RpcError {
-    RpcError::new(code::INVALID_PARAMS, detail)
+    let request = request_of(&visitor.caller, "tools/call", &name, &input);
+    let asking = Asking { call: Follow { host, visitor, era }, request, tasks: era.tasks };
+    let brought = Brought { state: request_state, responses: input_responses };
+    let reached = way::call(&asking, &name, input, brought, asker).await?;
+    Ok(content::of_reached(reached, era))
 }
 
 /// Names of the tools of this server.

@@ -9,7 +9,7 @@ use super::opener::Opener;
 use crate::call::Host;
 use crate::identity::{self, IdentityError};
 use crate::issuer;
-use crate::model::{BoundProfile, Caller, CallerScope, ProfileId, ToolsShown};
+use crate::model::{BoundProfile, Caller, CallerScope, ProfileId, Shows};
 
 /// What a key's URL may ask for: less than the key may do.
 #[derive(Debug, Default, Deserialize)]
@@ -19,11 +19,11 @@ pub(super) struct Narrowed {
     identifier: Option<String>,
 }
 
-/// Who asks, and how tools are shown to them.
+/// Who asks, and what is shown to them.
 #[derive(Clone, Debug)]
 pub(super) struct Visitor {
     pub(super) caller: Caller,
-    pub(super) shows: ToolsShown,
+    pub(super) shows: Shows,
     /// Only accounts of it are used, where whoever said who the user is named one.
     pub(super) organization: Option<String>,
     /// What they came with.
@@ -100,9 +100,9 @@ async fn narrow(host: &Host, caller: Caller, narrowed: Narrowed) -> Result<Calle
 }
 
 async fn visitor(host: &Host, caller: Caller, opener: Opener) -> Result<Visitor, Refusal> {
-    let mut shows = ToolsShown::Listed;
+    let mut shows = Shows::TOOLS;
     if let Some(profile) = &caller.profile {
-        let found = host.store.tools_shown(&caller.project, &profile.id).await.map_err(|error| unavailable(&error))?;
+        let found = host.store.config_shows(&caller.project, &profile.id).await.map_err(|error| unavailable(&error))?;
         shows = found.unwrap_or(shows);
     }
     Ok(Visitor { caller, shows, organization: None, opener })

@@ -1,6 +1,6 @@
 //! A connector as its manifest declares it.
 
-use super::AuthPattern;
+use super::{AuthPattern, Prompts, Resources};
 
 /// The static facts of a connector version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct Connector {
     pub imports: Vec<Import>,
     /// The call that shows whether a credential works and changes nothing.
     pub test: Option<TestCall>,
+    /// What it offers to MCP clients besides tools.
+    pub prompts: Option<Prompts>,
+    /// What they can read of it.
+    pub resources: Option<Resources>,
     /// Request header in which the provider takes an idempotency key for writes.
     pub idempotency_header: Option<String>,
     /// Version of `gloveport:connector` that it was built for.

@@ -42,6 +42,22 @@ impl ToolsShown {
     }
 }
 
+/// What an MCP config shows of its profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shows {
+    /// How tools are shown.
+    pub tools: ToolsShown,
+    /// Whether the connectors' prompts are offered.
+    pub prompts: bool,
+    /// Whether the connectors' resources are.
+    pub resources: bool,
+}
+
+impl Shows {
+    /// Tools, and nothing else.
+    pub const TOOLS: Self = Self { tools: ToolsShown::Listed, prompts: false, resources: false };
+}
+
 /// An MCP config for one user: an unguessable URL, which is a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct McpInstance {

@@ -47,6 +47,8 @@ pub struct Imported {
     pub categories: Vec<String>,
     /// JSON text: the test call, as a manifest has it.
     pub test: Option<String>,
+    /// JSON text: an object with the members `prompts` and `resources`, as a manifest has them.
+    pub offers: Option<String>,
 }
 
 /// A tool, and where it comes from.
@@ -170,6 +172,7 @@ fn checked(imported: wit::Imported) -> Result<Imported, CallError> {
         warnings: imported.warnings.into_iter().take(limits::REMARKS).map(text).collect(),
         categories: imported.categories.into_iter().take(limits::LABELS).map(text).collect(),
         test: imported.test.filter(|test| test.len() <= limits::SCHEMA_BYTES),
+        offers: imported.offers,
     })
 }
 

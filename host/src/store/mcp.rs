@@ -8,7 +8,8 @@ use super::revisions::{Subject, touch};
 use super::row::Columns;
 use super::{Act, Detail, Page, PageRequest, ProfileRow, Store, StoreError};
 use crate::model::{
-    Action, BoundProfile, By, KeyId, McpInstance, McpInstanceId, ProfileId, ProjectId, Role, Timestamp, ToolsShown,
+    Action, BoundProfile, By, KeyId, McpInstance, McpInstanceId, ProfileId, ProjectId, Role, Shows, Timestamp,
+    ToolsShown,
 };
 
 /// A profile that is served.
@@ -16,8 +17,8 @@ use crate::model::{
 pub struct McpConfigRow {
     /// What it offers.
     pub profile: ProfileRow,
-    /// How it shows that.
-    pub shows: ToolsShown,
+    /// What it shows of that.
+    pub shows: Shows,
     /// Where the application says who is signed in, before a client gets a token for it; without it none does.
     pub verify_url: Option<String>,
 }
@@ -51,8 +52,12 @@ pub struct UsedInstance {
     pub last_used_at: Option<Timestamp>,
 }
 
-const CONFIG_COLUMNS: &str =
-    "p.id, p.project, p.name, p.description, p.connections, p.created_at, p.updated_at, c.shows, c.verify_url";
+/// What configs offer besides tools.
+const PROMPTS: &str = "prompts";
+const RESOURCES: &str = "resources";
+const BOTH: &str = "both";
+
+const CONFIG_COLUMNS: &str = "p.id, p.project, p.name, p.description, p.connections, p.created_at, p.updated_at, c.shows, c.offers, c.verify_url";
 const CONFIGS: &str = "mcp_configs c JOIN profiles p ON p.id = c.profile";
 
 macro_rules! instance_columns {
@@ -100,38 +105,38 @@ impl Store {
         Ok(found.items.into_iter().next())
     }
 
-    /// How the tools of a profile are shown; `None` if it is not served.
-    pub async fn tools_shown(
-        &self,
-        project: &ProjectId,
-        profile: &ProfileId,
-    ) -> Result<Option<ToolsShown>, StoreError> {
-        let row = sqlx::query("SELECT shows FROM mcp_configs WHERE project = $1 AND profile = $2")
+    /// What is shown of a profile; `None` if it is not served.
+    pub async fn config_shows(&self, project: &ProjectId, profile: &ProfileId) -> Result<Option<Shows>, StoreError> {
+        let row = sqlx::query("SELECT shows, offers FROM mcp_configs WHERE project = $1 AND profile = $2")
             .bind(project.as_str())
             .bind(profile.as_str())
             .fetch_optional(self.read())
             .await?;
-        row.map(|row| Columns::of(&row).parsed(ToolsShown::parse)).transpose()
+        row.map(|row| read_shows(&mut Columns::of(&row))).transpose()
     }
 
     /// Lets a profile be served, or changes how. A conflict if the profile is gone.
     pub async fn put_mcp_config(&self, by: &By, config: &McpConfigRow) -> Result<(), StoreError> {
         let McpConfigRow { profile, shows, verify_url } = config;
+        let offers = offers_text(*shows);
         let mut transaction = self.begin().await?;
         sqlx::query(
-            "INSERT INTO mcp_configs (profile, project, shows, verify_url) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (profile) DO UPDATE SET shows = excluded.shows, verify_url = excluded.verify_url",
+            "INSERT INTO mcp_configs (profile, project, shows, verify_url, offers) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (profile) DO UPDATE SET shows = excluded.shows, verify_url = excluded.verify_url, \
+             offers = excluded.offers",
         )
         .bind(profile.id.as_str())
         .bind(profile.project.as_str())
-        .bind(shows.as_str())
+        .bind(shows.tools.as_str())
         .bind(verify_url.as_deref())
+        .bind(offers)
         .execute(&mut *transaction)
         .await
         .map_err(|error| or_conflict(error, || format!("profile `{}` is gone", profile.name)))?;
         let detail = Detail::default()
             .with("profile", profile.id.as_str())
-            .with("shows", shows.as_str())
+            .with("shows", shows.tools.as_str())
+            .with_some("offers", offers)
             .with_some("verify_url", verify_url.as_deref());
         let act = Act::new(&profile.project, by, Action::McpConfigChanged, &profile.name).detail(detail);
         self.append(&mut transaction, act).await?;
@@ -353,11 +358,24 @@ impl Store {
 }
 
 fn read_config(columns: &mut Columns<'_>) -> Result<McpConfigRow, StoreError> {
-    Ok(McpConfigRow {
-        profile: read_profile(columns)?,
-        shows: columns.parsed(ToolsShown::parse)?,
-        verify_url: columns.maybe_text()?,
-    })
+    Ok(McpConfigRow { profile: read_profile(columns)?, shows: read_shows(columns)?, verify_url: columns.maybe_text()? })
+}
+
+fn read_shows(columns: &mut Columns<'_>) -> Result<Shows, StoreError> {
+    let tools = columns.parsed(ToolsShown::parse)?;
+    let offers = columns.maybe_text()?;
+    let has = |one: &str| offers.as_deref().is_some_and(|offers| offers == one || offers == BOTH);
+    Ok(Shows { tools, prompts: has(PROMPTS), resources: has(RESOURCES) })
+}
+
+/// What is offered besides tools, as it is stored.
+fn offers_text(shows: Shows) -> Option<&'static str> {
+    match (shows.prompts, shows.resources) {
+        (false, false) => None,
+        (true, false) => Some(PROMPTS),
+        (false, true) => Some(RESOURCES),
+        (true, true) => Some(BOTH),
+    }
 }
 
 fn read_instance(columns: &mut Columns<'_>) -> Result<UsedInstance, StoreError> {

@@ -11,6 +11,7 @@ use gloveport_importer::visible;
 /// Codes of the protocol that mean something to a caller.
 const INVALID_PARAMS: i64 = -32602;
 const NO_SUCH_METHOD: i64 = -32601;
+const NO_SUCH_RESOURCE: i64 = -32002;
 const UNSUPPORTED_VERSION: i64 = -32022;
 const URL_REQUIRED: i64 = -32042;
 
@@ -49,6 +50,7 @@ impl RpcError {
         let message = if self.message.is_empty() { format!("error {}", self.code) } else { short(&self.message) };
         match self.code {
             INVALID_PARAMS => Failure::invalid_input("", message),
+            NO_SUCH_RESOURCE => Failure::not_found(message),
             URL_REQUIRED => {
                 let link = self.data.pointer("/elicitations/0/url").and_then(Value::as_str).map(short);
                 let link = link.map(|link| format!(" The user has to open {link} first.")).unwrap_or_default();

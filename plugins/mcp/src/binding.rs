@@ -13,6 +13,22 @@ pub enum Binding {
     },
     /// Calls a tool of the server.
     Call(Call),
+    /// Gets one of its prompts.
+    Prompt(Server),
+    /// Reads one of its resources.
+    Resource(Server),
+}
+
+/// Where a server is, and how it is spoken to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Below the base URL.
+    pub path: String,
+    /// The revision of the protocol that was agreed on.
+    pub revision: String,
+    /// Whether the server keeps sessions: then each call begins with one of its own, and ends it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub session: bool,
 }
 
 /// A tool of the server, and how it is called.

@@ -1,4 +1,4 @@
-//! Which revision a server speaks, who it is, and which tools it has.
+//! Which revision a server speaks, who it is, and what it has.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::Refusal;
 use crate::limits::{LIST_BYTES, PAGES, TITLE_BYTES, TOOLS};
+use crate::offered;
 use crate::peer::{LEGACY, MODERN, Peer};
 use gloveport_importer::{cut, line};
 
@@ -16,7 +17,7 @@ const MEMBERS: [&str; 6] = ["name", "title", "description", "inputSchema", "outp
 /// Bytes of what a server says of itself.
 const INSTRUCTIONS_BYTES: usize = 2_000;
 
-/// Asks a server: the revision that was agreed on, whether it keeps sessions, who it is, and all of its tools.
+/// Asks a server: the revision that was agreed on, whether it keeps sessions, who it is, and all that it offers.
 ///
 /// # Errors
 /// What the server answered.
@@ -25,7 +26,9 @@ pub(crate) fn discover(path: &str) -> Result<Value, Failure> {
     match modern.ask("server/discover", &json!({}), None, &[]) {
         Ok(said) if speaks(&said["supportedVersions"], MODERN) => {
             let listed = tools(&mut modern)?;
-            return Ok(found(&modern, &said, listed));
+            let mut found = found(&modern, &said, listed);
+            offered::add(&mut modern, &said, &mut found)?;
+            return Ok(found);
         }
         // Some older servers answer what they do not know with an empty result.
         Ok(said) if !said["supportedVersions"].is_array() => {}
@@ -42,8 +45,7 @@ pub(crate) fn discover(path: &str) -> Result<Value, Failure> {
         Ok(_) | Err(Refusal::Rpc(_) | Refusal::Http(..)) => {}
     }
     let (mut peer, said) = Peer::begin(path, LEGACY[0])?;
-    let listed = tools(&mut peer);
-    let found = listed.map(|listed| found(&peer, &said, listed));
+    let found = older(&mut peer, &said);
     peer.end();
     found
 }
@@ -54,6 +56,13 @@ struct Listed {
     tools: Vec<Value>,
     /// For how many milliseconds the server says that they stay as they are.
     ttl_ms: Option<u64>,
+}
+
+fn older(peer: &mut Peer<'_>, said: &Value) -> Result<Value, Failure> {
+    let listed = tools(peer)?;
+    let mut found = found(peer, said, listed);
+    offered::add(peer, said, &mut found)?;
+    Ok(found)
 }
 
 fn found(peer: &Peer<'_>, said: &Value, listed: Listed) -> Value {

@@ -10,22 +10,26 @@ use crate::binding::{Binding, Call};
 use crate::headers;
 use crate::limits::{DEPTH, DESCRIPTION_BYTES, SCHEMA_BYTES, TITLE_BYTES, UPSTREAM_NAME_CHARS};
 use crate::names::Names;
+use crate::offer::{self, GET_PROMPT, READ_RESOURCE};
 use gloveport_importer::{Imported, cut, human, line, snake, visible};
 
 /// What the tool that finds the others is known by: no server's tool is called so.
 const DISCOVERY: &str = "tools/list";
 
+/// Names of operations that are no tools of a server's own.
+const OWN: [&str; 3] = [DISCOVERY, GET_PROMPT, READ_RESOURCE];
+
 /// A server as the host describes it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+pub(crate) struct Document {
     title: Option<String>,
     description: Option<String>,
     /// Scheme and authority.
     origin: String,
     /// The authority, as a manifest has it.
     host: String,
-    path: String,
+    pub(crate) path: String,
     auth: Vec<Value>,
     #[serde(default)]
     categories: Vec<String>,
@@ -35,36 +39,45 @@ struct Document {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Found {
-    revision: String,
-    session: bool,
+pub(crate) struct Found {
+    pub(crate) revision: String,
+    pub(crate) session: bool,
     server: BTreeMap<String, String>,
     instructions: String,
     tools: Vec<Value>,
+    #[serde(default)]
+    pub(crate) prompts: Vec<Value>,
+    #[serde(default)]
+    pub(crate) resources: Vec<Value>,
+    #[serde(default, rename = "resourceTemplates")]
+    pub(crate) templates: Vec<Value>,
+    /// Names of lists that were longer than this host takes.
+    #[serde(default)]
+    pub(crate) more: Vec<String>,
 }
 
 /// The options of an import.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Options {
-    name: String,
+pub(crate) struct Options {
+    pub(crate) name: String,
     known_names: BTreeMap<String, String>,
     /// What is said of single tools, by what the server calls them.
-    operations: BTreeMap<String, Overrides>,
+    pub(crate) operations: BTreeMap<String, Overrides>,
     deferred: bool,
     requires_approval: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Overrides {
-    name: Option<String>,
-    title: Option<String>,
-    description: Option<String>,
+pub(crate) struct Overrides {
+    pub(crate) name: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) description: Option<String>,
     effect: Option<String>,
-    deferred: Option<bool>,
-    requires_approval: Option<bool>,
-    skip: bool,
+    pub(crate) deferred: Option<bool>,
+    pub(crate) requires_approval: Option<bool>,
+    pub(crate) skip: bool,
 }
 
 /// Makes tools of what a server said.
@@ -101,11 +114,13 @@ pub fn import_document(document: &str, options: &str) -> Result<Imported, String
     let own = discovery.name.clone();
     imported.push(DISCOVERY.to_owned(), discovery, false);
     let Some(found) = &document.found else { return Ok(imported) };
-    let all = || found.tools.iter().filter_map(|tool| tool["name"].as_str());
+    let getters = [(GET_PROMPT, found.prompts.is_empty()), (READ_RESOURCE, found.lists_no_resources())];
+    let getters = getters.into_iter().filter(|(_, nothing)| !nothing).map(|(method, _)| method);
+    let all = || found.tools.iter().filter_map(|tool| tool["name"].as_str()).chain(getters.clone());
     if let Some(unknown) = options.operations.keys().find(|name| all().all(|one| one != name.as_str())) {
         imported.warn(&format!("the options name `{}`, and the server has no such tool", line(unknown, 60)));
     }
-    let mut names = Names::new(&options.name, &options.known_names, &own, all());
+    let mut names = Names::new(&options.name, &options.known_names, &[own.as_str()], all());
     for tool in &found.tools {
         let upstream = tool["name"].as_str().unwrap_or_default();
         let overrides = options.operations.get(upstream);
@@ -118,7 +133,14 @@ pub fn import_document(document: &str, options: &str) -> Result<Imported, String
             Err(reason) => imported.skipped.push((line(upstream, UPSTREAM_NAME_CHARS), reason)),
         }
     }
+    offer::add(&document, found, &options, &mut names, &mut imported);
     Ok(imported)
+}
+
+impl Found {
+    fn lists_no_resources(&self) -> bool {
+        self.resources.is_empty() && self.templates.is_empty()
+    }
 }
 
 /// The tool with which a server is asked for the others: one that every such connector has, and its test call.
@@ -127,8 +149,7 @@ fn discovery(document: &Document, options: &Options) -> Tool {
     Tool {
         name: format!("{}_mcp_discover", options.name),
         title: "What the server offers".into(),
-        description: "Asks the MCP server which tools it has now. These are not those that can be called: an operator \
-                      takes them over."
+        description: "Asks the MCP server what it offers now. That is not what can be used: an operator takes it over."
             .into(),
         input_schema: json!({ "type": "object", "properties": {}, "additionalProperties": false }).to_string(),
         output_schema: None,
@@ -151,7 +172,7 @@ fn compile(
 ) -> Result<(Tool, bool), String> {
     let upstream = tool["name"].as_str().unwrap_or_default();
     let printable = upstream.chars().all(|c| !c.is_control()) && visible(upstream) == upstream;
-    if upstream.is_empty() || upstream.chars().count() > UPSTREAM_NAME_CHARS || !printable || upstream == DISCOVERY {
+    if upstream.is_empty() || upstream.chars().count() > UPSTREAM_NAME_CHARS || !printable || OWN.contains(&upstream) {
         return Err(format!("its name is none: 1 to {UPSTREAM_NAME_CHARS} signs that can be seen"));
     }
     let input = schema(&tool["inputSchema"], true).map_err(|reason| format!("its input schema {reason}"))?;
@@ -217,7 +238,7 @@ fn tags(annotations: &Value) -> Vec<String> {
 }
 
 /// Requests go to the one path; what ends a session is no more than the tool itself.
-fn routes(path: &str, effect: Effect) -> Vec<Route> {
+pub(crate) fn routes(path: &str, effect: Effect) -> Vec<Route> {
     // The query is no part of a route.
     let path = path.split('?').next().unwrap_or_default();
     let route = |method: &str| Route { method: method.into(), host: None, path: path.into(), effect: Some(effect) };

@@ -1,4 +1,4 @@
-//! The connector of upstream MCP servers: finds their tools, makes tools of them, and calls these.
+//! The connector of upstream MCP servers: finds what they offer, makes tools of it, and calls these.
 
 mod answer;
 mod binding;
@@ -8,13 +8,15 @@ mod headers;
 mod import;
 mod limits;
 mod names;
+mod offer;
+mod offered;
 mod output;
 mod peer;
 
 #[cfg(test)]
 mod tests;
 
-pub use binding::Binding;
+pub use binding::{Binding, Server};
 pub use gloveport_importer::Imported;
 pub use import::import_document;
 
@@ -43,6 +45,8 @@ pub fn call(binding: Option<&str>, input: &str) -> Result<String, Failure> {
                 serde_json::from_str(input).map_err(|error| Failure::invalid_input("", error.to_string()))?;
             output::output(&call, peer::call(&call, arguments)?)
         }
+        Binding::Prompt(server) => offer::get(&server, input),
+        Binding::Resource(server) => offer::read(&server, input),
     }
 }
 

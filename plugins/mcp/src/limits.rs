@@ -9,6 +9,28 @@ pub(crate) const PAGES: usize = 200;
 /// Bytes of all that is kept of a server's list: what the host takes as a call's output, with some room.
 pub(crate) const LIST_BYTES: usize = 6 << 20;
 
+/// Prompts of one server, as the host takes them.
+pub(crate) const PROMPTS: usize = 200;
+
+/// Resources of one server, as the host takes them: what a person finds in a list.
+pub(crate) const RESOURCES: usize = 1_000;
+
+/// Templates of resources: each describes many.
+pub(crate) const TEMPLATES: usize = 200;
+
+/// Pages of a list of prompts or resources: all three, and those of tools, are asked for by one call, whose requests are
+/// counted.
+pub(crate) const OFFERED_PAGES: usize = 20;
+
+/// Bytes of all that is kept of prompts and resources: with the tools it has to fit into a call's output (8 MiB).
+pub(crate) const OFFERED_BYTES: usize = 1 << 20;
+
+/// Arguments of a prompt, as the host takes them.
+pub(crate) const ARGUMENTS: usize = 32;
+
+/// Bytes of a URI: what clients and proxies take of a URL.
+pub(crate) const URI_BYTES: usize = 2_048;
+
 /// Characters of a tool's name at its server: the protocol's own number.
 pub(crate) const UPSTREAM_NAME_CHARS: usize = 128;
 

@@ -16,19 +16,19 @@ pub(crate) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Looks at all tools, so that a name does not depend on their order. `own` is a name that none of them gets.
+    /// Looks at all of them, so that a name does not depend on their order. `own` are names that none of them gets.
     pub(crate) fn new<'s>(
         connector: &'a str,
         known: &'a BTreeMap<String, String>,
-        own: &str,
+        own: &[&str],
         all: impl Iterator<Item = &'s str>,
     ) -> Self {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::from([(own.to_owned(), 1)]);
+        let mut counts: BTreeMap<String, usize> = own.iter().map(|own| ((*own).to_owned(), 1)).collect();
         for name in all {
             *counts.entry(fitted(connector, &snake(name))).or_default() += 1;
         }
         let contested = counts.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name).collect();
-        let taken = known.values().cloned().chain([own.to_owned()]).collect();
+        let taken = known.values().cloned().chain(own.iter().map(|own| (*own).to_owned())).collect();
         Self { connector, known, contested, taken }
     }
 
@@ -83,7 +83,7 @@ mod tests {
         let known = BTreeMap::from([("old".to_owned(), "api_kept".to_owned())]);
         let long = "x".repeat(128);
         let all = ["search-actors", "api_search", "get-it", "getIt", "é", "old", "mcp_discover", long.as_str()];
-        let mut names = Names::new("api", &known, "api_mcp_discover", all.into_iter());
+        let mut names = Names::new("api", &known, &["api_mcp_discover"], all.into_iter());
         let found: Vec<String> = all.iter().map(|name| names.of(name, None)).collect();
         assert_eq!(found[..2], ["api_search_actors", "api_search"]);
         assert!(found[2].starts_with("api_get_it_") && found[3].starts_with("api_get_it_") && found[2] != found[3]);

@@ -5,7 +5,7 @@ use gloveport_sdk::http::{Path, Request, Response};
 use serde_json::{Map, Value, json};
 
 use crate::answer::{self, Refusal};
-use crate::binding::Call;
+use crate::binding::{Call, Server};
 use crate::headers;
 
 /// The current revision: each request stands by itself.
@@ -135,6 +135,17 @@ impl<'a> Peer<'a> {
     }
 }
 
+/// A request of the protocol that is about something.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) params: Value,
+    /// What it is about, which headers say too.
+    pub(crate) name: &'a str,
+    /// Further headers.
+    pub(crate) more: Vec<(String, String)>,
+}
+
 /// Calls a tool; the result as the protocol has it.
 ///
 /// # Errors
@@ -142,19 +153,28 @@ impl<'a> Peer<'a> {
 pub(crate) fn call(call: &Call, arguments: Map<String, Value>) -> Result<Value, Failure> {
     let more = headers::of(&call.headers, &arguments);
     let params = json!({ "name": call.tool, "arguments": arguments });
-    let ask = |peer: &mut Peer<'_>| peer.ask("tools/call", &params, Some(&call.tool), &more);
+    let server = Server { path: call.path.clone(), revision: call.revision.clone(), session: call.session };
+    asked(&server, &Asked { method: "tools/call", params, name: &call.tool, more })
+}
+
+/// Asks a server, with a session around it where it keeps them; the result as the protocol has it.
+///
+/// # Errors
+/// What the server answered.
+pub(crate) fn asked(server: &Server, asked: &Asked<'_>) -> Result<Value, Failure> {
+    let ask = |peer: &mut Peer<'_>| peer.ask(asked.method, &asked.params, Some(asked.name), &asked.more);
     let mut refused = None;
-    if !call.session {
-        match ask(&mut Peer::new(&call.path, &call.revision)) {
+    if !server.session {
+        match ask(&mut Peer::new(&server.path, &server.revision)) {
             // Perhaps it keeps sessions now, and refused before it looked at the call.
-            Err(refusal @ Refusal::Http(400 | 404, _)) if call.revision != MODERN => refused = Some(refusal),
-            Err(Refusal::Rpc(error)) if call.revision != MODERN && error.status == 400 => {
+            Err(refusal @ Refusal::Http(400 | 404, _)) if server.revision != MODERN => refused = Some(refusal),
+            Err(Refusal::Rpc(error)) if server.revision != MODERN && error.status == 400 => {
                 refused = Some(Refusal::Rpc(error));
             }
             answered => return Ok(answered?),
         }
     }
-    let (mut peer, _) = Peer::begin(&call.path, &call.revision)?;
+    let (mut peer, _) = Peer::begin(&server.path, &server.revision)?;
     // One that gave no session meant the call itself: what it may have done is not done twice.
     if let Some(refusal) = refused.filter(|_| !peer.has_session()) {
         return Err(refusal.into());

@@ -3,6 +3,7 @@
 mod calls;
 mod discoveries;
 mod imports;
+mod offers;
 
 use gloveport_sdk::fake_host::{Body, Recorded};
 use serde_json::{Value, json};

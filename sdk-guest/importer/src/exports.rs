@@ -40,6 +40,7 @@ pub fn result(imported: Imported) -> bindings::Imported {
         warnings: imported.warnings,
         categories: imported.categories,
         test: imported.test.map(|test| test.to_string()),
+        offers: imported.offers.map(|offers| offers.to_string()),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Imported {
     pub categories: Vec<String>,
     /// The test call, as the manifest has it.
     pub test: Option<Value>,
+    /// Members `prompts` and `resources`, as the manifest has them.
+    pub offers: Option<Value>,
     /// Where the vendor's own document is, if what was imported is a declaration that names it.
     pub document_url: Option<String>,
 }

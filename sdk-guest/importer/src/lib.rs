@@ -4,6 +4,8 @@ mod exports;
 #[path = "../../../host/src/model/hidden.rs"]
 pub mod hidden;
 mod imported;
+#[path = "../../../host/src/model/resource_uri.rs"]
+pub mod resource_uri;
 mod text;
 
 pub use imported::{Imported, REASON_BYTES};

@@ -25,7 +25,7 @@ const DEFAULT_IMPORTS: [&str; 3] = ["http", "account", "log"];
 /// The longest name, so that the names of tools have room within their 64 characters.
 const NAME_LIMIT: usize = 32;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "name",
     "title",
     "publisher",
@@ -36,6 +36,8 @@ const KEYS: [&str; 12] = [
     "imports",
     "auth",
     "test",
+    "prompts",
+    "resources",
     "idempotency_header",
     "tools",
 ];
@@ -47,6 +49,8 @@ struct Declared {
     hosts: Vec<LitStr>,
     tools: Vec<syn::Path>,
     test: Option<syn::Path>,
+    /// The tools that get prompts and read resources.
+    getters: Vec<syn::Path>,
     logs: bool,
 }
 
@@ -93,6 +97,7 @@ fn declare(item: &ItemStruct, arguments: &mut Arguments, problems: &mut Problems
     }
     let imports = imports(arguments, problems);
     let (tools, test, test_json) = tools(&name, arguments, problems);
+    let (getters, offers) = offers(&name, &tools, arguments, problems);
     let mut manifest = json!({
         "manifest": MANIFEST,
         "name": name,
@@ -111,11 +116,12 @@ fn declare(item: &ItemStruct, arguments: &mut Arguments, problems: &mut Problems
     if let Json::Object(keys) = &mut manifest {
         keys.extend(icon.map(|icon| ("icon".to_owned(), icon.value().into())));
         keys.extend(test_json.map(|test| ("test".to_owned(), test)));
+        keys.extend(offers);
         let header = arguments.text("idempotency_header", problems);
         keys.extend(header.map(|header| ("idempotency_header".to_owned(), header.value().into())));
     }
     let logs = imports.iter().any(|import| import == "log");
-    Declared { name, manifest, hosts: host_patterns, tools, test, logs }
+    Declared { name, manifest, hosts: host_patterns, tools, test, getters, logs }
 }
 
 /// The declared name, else the package's without `gloveport-`.
@@ -221,6 +227,37 @@ fn tools(
     (tools, Some(test), json)
 }
 
+/// Prompts and resources: the tools that get them, and the manifest's members.
+fn offers(
+    connector: &str,
+    tools: &[syn::Path],
+    arguments: &mut Arguments,
+    problems: &mut Problems,
+) -> (Vec<syn::Path>, Vec<(String, Json)>) {
+    let (mut getters, mut members) = (Vec::new(), Vec::new());
+    for key in ["prompts", "resources"] {
+        let Some(value) = arguments.take(key, problems) else { continue };
+        let example = format!("`{key}` is a tool and what it gets: `{key} = {key}_get({{\"list\": [{{…}}]}})`");
+        let Value::Word(path, Some((span, tokens))) = value else {
+            problems.at(value.span(), example);
+            continue;
+        };
+        if !tools.iter().any(|tool| last(tool) == last(&path)) {
+            problems.add(&path, format!("the tool of `{key}` is not among `tools`"));
+            continue;
+        }
+        match serde_json::from_str::<Json>(&tokens.to_string()) {
+            Ok(Json::Object(mut offered)) => {
+                offered.insert("tool".into(), format!("{connector}_{}", last(&path)).into());
+                members.push((key.to_owned(), Json::Object(offered)));
+                getters.push(path);
+            }
+            _ => problems.at(span, example),
+        }
+    }
+    (getters, members)
+}
+
 fn implementation(item: &ItemStruct, declared: &Declared) -> TokenStream {
     let (ident, name, logs, tools) = (&item.ident, &declared.name, declared.logs, &declared.tools);
     let manifest = declared.manifest.to_string();
@@ -252,6 +289,14 @@ fn checks(declared: &Declared) -> TokenStream {
                 "a route of this tool names a host that is not among `hosts`"
             );
             const _: () = ::core::assert!(::gloveport_sdk::__private::name_fits::<#tool>(#room), #too_long);
+        });
+    }
+    for getter in &declared.getters {
+        checks.extend(quote_spanned! {getter.span()=>
+            const _: () = ::core::assert!(
+                ::gloveport_sdk::__private::reads::<#getter>(),
+                "what gets prompts or resources must be a tool with `effect = read`"
+            );
         });
     }
     if let Some(test) = &declared.test {

@@ -48,7 +48,7 @@ policyDefaults: {read: {outcome: allow}, write: {outcome: allow}, destroy: {outc
 modifiers:
   - {name: short, tools: notes_*, when: after, steps: [{remove: {path: /long}}]}
 mcpConfigs:
-  - {name: desk, tools: search, connections: [{connection: ours}]}
+  - {name: desk, tools: search, prompts: true, resources: true, connections: [{connection: ours}]}
 webhooks:
   - {url: "https://hooks.example.com/gloveport", events: [approval.waiting]}
 "#;

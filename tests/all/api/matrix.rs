@@ -223,13 +223,13 @@ impl Table {
             | Way::McpBridged
             | Way::McpSearched
             | Way::McpSearchedLegacy => self.by_mcp(way, case).await,
+            Way::McpPrompt | Way::McpResource => self.by_offer(way, case).await,
             Way::Inner => {
                 let call = json!({ "tool": case.tool(), "input": case.input() });
                 let body = json!({ "identifier": case.user(), "input": call });
                 let answer = self.agent.post("/v1/tools/relay_call/execute", &body).await.json();
                 match case {
-                    // What the outer connector wrote wrong is its own mistake; the inner call's own code is on record no
-                    // further than this.
+                    // What the outer connector wrote wrong is its own mistake; the inner call's code goes no further than this.
                     Case::BadInput if answer["code"] == "guest_error" => Case::BadInput.expected().to_owned(),
                     _ => of(&answer),
                 }
@@ -299,6 +299,8 @@ fn applies(way: Way, case: Case) -> bool {
             | Way::McpBridged
             | Way::McpSearched
             | Way::McpSearchedLegacy
+            | Way::McpPrompt
+            | Way::McpResource
             | Way::Background
             | Way::Keyed
             | Way::Proxied

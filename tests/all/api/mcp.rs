@@ -12,6 +12,7 @@ mod eras;
 mod idle;
 mod inspected;
 mod listening;
+mod native;
 mod sdks;
 mod searched;
 mod tasks;

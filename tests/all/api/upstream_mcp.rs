@@ -5,6 +5,7 @@ mod calls;
 mod changes;
 mod each_account;
 mod fresh;
+mod native;
 mod oauth;
 mod server;
 mod step_up;

@@ -1,4 +1,6 @@
-//! A guest with the tools that the official conformance suite of MCP calls by name.
+//! A guest with the tools, prompts and resources that the official conformance suite of MCP asks for by name.
+
+pub mod native;
 
 use gloveport_sdk::http::Request;
 use gloveport_sdk::{Failure, connector, input, progress, tool};
@@ -15,11 +17,29 @@ use serde::{Deserialize, Serialize};
     hosts = ["fixed.test"],
     imports = ["http", "input", "progress"],
     auth = [none(name = "none", title = "No account")],
+    prompts = native::prompt_get({"list": [
+        {"name": "test_simple_prompt", "description": "Says one thing."},
+        {"name": "test_prompt_with_arguments", "description": "Says what it is given.", "arguments": [
+            {"name": "arg1", "description": "One thing.", "required": true},
+            {"name": "arg2", "description": "Another thing.", "required": true}]},
+        {"name": "test_prompt_with_embedded_resource", "description": "Brings a file along.", "arguments": [
+            {"name": "resourceUri", "description": "What the file is called.", "required": true}]},
+        {"name": "test_prompt_with_image", "description": "Brings an image along."},
+        {"name": "test_input_required_result_prompt", "description": "Asks what it is about."}
+    ]}),
+    resources = native::resource_read({
+        "list": [
+            {"uri": "test://static-text", "name": "Text", "description": "A text.", "mimeType": "text/plain"},
+            {"uri": "test://static-binary", "name": "Image", "description": "An image.", "mimeType": "image/png"}],
+        "templates": [
+            {"uriTemplate": "test://template/{id}/data", "name": "Data", "description": "What is known of an id.",
+                "mimeType": "application/json"}]
+    }),
     tools = [
         simple_text, image_content, audio_content, embedded_resource, multiple_content_types, error_handling,
         tool_with_progress, input_required_result_elicitation, input_required_result_request_state,
         input_required_result_multi_round, input_required_result_tampered_state, input_required_result_capabilities,
-        streaming_elicitation, logging_tool,
+        streaming_elicitation, logging_tool, native::prompt_get, native::resource_read,
     ],
 )]
 pub struct Fixed;

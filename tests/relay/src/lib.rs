@@ -1,5 +1,7 @@
 //! A guest made of other tools: what it answers is what it was told by them, and by its user.
 
+pub mod native;
+
 use gloveport_sdk::http::{Path, Request};
 use gloveport_sdk::tools::{ToolCall, call_all};
 use gloveport_sdk::{Failure, Json, connector, input, tool, tools};
@@ -15,7 +17,10 @@ use serde::{Deserialize, Serialize};
     hosts = ["relay.test"],
     imports = ["http", "tools", "input"],
     auth = [none(name = "none", title = "No account")],
-    tools = [call, all, nest, flood, ask, ask_then_call, ask_then_send],
+    prompts = native::prompt_get({"list": [{"name": "relay_called", "arguments": [
+        {"name": "tool", "required": true}, {"name": "input", "required": true}]}]}),
+    resources = native::resource_read({"templates": [{"uriTemplate": "relay://{tool}/{input}", "name": "called"}]}),
+    tools = [call, all, nest, flood, ask, ask_then_call, ask_then_send, native::prompt_get, native::resource_read],
 )]
 pub struct Relay;
 

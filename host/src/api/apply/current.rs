@@ -100,7 +100,7 @@ pub(in crate::api) async fn all(state: &ApiState, project: &ProjectId, kind: Kin
         Kind::Profile => {
             let mut found = Vec::new();
             for row in pages!(|page| store.list_profiles(project, &page)) {
-                if store.tools_shown(project, &row.id).await?.is_none() {
+                if store.config_shows(project, &row.id).await?.is_none() {
                     found.push(profile(&row));
                 }
             }
@@ -276,7 +276,9 @@ fn modifier(row: &ModifierRow) -> Current {
 
 fn mcp_config(row: &McpConfigRow) -> Current {
     let mut value = profile_value(&row.profile);
-    value["tools"] = row.shows.as_str().into();
+    value["tools"] = row.shows.tools.as_str().into();
+    let offers = [("prompts", row.shows.prompts), ("resources", row.shows.resources)];
+    offers.into_iter().filter(|(_, offered)| *offered).for_each(|(member, _)| value[member] = true.into());
     if let Some(url) = &row.verify_url {
         value["user_verify_url"] = url.as_str().into();
     }

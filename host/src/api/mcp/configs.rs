@@ -14,7 +14,7 @@ use crate::api::tools::raw;
 use crate::api::{ApiState, Problem, time};
 use crate::connect;
 use crate::issuer;
-use crate::model::{Caller, ToolsShown};
+use crate::model::{Caller, Shows, ToolsShown};
 use crate::store::{McpConfigFilter, McpConfigRow, ProfileRow, StoreError};
 
 /// An MCP config.
@@ -31,6 +31,10 @@ pub(in crate::api) struct McpConfigBody {
     missing: Vec<MissingBody>,
     /// `listed`, `search` or `both`.
     tools: &'static str,
+    /// Whether prompts of its connectors are offered.
+    prompts: bool,
+    /// Whether resources of its connectors are.
+    resources: bool,
     /// What MCP clients are given that ask their users by themselves; it is no credential.
     url: String,
     /// Where your application says who is signed in.
@@ -53,6 +57,12 @@ pub(in crate::api) struct NewMcpConfig {
     /// How tools are shown: `listed` (but for deferred ones), `search` (tools for searching, describing and calling them
     /// instead) or `both`. `listed` if absent.
     tools: Option<String>,
+    /// Whether prompts of its connectors are offered too, each got by a tool that is among those it offers. False if absent.
+    #[serde(default)]
+    prompts: bool,
+    /// Whether resources of its connectors are, likewise. False if absent.
+    #[serde(default)]
+    resources: bool,
     /// Where your application says who is signed in, so that MCP clients can ask its users for access: their browsers are sent
     /// there with `auth_request_id`. Its origin is one that this host's operator named.
     user_verify_url: Option<String>,
@@ -68,6 +78,12 @@ pub(in crate::api) struct McpConfigContent {
     connections: Vec<ProfileConnection>,
     /// How tools are shown: `listed`, `search` or `both`. `listed` if absent.
     tools: Option<String>,
+    /// Whether prompts of its connectors are offered too, each got by a tool that is among those it offers. False if absent.
+    #[serde(default)]
+    prompts: bool,
+    /// Whether resources of its connectors are, likewise. False if absent.
+    #[serde(default)]
+    resources: bool,
     /// Where your application says who is signed in, so that MCP clients can ask its users for access: their browsers are sent
     /// there with `auth_request_id`. Its origin is one that this host's operator named.
     user_verify_url: Option<String>,
@@ -121,12 +137,13 @@ pub(in crate::api) async fn create(
     Admin(caller): Admin,
     Json(new): Json<NewMcpConfig>,
 ) -> Result<Response, Problem> {
-    let NewMcpConfig { name, description, connections, tools, user_verify_url } = new;
-    let shows = (shown(tools.as_deref())?, checked(&state, user_verify_url)?);
+    let NewMcpConfig { name, description, connections, tools, prompts, resources, user_verify_url } = new;
+    let shows = Shows { tools: shown(tools.as_deref())?, prompts, resources };
+    let shows = (shows, checked(&state, user_verify_url)?);
     let store = &state.host.store;
     let profile = match (store.find_profile(&caller.project, &name).await?, connections) {
         (Some(profile), None) if description.is_none() => {
-            if store.tools_shown(&caller.project, &profile.id).await?.is_some() {
+            if store.config_shows(&caller.project, &profile.id).await?.is_some() {
                 return Err(Problem::conflict("there is an MCP config of this name"));
             }
             profile
@@ -170,11 +187,12 @@ pub(in crate::api) async fn put(
     Path(name): Path<String>,
     Json(content): Json<McpConfigContent>,
 ) -> Result<Response, Problem> {
-    let McpConfigContent { description, connections, tools, user_verify_url } = content;
-    let shows = (shown(tools.as_deref())?, checked(&state, user_verify_url)?);
+    let McpConfigContent { description, connections, tools, prompts, resources, user_verify_url } = content;
+    let shows = Shows { tools: shown(tools.as_deref())?, prompts, resources };
+    let shows = (shows, checked(&state, user_verify_url)?);
     let content = ProfileContent { description, connections };
     let (profile, _) = profiles::put_row(&state, &caller, name, content).await?;
-    let known = state.host.store.tools_shown(&caller.project, &profile.id).await?.is_some();
+    let known = state.host.store.config_shows(&caller.project, &profile.id).await?.is_some();
     let row = serve(&state, &caller, profile, shows).await?;
     let status = if known { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, axum::Json(body(&state, &row).await?)).into_response())
@@ -208,8 +226,9 @@ pub(in crate::api) async fn delete(
 /// Puts an MCP config in place of the one of its name, or makes it. Without connections it serves the profile of its name as
 /// that is.
 pub(in crate::api) async fn put_new(state: &ApiState, caller: &Caller, new: NewMcpConfig) -> Result<(), Problem> {
-    let NewMcpConfig { name, description, connections, tools, user_verify_url } = new;
-    let shows = (shown(tools.as_deref())?, checked(state, user_verify_url)?);
+    let NewMcpConfig { name, description, connections, tools, prompts, resources, user_verify_url } = new;
+    let shows = Shows { tools: shown(tools.as_deref())?, prompts, resources };
+    let shows = (shows, checked(state, user_verify_url)?);
     let profile = match connections {
         Some(connections) => {
             profiles::put_row(state, caller, name, ProfileContent { description, connections }).await?.0
@@ -236,7 +255,7 @@ async fn serve(
     state: &ApiState,
     caller: &Caller,
     profile: ProfileRow,
-    (shows, verify_url): (ToolsShown, Option<String>),
+    (shows, verify_url): (Shows, Option<String>),
 ) -> Result<McpConfigRow, Problem> {
     let row = McpConfigRow { profile, shows, verify_url };
     let by = caller.by(state.host.clock.now());
@@ -272,7 +291,9 @@ async fn body(state: &ApiState, row: &McpConfigRow) -> Result<McpConfigBody, Pro
         description: profile.description.clone(),
         connections: raw(profile.connections.clone()),
         missing: missing_of(state, profile).await?,
-        tools: shows.as_str(),
+        tools: shows.tools.as_str(),
+        prompts: shows.prompts,
+        resources: shows.resources,
         url: issuer::config_url(&state.host, &profile.id),
         user_verify_url: verify_url.clone(),
         created_at: time::text(profile.created_at),

@@ -43,6 +43,36 @@ impl Table {
         }
     }
 
+    /// Gets a prompt or reads a resource of the relay, which calls the tool for it.
+    pub(super) async fn by_offer(&self, way: Way, case: Case) -> String {
+        let admin = self.host.client();
+        let config = json!({ "connections": [{ "connection": "github" }, { "connection": "relay" }],
+            "prompts": true, "resources": true });
+        admin.put("/v1/mcp/configs/matrix", &config).await.expect(201);
+        let mcp = Mcp::of(admin, "matrix", case.user()).await;
+        let input = case.input().to_string();
+        let answer = match way {
+            Way::McpPrompt => {
+                let arguments = json!({ "tool": case.tool(), "input": input });
+                mcp.modern("prompts/get", json!({ "name": "relay_called", "arguments": arguments })).await
+            }
+            _ => {
+                let uri = format!("relay://{}/{}", case.tool(), hex::encode(input));
+                mcp.legacy("2025-11-25", "resources/read", json!({ "uri": uri })).await
+            }
+        };
+        let answer = answer.expect(200);
+        let told = &answer["error"]["data"];
+        match told["code"].as_str() {
+            None if answer["result"].is_object() => Case::Allowed.expected().to_owned(),
+            // What the connector wrote wrong is its own mistake.
+            Some("guest_error") if case == Case::BadInput => case.expected().to_owned(),
+            // A tool that is not there is a resource that is not there.
+            None if case == Case::NoSuchTool && told["uri"].is_string() => case.expected().to_owned(),
+            _ => of(told),
+        }
+    }
+
     /// A token for the endpoint, for a client that may do what agents may.
     async fn token(&self) -> String {
         let admin = self.host.client();

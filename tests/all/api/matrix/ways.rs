@@ -33,6 +33,10 @@ pub(super) enum Way {
     McpSearched,
     /// The same in one of the earlier revisions.
     McpSearchedLegacy,
+    /// `prompts/get`, of a prompt that its connector makes of what another tool answers.
+    McpPrompt,
+    /// `resources/read` likewise, in one of the earlier revisions.
+    McpResource,
     /// A connector's call of another tool.
     Inner,
     /// A call that waited, and goes on after everything may have changed.
@@ -67,6 +71,8 @@ pub(super) const MCP: &[Way] = &[
     Way::McpBridged,
     Way::McpSearched,
     Way::McpSearchedLegacy,
+    Way::McpPrompt,
+    Way::McpResource,
 ];
 
 /// The rows that each route is an entrance to, if it can cause a call at all. A route that is not here fails the test, so

@@ -102,7 +102,7 @@ impl Mcp {
 
     /// The error of a request.
     #[track_caller]
-    pub(super) fn code(answer: &Answer) -> i64 {
+    pub(in crate::api) fn code(answer: &Answer) -> i64 {
         let answer = answer.json();
         answer["error"]["code"].as_i64().unwrap_or_else(|| panic!("{answer}"))
     }

@@ -26,6 +26,8 @@ struct Said {
     tools: Value,
     /// Its tools for who brings this token, where these are not those of everybody.
     shows: Shows,
+    /// `prompts`, `resources` and `resourceTemplates`, if it says that it has any.
+    offers: Value,
     challenge: String,
     /// What it answers to the next call.
     odd: Option<Reply>,
@@ -58,6 +60,7 @@ impl Server {
             documents: BTreeMap::new(),
             tools,
             shows: Box::new(|_| None),
+            offers: json!({}),
             challenge: "Bearer".into(),
             odd: None,
             refuses: Box::new(|_, _| None),
@@ -130,6 +133,11 @@ impl Server {
         self.said.lock().unwrap().tools = tools;
     }
 
+    /// It has these prompts and resources now: `prompts`, `resources` and `resourceTemplates`.
+    pub(super) fn offers(&self, offers: Value) {
+        self.said.lock().unwrap().offers = offers;
+    }
+
     /// It answers the next call so.
     pub(super) fn answers(&self, reply: Reply) {
         self.said.lock().unwrap().odd = Some(reply);
@@ -163,7 +171,7 @@ impl Said {
         {
             return Reply::status(403).header("www-authenticate", challenge);
         }
-        if method == "tools/call"
+        if matches!(method, "tools/call" | "prompts/get" | "resources/read")
             && let Some(odd) = self.odd.take()
         {
             return odd;
@@ -175,7 +183,7 @@ impl Said {
         let version = request.header("mcp-protocol-version");
         if self.era == Era::Modern {
             let params = &message["params"];
-            let named = request.header("mcp-name").is_none_or(|name| params["name"] == name);
+            let named = request.header("mcp-name").is_none_or(|name| params["name"] == name || params["uri"] == name);
             let headers = request.header("mcp-method") == Some(method) && version == Some("2026-07-28") && named;
             if !headers || params["_meta"]["io.modelcontextprotocol/protocolVersion"] != "2026-07-28" {
                 return refused(400, -32020, Value::Null);
@@ -185,17 +193,11 @@ impl Said {
         } else if self.era == Era::Legacy && method != "initialize" && request.header("mcp-session-id") != Some("s-1") {
             return refused(400, -32000, json!("no session"));
         }
-        let result = match method {
-            "server/discover" => {
-                json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {},
-                "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "desk", "title": "Desk", "version": "3" } } })
-            }
-            "initialize" => json!({ "protocolVersion": "2025-06-18", "capabilities": {},
-                "serverInfo": { "name": "desk", "title": "Desk", "version": "3" } }),
-            "notifications/initialized" => return Reply::status(202),
-            "tools/list" => self.page(&message["params"]["cursor"], token.trim_start_matches("Bearer ")),
-            "tools/call" => called(&message["params"], token),
-            _ => return refused(404, -32601, Value::Null),
+        if method == "notifications/initialized" {
+            return Reply::status(202);
+        }
+        let Some(result) = self.result(method, &message["params"], token) else {
+            return refused(404, -32601, Value::Null);
         };
         let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
         if method == "tools/call" && message["params"]["arguments"]["stream"] == true {
@@ -234,17 +236,62 @@ impl Said {
     }
 
     /// One tool on each page.
-    fn page(&self, cursor: &Value, token: &str) -> Value {
+    fn tools(&self, cursor: &Value, token: &str) -> Value {
         let own = (self.shows)(token);
-        let all = own.as_ref().unwrap_or(&self.tools).as_array().unwrap();
-        let at: usize = cursor.as_str().map_or(0, |cursor| cursor.parse().unwrap());
-        let mut page = json!({ "resultType": "complete", "tools": all.iter().skip(at).take(1).collect::<Vec<_>>() });
-        if at + 1 < all.len() {
-            page["nextCursor"] = (at + 1).to_string().into();
-        }
+        let mut page = page("tools", own.as_ref().unwrap_or(&self.tools), cursor);
         page.as_object_mut().unwrap().extend(self.page.as_object().unwrap().clone());
         page
     }
+
+    /// What it answers to a method that it knows.
+    fn result(&self, method: &str, params: &Value, token: &str) -> Option<Value> {
+        Some(match method {
+            "server/discover" => {
+                json!({ "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": self.capabilities(),
+                "_meta": { "io.modelcontextprotocol/serverInfo": { "name": "desk", "title": "Desk", "version": "3" } } })
+            }
+            "initialize" => json!({ "protocolVersion": "2025-06-18", "capabilities": self.capabilities(),
+                "serverInfo": { "name": "desk", "title": "Desk", "version": "3" } }),
+            "tools/list" => self.tools(&params["cursor"], token.trim_start_matches("Bearer ")),
+            "tools/call" => called(params, token),
+            "prompts/list" => page("prompts", &self.offers["prompts"], &params["cursor"]),
+            "resources/list" => page("resources", &self.offers["resources"], &params["cursor"]),
+            "resources/templates/list" if self.offers["resourceTemplates"].is_array() => {
+                page("resourceTemplates", &self.offers["resourceTemplates"], &params["cursor"])
+            }
+            "prompts/get" => filled_in(params, token),
+            "resources/read" => json!({ "resultType": "complete", "contents": [{ "uri": params["uri"],
+                "mimeType": "text/plain", "text": format!("{} for {token}", params["uri"]) }] }),
+            _ => return None,
+        })
+    }
+
+    fn capabilities(&self) -> Value {
+        let mut said = json!({});
+        for one in ["prompts", "resources"].into_iter().filter(|one| self.offers[*one].is_array()) {
+            said[one] = json!({});
+        }
+        said
+    }
+}
+
+/// One thing on each page.
+fn page(member: &str, all: &Value, cursor: &Value) -> Value {
+    let all = all.as_array().unwrap();
+    let at: usize = cursor.as_str().map_or(0, |cursor| cursor.parse().unwrap());
+    let mut page = json!({ "resultType": "complete", member: all.iter().skip(at).take(1).collect::<Vec<_>>() });
+    if at + 1 < all.len() {
+        page["nextCursor"] = (at + 1).to_string().into();
+    }
+    page
+}
+
+/// What its prompts say: what they were got with, the credential among it.
+fn filled_in(params: &Value, token: &str) -> Value {
+    let text = format!("{} with {} by {token}", params["name"], params["arguments"]);
+    let link = json!({ "type": "resource_link", "uri": "file:///notes/1", "name": "Note" });
+    json!({ "resultType": "complete", "description": "As it is now.", "messages": [
+        { "role": "user", "content": { "type": "text", "text": text } }, { "role": "assistant", "content": link }] })
 }
 
 /// What its tools do: they tell what they were called with, the credential among it.

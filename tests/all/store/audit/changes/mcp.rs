@@ -1,7 +1,7 @@
 //! The same of MCP configs and instances: their rows name no token.
 
 use gloveport::identity::new_instance_token;
-use gloveport::model::{Action, BoundProfile, By, KeyId, McpInstance, McpInstanceId, ProfileId, ToolsShown};
+use gloveport::model::{Action, BoundProfile, By, KeyId, McpInstance, McpInstanceId, ProfileId, Shows, ToolsShown};
 use gloveport::store::{McpConfigRow, McpInstanceFilter, PageRequest, ProfileRow};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -20,20 +20,29 @@ pub(super) async fn endpoints(f: &Fixture, by: &By, seen: &mut Seen<'_>) {
         created_at: now,
         updated_at: now,
     };
-    let config = McpConfigRow { profile: profile.clone(), shows: ToolsShown::Listed, verify_url: None };
+    let config = McpConfigRow { profile: profile.clone(), shows: Shows::TOOLS, verify_url: None };
     f.store.put_mcp_config(by, &config).await.unwrap_err();
     seen.none("a config without its profile").await;
     f.store.insert_profile(by, &profile).await.unwrap();
     let digest = hex::encode(Sha256::digest("[]"));
     let made = json!({ "id": profile.id.as_str(), "connections": digest });
     seen.one(&rows(f).await, by, Action::ProfileCreated, "desk", &made);
-    for shows in [ToolsShown::Listed, ToolsShown::Both] {
+    let native = |prompts, resources| Shows { tools: ToolsShown::Both, prompts, resources };
+    for (shows, offers) in [
+        (Shows::TOOLS, None),
+        (native(true, false), Some("prompts")),
+        (native(false, true), Some("resources")),
+        (native(true, true), Some("both")),
+    ] {
         f.store.put_mcp_config(by, &McpConfigRow { shows, ..config.clone() }).await.unwrap();
-        let detail = json!({ "profile": profile.id.as_str(), "shows": shows.as_str() });
+        let mut detail = json!({ "profile": profile.id.as_str(), "shows": shows.tools.as_str() });
+        if let Some(offers) = offers {
+            detail["offers"] = offers.into();
+        }
         seen.one(&rows(f).await, by, Action::McpConfigChanged, "desk", &detail);
+        assert_eq!(f.store.config_shows(&f.project, &profile.id).await.unwrap(), Some(shows));
     }
-    assert_eq!(f.store.tools_shown(&f.project, &profile.id).await.unwrap(), Some(ToolsShown::Both));
-    assert_eq!(f.store.tools_shown(&f.stranger, &profile.id).await.unwrap(), None);
+    assert_eq!(f.store.config_shows(&f.stranger, &profile.id).await.unwrap(), None);
 
     let instance = McpInstance {
         id: McpInstanceId::new(&f.clock, &f.random),
