@@ -166,7 +166,7 @@ fn offer(
         with["version"] = "0".into();
         with[&member] = offered.clone();
         let read = manifest::parse(&with.to_string()).map_err(|error| error.to_string());
-        match getter.and_then(|()| read) {
+        match getter.and(read) {
             Ok(_) => facts[&member] = offered,
             Err(reason) => warnings.push(format!("{member}: {reason}")),
         }

@@ -170,7 +170,11 @@ impl Asking<'_> {
             let call = CarriedCall { execution: None, wrapped: false };
             return self.required(QUESTION, &params, &call).map(Reached::Asked);
         }
-        if link::opens_links(self.era) { Err(link::required(&offer)) } else { Ok(Reached::Lacks(failed, offer)) }
+        if link::opens_links(self.era) {
+            Err(link::required(&offer))
+        } else {
+            Ok(Reached::Lacks(Box::new((failed, offer))))
+        }
     }
 
     fn required(&self, name: &str, params: &Value, call: &CarriedCall) -> Result<Value, RpcError> {

@@ -18,7 +18,8 @@ pub(super) fn of_reached(reached: Reached, era: &Era) -> Value {
         Reached::Asked(question) => question,
         Reached::Waits(told, execution) => of_told(&told, &execution),
         Reached::Failed(failed) => of_failed(&failed),
-        Reached::Lacks(failed, offer) => {
+        Reached::Lacks(lack) => {
+            let (failed, offer) = *lack;
             let text = link::told(&failed, &offer).to_string();
             json!({ "content": [{ "type": "text", "text": text }], "isError": true })
         }

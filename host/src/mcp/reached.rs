@@ -23,7 +23,7 @@ pub(super) enum Reached {
     /// It failed.
     Failed(Failed),
     /// It lacks an account, and its client cannot open a link: a person has to.
-    Lacks(Failed, link::Offer),
+    Lacks(Box<(Failed, link::Offer)>),
 }
 
 impl Reached {
@@ -44,7 +44,10 @@ impl Reached {
                     _ => NoAnswer::Error(refused),
                 })
             }
-            Self::Lacks(failed, offer) => Err(NoAnswer::Error(refused(link::told(&failed, &offer)))),
+            Self::Lacks(lack) => {
+                let (failed, offer) = *lack;
+                Err(NoAnswer::Error(refused(link::told(&failed, &offer))))
+            }
         }
     }
 }
