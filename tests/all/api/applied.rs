@@ -271,7 +271,7 @@ async fn bad_things_are_refused(host: &TestHost) {
         ("method: GET, path: /notes", "method: FETCH, path: /notes", "all.yaml:7:5: ", "list_notes"),
         ("hosts: [api.example.com]\n", "hosts: []\n", "all.yaml:5:5: ", "hosts"),
         ("approval.waiting", "approval.nothing", "all.yaml:35:50: ", "approval.decided"),
-        ("mcpConfigs:\n  - {name: desk", "mcpConfigs:\n  - {name: reader", "all.yaml:33:35: ", "on its own"),
+        ("mcpConfigs:\n  - {name: desk", "mcpConfigs:\n  - {name: reader", "all.yaml:33:67: ", "on its own"),
         ("  - name: probe\n", "  - name: sonde\n", "all.yaml:13:5: ", "calls itself `probe`"),
     ] {
         assert!(all().contains(from), "{from}");
