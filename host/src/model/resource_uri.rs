@@ -41,11 +41,12 @@ pub fn told_uri(connector: &str, uri: &str) -> String {
 
 /// Reads [`told_uri`] back: the connector's name, and the URI as the connector has it.
 pub fn owner_of_uri(told: &str) -> Option<(String, &str)> {
-    let scheme = scheme(told)?;
-    let (name, uri) = match scheme.split_once('+') {
+    let own = scheme(told)?;
+    let (name, uri) = match own.split_once('+') {
         Some((name, _)) => (name, &told[name.len() + 1..]),
-        None => (scheme, told),
+        None => (own, told),
     };
+    scheme(uri)?;
     // Dashes stand for what no scheme has, and connectors' names have none: what is written otherwise is nobody's.
     let connector = name.replace('-', "_");
     (told_uri(&connector, uri) == told).then_some((connector, uri))

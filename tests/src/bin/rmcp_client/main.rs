@@ -3,7 +3,6 @@
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a program of the tests, which talks by its output")]
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ElicitRequestParams,
@@ -15,9 +14,6 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as Held, Notify, mpsc};
-
-/// How often a task is looked at: no server of a test minds.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 type Told = Arc<Held<mpsc::UnboundedReceiver<Value>>>;
 type Running = RunningService<RoleClient, Handler>;
@@ -209,6 +205,5 @@ async fn task(client: &Running, order: &Value, told: &Told) -> Value {
             }
             _ => return now,
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
