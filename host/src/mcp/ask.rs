@@ -10,7 +10,7 @@ use super::link;
 use super::message::RpcError;
 use super::question::{QUESTION, Question, name_of};
 use super::reached::Reached;
-use crate::call::{self, Failed, Held, WaitsFor};
+use crate::call::{Failed, Held, WaitsFor};
 use crate::endpoints::{self, CarriedCall};
 use crate::model::{Caller, Execution, ExecutionId, ExecutionStatus};
 
@@ -77,20 +77,13 @@ impl Asking<'_> {
         responses: Option<&Map<String, Value>>,
         wrapped: bool,
     ) -> Result<Reached, RpcError> {
-        let (host, caller) = (self.call.host, &self.call.visitor.caller);
         if let Some(responses) = responses
             && execution.status == ExecutionStatus::Waiting
             && let Some(response) = responses.get(&name_of(self.call.waits_for(&execution).await?.as_ref()))
+            && !self.call.respond(&execution, response, wrapped).await?
         {
-            match response["action"].as_str() {
-                Some("accept") => self.call.answer(&execution, response, wrapped).await?,
-                Some("decline") => {
-                    // Whoever may not want the call may end it; one that has ended meanwhile stays as it is.
-                    let _ = call::cancel(host, caller, execution.clone()).await;
-                }
-                // Dismissed: the call waits on, and nobody is asked again now.
-                _ => return Ok(Follow::still(&execution)),
-            }
+            // Nobody is asked again now.
+            return Ok(Follow::still(&execution));
         }
         let deadline = Instant::now() + WAIT;
         let mut execution = execution;

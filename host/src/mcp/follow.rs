@@ -9,7 +9,7 @@ use super::question::answer_in;
 use super::reached::Reached;
 use super::whose::Visitor;
 use crate::call::{self, Answer, Failed, Host, WaitsFor};
-use crate::model::{Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault};
+use crate::model::{Caller, CallerScope, Code, Culprit, Execution, ExecutionId, ExecutionStatus, Fault};
 
 /// Who looks at calls, and how it is told.
 #[derive(Clone, Copy)]
@@ -36,8 +36,26 @@ impl Follow<'_> {
         call::waits_for(self.host, execution).await.map_err(|fault| internal(&fault))
     }
 
+    /// Takes what a client's user said to the question of a call that waits. `false` if it was dismissed: the call waits on.
+    pub(super) async fn respond(
+        &self,
+        execution: &Execution,
+        response: &Value,
+        wrapped: bool,
+    ) -> Result<bool, RpcError> {
+        match response["action"].as_str() {
+            Some("accept") => self.answer(execution, response, wrapped).await?,
+            Some("decline") => {
+                // Whoever may not want the call may end it; one that has ended meanwhile stays as it is.
+                let _ = call::cancel(self.host, &self.visitor.caller, execution.clone()).await;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Gives a call that waits for its user what a client brings.
-    pub(super) async fn answer(&self, execution: &Execution, response: &Value, wrapped: bool) -> Result<(), RpcError> {
+    async fn answer(&self, execution: &Execution, response: &Value, wrapped: bool) -> Result<(), RpcError> {
         // Who goes on with a call that waits for approval says nothing: a person decides elsewhere.
         let Some(WaitsFor::Input(_)) = self.waits_for(execution).await? else { return Ok(()) };
         let answer = answer_in(response, wrapped).to_string();
@@ -80,6 +98,12 @@ impl Follow<'_> {
         let answer = Answer { execution: id, data, latency, account, simulated, collect_until };
         Ok(Reached::Done { answer, output_schema })
     }
+}
+
+/// Whether a call is a caller's own, for no other user than the one whom the caller speaks for, and may be looked at.
+pub(super) fn is_own(caller: &Caller, execution: &Execution) -> bool {
+    let same_user = caller.identifier.is_none() || execution.identifier == caller.identifier;
+    execution.key == caller.key && same_user && caller.may(CallerScope::ExecutionsOwn)
 }
 
 /// What whoever asked for a call that waits should know of it.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::ask::{Asking, request_of};
 use super::era::Era;
-use super::follow::Follow;
+use super::follow::{Follow, is_own};
 use super::limits::{RESOURCE_FRESH_MS, RESULT_FRESH_MS};
 use super::list::{self, paged};
 use super::message::RpcError;
@@ -15,7 +15,7 @@ use super::reached::NoAnswer;
 use super::way::{self, Brought};
 use super::whose::Visitor;
 use crate::call::{self, Answer, Asker, Host, Visible};
-use crate::model::{CallerScope, ExecutionId, Resource, Resources, owner_of_uri, told_uri, uri_fits};
+use crate::model::{ExecutionId, Resource, Resources, owner_of_uri, told_uri, uri_fits};
 
 /// What the names of results begin and end with.
 const PREFIX: &str = "gloveport://executions/";
@@ -165,11 +165,7 @@ async fn result_of_call(host: &Host, visitor: &Visitor, era: &Era, params: Param
         RpcError::internal()
     };
     let found = host.store.find_execution(&caller.project, &id).await.map_err(|error| failed(&error))?;
-    // Its own only, and only as the user that it was made for.
-    let own = |identifier: &Option<String>| caller.identifier.is_none() || *identifier == caller.identifier;
-    let found = found.filter(|found| found.key == caller.key && own(&found.identifier));
-    let execution =
-        found.filter(|_| caller.may(CallerScope::ExecutionsOwn)).ok_or_else(|| missing(era, &params.uri))?;
+    let execution = found.filter(|found| is_own(caller, found)).ok_or_else(|| missing(era, &params.uri))?;
     let bodies = call::bodies(host, caller, &execution).await.map_err(|fault| failed(&fault.detail))?;
     let data = bodies.data.ok_or_else(|| missing(era, &params.uri))?;
     let mut result = json!({ "contents": [{ "uri": params.uri, "mimeType": "application/json", "text": data }] });

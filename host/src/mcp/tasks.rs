@@ -8,14 +8,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::content;
 use super::era::Era;
-use super::follow::{Follow, detail_of};
+use super::follow::{Follow, detail_of, is_own};
 use super::limits::LOOK_AT_TASK_MS;
 use super::message::{Request, RpcError};
 use super::names::{TASKS, code};
 use super::question::Question;
 use super::whose::Visitor;
 use crate::call::{self, Host, WaitsFor};
-use crate::model::{CallerScope, Execution, ExecutionId, ExecutionStatus, Timestamp};
+use crate::model::{Execution, ExecutionId, ExecutionStatus, Timestamp};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,15 +99,7 @@ impl Follow<'_> {
         let Some(waits_for) = self.waits_for(&execution).await? else { return Ok(()) };
         let Some((name, question)) = self.asked(&waits_for) else { return Ok(()) };
         let Some(response) = responses.get(&name) else { return Ok(()) };
-        match response["action"].as_str() {
-            Some("accept") => self.answer(&execution, response, question.wrapped).await?,
-            Some("decline") => {
-                let _ = call::cancel(self.host, &self.visitor.caller, execution).await;
-            }
-            // Dismissed: the question stays.
-            _ => {}
-        }
-        Ok(())
+        self.respond(&execution, response, question.wrapped).await.map(drop)
     }
 
     /// The question that the client can ask its user now, and its name, which no other one of the same task has.
@@ -135,11 +127,8 @@ impl Follow<'_> {
 
     /// A call of this caller, and for no other user than the one it now speaks for.
     async fn own(&self, id: &str) -> Result<Execution, RpcError> {
-        let caller = &self.visitor.caller;
         let id = ExecutionId::parse(id).ok_or_else(missing)?;
-        let found = self.find(&id).await?.filter(|found| found.key == caller.key);
-        let own = |found: &Execution| caller.identifier.is_none() || found.identifier == caller.identifier;
-        found.filter(|found| own(found) && caller.may(CallerScope::ExecutionsOwn)).ok_or_else(missing)
+        self.find(&id).await?.filter(|found| is_own(&self.visitor.caller, found)).ok_or_else(missing)
     }
 }
 
