@@ -55,18 +55,19 @@ impl Report {
     /// The table for people.
     pub(crate) fn table(&self) -> String {
         let mut text = format!(
-            "{:<28} {:>5} {:>9} {:>12} {:>10} {:>10}\n",
-            "measurement", "conns", "requests", "requests/s", "p50 µs", "p99 µs"
+            "{:<34} {:>5} {:>9} {:>12} {:>10} {:>10} {:>10}\n",
+            "measurement", "conns", "requests", "requests/s", "p50 µs", "p99 µs", "CPU µs"
         );
-        for Figures { name, connections, requests, per_second, p50_us, p99_us } in &self.load {
+        for Figures { name, connections, requests, per_second, p50_us, p99_us, cpu_us } in &self.load {
             // A String takes all that is written to it.
             let _ = writeln!(
                 text,
-                "{name:<28} {connections:>5} {requests:>9} {per_second:>12.0} {p50_us:>10.0} {p99_us:>10.0}"
+                "{name:<34} {connections:>5} {requests:>9} {per_second:>12.0} {p50_us:>10.0} {p99_us:>10.0} \
+                 {cpu_us:>10.0}"
             );
         }
         for Single { name, value, unit } in &self.single {
-            let _ = writeln!(text, "{name:<28} {value:>15.1} {unit}");
+            let _ = writeln!(text, "{name:<34} {value:>15.1} {unit}");
         }
         for Ratio { name, connections, value } in &self.ratios {
             let _ = writeln!(text, "ratio {name}: {value:.2} ({connections} connections)");
@@ -90,7 +91,7 @@ mod tests {
     use super::{Figures, Report};
 
     fn figures(name: &str, connections: usize, per_second: f64) -> Figures {
-        Figures { name: name.into(), connections, requests: 10, per_second, p50_us: 1.0, p99_us: 2.0 }
+        Figures { name: name.into(), connections, requests: 10, per_second, p50_us: 1.0, p99_us: 2.0, cpu_us: 3.0 }
     }
 
     #[test]
