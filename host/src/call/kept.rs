@@ -121,7 +121,6 @@ impl Keeping {
                 request: seal(part::REQUEST, &written(&KeptRequest::of(request, asked)))?,
                 input_seen: input_seen(eyes.as_ref(), tool, request, &seal)?,
                 to_collect: *to_collect,
-                kept_until: host.clock.now().plus(host.retention.bodies_for),
             })
         });
         kept_or_told(execution, sealed)
@@ -149,7 +148,6 @@ impl Keeping {
                     .map(|hidden| hidden.map_or(Ok(String::new()), |hidden| seal(part::OUTPUT_SEEN, hidden.as_bytes())))
                     .transpose()?,
                 to_collect: *to_collect || too_long,
-                kept_until: host.clock.now().plus(host.retention.bodies_for),
             })
         });
         kept_or_told(execution, sealed)

@@ -87,8 +87,7 @@ pub(super) async fn paused(
         output_seen: None,
         to_collect: true,
     };
-    let times = (now, expires_at.plus(host.retention.bodies_for));
-    host.store.record_pause(execution, (happened, &noted), pause, &bodies, times).await.map_err(faults::store)?;
+    host.store.record_pause(execution, (happened, &noted), pause, &bodies, now).await.map_err(faults::store)?;
     FaultPoint::Waiting.pass();
     tracing::info!(execution = %execution.id, tool = execution.tool, "a call waits for its user, or for its own calls");
     Ok(Some(Held { execution: execution.id.clone(), waits_for }))

@@ -225,7 +225,7 @@ async fn ended(
     let latency = latency(started, report);
     let keyed = request.idempotency_key.is_some();
     let collect_until = match (&bodies, &result) {
-        (Some(bodies), Ok(data)) if kept::is_too_long(host, data) => Some(bodies.kept_until),
+        (Some(_), Ok(data)) if kept::is_too_long(host, data) => Some(host.clock.now().plus(host.retention.bodies_for)),
         _ => None,
     };
     let in_output = bodies.as_ref().is_some_and(|bodies| bodies.output.is_some());

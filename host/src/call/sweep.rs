@@ -45,7 +45,7 @@ impl Host {
             Err(error) => tracing::warn!(%error, "calls that wait for their users could not be expired"),
         }
         pause::wake(self, None).await;
-        match self.store.forget_bodies(now).await {
+        match self.store.forget_bodies(now.minus(self.retention.bodies_for)).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "what was kept of ended calls is gone"),
             Err(error) => tracing::warn!(%error, "what was kept of ended calls could not be removed"),

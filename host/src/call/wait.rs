@@ -167,9 +167,8 @@ async fn hold(
         part::SHOWN,
         &kept::written(&shown(request, execution, eyes.as_ref(), stop)),
     )?;
-    let kept_until = approval.expires_at.plus(host.retention.bodies_for);
     let begins = matches!(wait, Wait::Before { .. });
-    let recorded = host.store.record_wait(wait, &approval, &sealed, &bodies, kept_until).await;
+    let recorded = host.store.record_wait(wait, &approval, &sealed, &bodies).await;
     recorded.map_err(|error| if begins { record::not_started(request, error) } else { faults::store(error) })?;
     FaultPoint::Waiting.pass();
     tracing::info!(execution = %execution.id, approval = %approval.id, tool = execution.tool, "a call waits for a person");

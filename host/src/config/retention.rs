@@ -37,7 +37,7 @@ pub struct WrittenRetention {
 pub struct Retention {
     /// Of which calls bodies are kept.
     pub bodies: KeepBodies,
-    /// How long bodies are kept after their call has ended, or its approval's time is over.
+    /// How long bodies are kept after their call has ended.
     pub bodies_for: Duration,
     /// How long records of calls that have ended are kept.
     pub executions_for: Duration,

@@ -20,7 +20,6 @@ impl Store {
         approval: &Approval,
         shown: &str,
         bodies: &Bodies,
-        kept_until: Timestamp,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let detail = match wait {
@@ -39,9 +38,9 @@ impl Store {
             }
         };
         sqlx::query(
-            "INSERT INTO execution_bodies (execution, project, request, journal, input_seen, to_collect, kept_until) \
-             VALUES ($1, $2, $3, $4, $5, 1, $6) \
-             ON CONFLICT (execution) DO UPDATE SET journal = $4, to_collect = 1, kept_until = $6, \
+            "INSERT INTO execution_bodies (execution, project, request, journal, input_seen, to_collect) \
+             VALUES ($1, $2, $3, $4, $5, 1) \
+             ON CONFLICT (execution) DO UPDATE SET journal = $4, to_collect = 1, \
              input_seen = COALESCE(execution_bodies.input_seen, $5)",
         )
         .bind(approval.execution.as_str())
@@ -49,7 +48,6 @@ impl Store {
         .bind(bodies.request.as_str())
         .bind(bodies.journal.as_deref())
         .bind(bodies.input_seen.as_deref())
-        .bind(kept_until.0)
         .execute(&mut *transaction)
         .await?;
         insert_approval(&mut transaction, approval, shown).await?;

@@ -13,8 +13,6 @@ pub struct KeptStart {
     pub input_seen: Option<String>,
     /// [`Bodies::to_collect`].
     pub to_collect: bool,
-    /// When it goes, if the call has ended by then.
-    pub kept_until: Timestamp,
 }
 
 /// What is kept of a call as its outcome is known, beside what was kept when it began. All texts are sealed.
@@ -30,8 +28,6 @@ pub struct KeptEnd {
     pub output_seen: Option<String>,
     /// [`Bodies::to_collect`].
     pub to_collect: bool,
-    /// When it goes.
-    pub kept_until: Timestamp,
 }
 
 /// What is kept of a call. All texts are sealed.
@@ -60,9 +56,28 @@ const ROWS_AT_ONCE: i64 = 500;
 /// only what waits or runs. What a call waits for stays until it has been told.
 macro_rules! over {
     () => {
-        "SELECT id FROM executions WHERE id < $1 AND finished_at <= $2 AND status NOT IN ('started', 'waiting') \
-         AND NOT EXISTS (SELECT 1 FROM awaited_calls a WHERE a.child = executions.id) ORDER BY id LIMIT $3"
+        over!("executions e", "e.id")
     };
+    ($from:literal, $id:literal) => {
+        concat!(
+            "SELECT ",
+            $id,
+            " FROM ",
+            $from,
+            " WHERE ",
+            $id,
+            " < $1 AND e.finished_at <= $2 AND e.status NOT IN ('started', 'waiting') \
+             AND NOT EXISTS (SELECT 1 FROM awaited_calls a WHERE a.child = e.id) ORDER BY ",
+            $id,
+            " LIMIT $3"
+        )
+    };
+}
+
+/// Below this identifier are all records that ended at this time or earlier: one may have ended before, and have been
+/// made in the same millisecond.
+fn made_before(ended: Timestamp) -> ExecutionId {
+    ExecutionId::first_of(Timestamp(ended.0.saturating_add(1)))
 }
 
 impl Store {
@@ -114,18 +129,18 @@ impl Store {
         rows.iter().map(|row| Columns::of(row).text()).collect()
     }
 
-    /// Removes what was kept of calls that ended and whose time is over; gives how many those are.
-    pub async fn forget_bodies(&self, now: Timestamp) -> Result<u64, StoreError> {
+    /// Removes what was kept of calls that ended at this time or earlier; gives how many those are.
+    pub async fn forget_bodies(&self, ended: Timestamp) -> Result<u64, StoreError> {
+        let made_before = made_before(ended);
         let mut forgotten = 0;
         loop {
-            let done = sqlx::query(
-                "DELETE FROM execution_bodies WHERE execution IN (SELECT b.execution FROM execution_bodies b \
-                 WHERE b.kept_until <= $1 AND NOT EXISTS (SELECT 1 FROM executions e \
-                 WHERE e.id = b.execution AND e.status IN ('started', 'waiting')) \
-                 AND NOT EXISTS (SELECT 1 FROM awaited_calls a WHERE a.child = b.execution) \
-                 ORDER BY b.kept_until LIMIT $2)",
-            )
-            .bind(now.0)
+            let done = sqlx::query(concat!(
+                "DELETE FROM execution_bodies WHERE execution IN (",
+                over!("execution_bodies b JOIN executions e ON e.id = b.execution", "b.execution"),
+                ")"
+            ))
+            .bind(made_before.as_str())
+            .bind(ended.0)
             .bind(ROWS_AT_ONCE)
             .execute(self.write())
             .await?;
@@ -147,8 +162,7 @@ impl Store {
     /// Removes records of calls that ended at this time or earlier, and all that is kept with them but the audit chain;
     /// gives how many those are. What runs or waits stays.
     pub async fn forget_executions(&self, ended: Timestamp) -> Result<u64, StoreError> {
-        // A record may have ended before, and have been made in the same millisecond.
-        let made_before = ExecutionId::first_of(Timestamp(ended.0.saturating_add(1)));
+        let made_before = made_before(ended);
         let mut forgotten = 0;
         loop {
             let mut transaction = self.begin().await?;

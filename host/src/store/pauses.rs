@@ -39,15 +39,15 @@ impl Store {
         (timeline, noted): (Option<&str>, &str),
         pause: Pause<'_>,
         bodies: &Bodies,
-        (now, kept_until): (Timestamp, Timestamp),
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         stop_running(&mut transaction, &execution.id, timeline).await?;
         note(&mut transaction, &execution.id, noted).await?;
         sqlx::query(
-            "INSERT INTO execution_bodies (execution, project, request, journal, input_seen, to_collect, kept_until) \
-             VALUES ($1, $2, $3, $4, $5, 1, $6) \
-             ON CONFLICT (execution) DO UPDATE SET request = $3, journal = $4, to_collect = 1, kept_until = $6, \
+            "INSERT INTO execution_bodies (execution, project, request, journal, input_seen, to_collect) \
+             VALUES ($1, $2, $3, $4, $5, 1) \
+             ON CONFLICT (execution) DO UPDATE SET request = $3, journal = $4, to_collect = 1, \
              input_seen = COALESCE(execution_bodies.input_seen, $5)",
         )
         .bind(execution.id.as_str())
@@ -55,7 +55,6 @@ impl Store {
         .bind(bodies.request.as_str())
         .bind(bodies.journal.as_deref())
         .bind(bodies.input_seen.as_deref())
-        .bind(kept_until.0)
         .execute(&mut *transaction)
         .await?;
         let detail = insert(&mut transaction, execution, pause).await?;

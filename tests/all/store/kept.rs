@@ -15,23 +15,17 @@ fn kept_with(once: Option<Reservation>, kept: KeptStart) -> Beginning {
     Beginning { once, kept: Some(kept), timeline: None }
 }
 
-fn start(f: &Fixture, text: &str) -> KeptStart {
-    KeptStart {
-        request: format!("sealed {text}"),
-        input_seen: None,
-        to_collect: false,
-        kept_until: f.clock.now().plus(DAY),
-    }
+fn start(text: &str) -> KeptStart {
+    KeptStart { request: format!("sealed {text}"), input_seen: None, to_collect: false }
 }
 
-fn end(f: &Fixture, text: &str) -> KeptEnd {
+fn end(text: &str) -> KeptEnd {
     KeptEnd {
         journal: Some(format!("journal {text}")),
         output: Some(format!("output {text}")),
         input_seen: Some(String::new()),
         output_seen: Some("seen".into()),
         to_collect: true,
-        kept_until: f.clock.now().plus(DAY),
     }
 }
 
@@ -63,7 +57,7 @@ async fn bodies_are_written_with_their_records() {
                     request: "r".into(),
                     kept_until: f.clock.now().plus(DAY),
                 };
-                let kept = start(&f, execution.id.as_str());
+                let kept = start(execution.id.as_str());
                 let store = f.store.clone();
                 async move {
                     match (n % 5, at_once) {
@@ -81,10 +75,7 @@ async fn bodies_are_written_with_their_records() {
             let outcomes: Vec<_> = executions
                 .iter()
                 .enumerate()
-                .map(|(n, execution)| Outcome {
-                    kept: (n % 5 != 3).then(|| end(&f, execution.id.as_str())),
-                    ..f.outcome()
-                })
+                .map(|(n, execution)| Outcome { kept: (n % 5 != 3).then(|| end(execution.id.as_str())), ..f.outcome() })
                 .collect();
             let ends = executions
                 .iter()
@@ -123,13 +114,13 @@ async fn bodies_are_written_with_their_records() {
 async fn what_is_not_recorded_is_not_kept() {
     on_both(async |f: Fixture| {
         let execution = f.execution();
-        let seen = KeptStart { input_seen: Some("hidden".into()), ..start(&f, "1") };
+        let seen = KeptStart { input_seen: Some("hidden".into()), ..start("1") };
         f.store.record_start_with(&execution, HOST, kept_with(None, seen.clone())).await.unwrap();
-        let again = f.store.record_start_with(&execution, HOST, kept_with(None, start(&f, "2"))).await;
+        let again = f.store.record_start_with(&execution, HOST, kept_with(None, start("2"))).await;
         assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
-        let first = KeptEnd { input_seen: None, ..end(&f, "1") };
+        let first = KeptEnd { input_seen: None, ..end("1") };
         f.store.record_outcome(&execution.id, &Outcome { kept: Some(first), ..f.outcome() }).await.unwrap();
-        let late = Outcome { kept: Some(end(&f, "2")), ..f.outcome() };
+        let late = Outcome { kept: Some(end("2")), ..f.outcome() };
         let late = f.store.record_outcome(&execution.id, &late).await;
         assert!(matches!(late, Err(StoreError::Conflict(_))), "{late:?}");
         let expected = Bodies { input_seen: Some("hidden".into()), ..read("1") };
@@ -138,8 +129,8 @@ async fn what_is_not_recorded_is_not_kept() {
         let key = Reservation { key: "k".into(), request: "r".into(), kept_until: f.clock.now().plus(DAY) };
         let (one, two) = (f.execution(), Execution { key: execution.key.clone(), ..f.execution() });
         let one = Execution { key: execution.key.clone(), ..one };
-        f.store.record_start_with(&one, HOST, kept_with(Some(key.clone()), start(&f, "1"))).await.unwrap();
-        let taken = f.store.record_start_with(&two, HOST, kept_with(Some(key.clone()), start(&f, "2"))).await;
+        f.store.record_start_with(&one, HOST, kept_with(Some(key.clone()), start("1"))).await.unwrap();
+        let taken = f.store.record_start_with(&two, HOST, kept_with(Some(key.clone()), start("2"))).await;
         assert!(matches!(taken, Err(StoreError::Conflict(_))), "{taken:?}");
         assert_eq!((bodies(&f, &one).await.is_some(), bodies(&f, &two).await), (true, None));
     })
@@ -156,17 +147,17 @@ async fn records_go_when_their_time_is_over() {
         let mut kept = Vec::new();
         for status in [ExecutionStatus::Started, ExecutionStatus::Waiting] {
             let execution = Execution { status, ..f.execution() };
-            f.store.record_start_with(&execution, HOST, kept_with(None, start(&f, "1"))).await.unwrap();
+            f.store.record_start_with(&execution, HOST, kept_with(None, start("1"))).await.unwrap();
             kept.push(execution);
         }
         // Made long ago, and ended just now.
         let slow = f.execution();
-        f.store.record_start_with(&slow, HOST, kept_with(None, start(&f, "1"))).await.unwrap();
+        f.store.record_start_with(&slow, HOST, kept_with(None, start("1"))).await.unwrap();
         kept.push(slow.clone());
         let key = Reservation { key: "k".into(), request: "r".into(), kept_until: f.clock.now().plus(DAY * 100) };
         let old = Execution { key: slow.key.clone(), ..f.execution() };
-        f.store.record_start_with(&old, HOST, kept_with(Some(key.clone()), start(&f, "1"))).await.unwrap();
-        f.store.record_outcome(&old.id, &Outcome { kept: Some(end(&f, "1")), ..f.outcome() }).await.unwrap();
+        f.store.record_start_with(&old, HOST, kept_with(Some(key.clone()), start("1"))).await.unwrap();
+        f.store.record_outcome(&old.id, &Outcome { kept: Some(end("1")), ..f.outcome() }).await.unwrap();
         let ended = f.clock.now();
         assert_eq!(f.store.forget_executions(Timestamp(ended.0 - 1)).await.unwrap(), many);
         f.clock.advance(DAY * 10);
@@ -184,9 +175,10 @@ async fn records_go_when_their_time_is_over() {
             assert!(f.store.find_execution(&f.project, &execution.id).await.unwrap().is_some(), "{execution:?}");
             assert!(bodies(&f, execution).await.is_some(), "{execution:?}");
         }
-        // Bodies of what has ended go before their records do.
-        f.clock.advance(DAY);
-        assert_eq!(f.store.forget_bodies(f.clock.now()).await.unwrap(), 1);
+        // Bodies of what has ended go before their records do: by when it ended, and not by when it was made.
+        let ended = f.clock.now();
+        assert_eq!(f.store.forget_bodies(Timestamp(ended.0 - 1)).await.unwrap(), 0);
+        assert_eq!(f.store.forget_bodies(ended).await.unwrap(), 1);
         assert_eq!((rows().await, bodies(&f, &slow).await), (3, None));
     })
     .await;

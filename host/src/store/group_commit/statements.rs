@@ -20,9 +20,9 @@ use crate::store::{Beginning, Outcome};
 pub(super) const MAX_ROWS: usize = 32;
 
 const START_COLUMNS: usize = 24;
-const START_BODY_COLUMNS: usize = 6;
+const START_BODY_COLUMNS: usize = 5;
 const OUTCOME_COLUMNS: usize = 14;
-const OUTCOME_BODY_COLUMNS: usize = 7;
+const OUTCOME_BODY_COLUMNS: usize = 6;
 
 pub(super) type Query = sqlx::query::Query<'static, Any, sqlx::any::AnyArguments>;
 
@@ -88,9 +88,7 @@ impl Row for Begins<'_> {
                 Kind::Sqlite => "",
                 Kind::Postgres => "WITH kept AS (",
             });
-            sql.push_str(
-                "INSERT INTO execution_bodies (execution, project, request, input_seen, to_collect, kept_until) VALUES ",
-            );
+            sql.push_str("INSERT INTO execution_bodies (execution, project, request, input_seen, to_collect) VALUES ");
             push_rows_from(&mut sql, before, rows, &[Type::Any; START_BODY_COLUMNS]);
             sql.push_str(match kind {
                 Kind::Sqlite => "; ",
@@ -151,7 +149,6 @@ impl Row for Begins<'_> {
             .bind(kept.request.as_str())
             .bind(kept.input_seen.as_deref())
             .bind(i64::from(kept.to_collect))
-            .bind(kept.kept_until.0)
     }
 }
 
@@ -172,8 +169,8 @@ impl Row for Ends<'_> {
         let mut sql = String::from("WITH ");
         if with_bodies {
             let mut types = [Type::Text; OUTCOME_BODY_COLUMNS];
-            types[OUTCOME_BODY_COLUMNS - 2..].fill(Type::Number);
-            sql.push_str("b (execution, journal, output, input_seen, output_seen, to_collect, kept_until) AS (VALUES ");
+            types[OUTCOME_BODY_COLUMNS - 1] = Type::Number;
+            sql.push_str("b (execution, journal, output, input_seen, output_seen, to_collect) AS (VALUES ");
             push_rows_from(&mut sql, before, rows, &types);
             sql.push_str(match kind {
                 Kind::Sqlite => ") ",
@@ -182,7 +179,7 @@ impl Row for Ends<'_> {
             sql.push_str(concat!(
                 "UPDATE execution_bodies SET journal = b.journal, output = b.output, \
                  input_seen = COALESCE(b.input_seen, execution_bodies.input_seen), output_seen = b.output_seen, \
-                 to_collect = b.to_collect, kept_until = b.kept_until FROM b \
+                 to_collect = b.to_collect FROM b \
                  WHERE execution_bodies.execution = b.execution \
                  AND EXISTS (SELECT 1 FROM executions e WHERE e.id = b.execution AND ",
                 open!("e"),
@@ -240,8 +237,7 @@ impl Row for Ends<'_> {
     }
 
     fn bind_body(&self, query: Query) -> Query {
-        let Some(KeptEnd { journal, output, input_seen, output_seen, to_collect, kept_until }) = &self.outcome.kept
-        else {
+        let Some(KeptEnd { journal, output, input_seen, output_seen, to_collect }) = &self.outcome.kept else {
             return query;
         };
         query
@@ -251,6 +247,5 @@ impl Row for Ends<'_> {
             .bind(input_seen.as_deref())
             .bind(output_seen.as_deref())
             .bind(i64::from(*to_collect))
-            .bind(kept_until.0)
     }
 }

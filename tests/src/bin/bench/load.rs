@@ -68,7 +68,7 @@ pub(crate) async fn measure(
     let mut loads = Vec::with_capacity(shots.len());
     for (name, shot) in shots {
         let clients = (0..connections).map(|_| client()).collect::<Result<_, _>>()?;
-        let mut load = Load { name, shot, clients, times: Vec::new(), took: Duration::ZERO, cpu: Duration::ZERO };
+        let load = Load { name, shot, clients, times: Vec::new(), took: Duration::ZERO, cpu: Duration::ZERO };
         load.fire(WARM_UP).await?;
         loads.push(load);
     }
