@@ -45,7 +45,6 @@ mod scopes;
 mod secrets;
 mod shipped;
 mod state;
-mod time;
 mod token;
 mod tools;
 mod trace;

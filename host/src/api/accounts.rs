@@ -13,10 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Admin, Hidden, Path, Query, SecretJson};
 use super::page::{List, page};
 use super::tools::raw;
-use super::{ApiState, Problem, connections, time};
+use super::{ApiState, Problem, connections};
 use crate::accounts::Candidate;
 use crate::call::{self, ConnectRequest};
-use crate::model::{Account, AccountState, Caller, Connection};
+use crate::model::{Account, AccountState, Caller, Connection, Timestamp};
 use crate::oauth::Parting;
 use crate::store::AccountFilter;
 
@@ -359,12 +359,12 @@ fn account_body(connection: &str, account: &Account) -> AccountBody {
         fields: account.fields.clone(),
         settings: raw(account.settings.clone()),
         scopes: account.scopes.clone(),
-        expires_at: account.token.expires_at.map(time::text),
-        refreshed_at: account.token.refreshed_at.map(time::text),
+        expires_at: account.token.expires_at.map(Timestamp::to_rfc3339),
+        refreshed_at: account.token.refreshed_at.map(Timestamp::to_rfc3339),
         error: account.token.error.clone(),
         hosts: account.hosts.clone(),
-        created_at: time::text(account.created_at),
-        updated_at: time::text(account.updated_at),
-        last_used_at: account.last_used_at.map(time::text),
+        created_at: account.created_at.to_rfc3339(),
+        updated_at: account.updated_at.to_rfc3339(),
+        last_used_at: account.last_used_at.map(Timestamp::to_rfc3339),
     }
 }

@@ -10,9 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, page};
 use super::tools::raw;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::call::{self, Decision, Shown, ShownRequest};
-use crate::model::{Approval, ApprovalId, ApprovalState};
+use crate::model::{Approval, ApprovalId, ApprovalState, Timestamp};
 
 /// A call that waits for a person, or did.
 #[derive(Debug, Serialize, ToSchema)]
@@ -226,9 +226,9 @@ fn body(approval: &Approval) -> ApprovalBody {
         why: approval.why.clone(),
         ask: raw(approval.ask.clone()),
         request_digest: approval.request.clone(),
-        created_at: time::text(approval.created_at),
-        expires_at: time::text(approval.expires_at),
-        decided_at: approval.decided_at.map(time::text),
+        created_at: approval.created_at.to_rfc3339(),
+        expires_at: approval.expires_at.to_rfc3339(),
+        decided_at: approval.decided_at.map(Timestamp::to_rfc3339),
         decided_by: approval.decided_by.as_ref().map(ToString::to_string),
         reason: approval.reason.clone(),
     }

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Admin, Query};
 use super::page::{List, page};
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::model::{Action, Entry, Timestamp};
 use crate::store::AuditFilter;
 
@@ -79,13 +79,13 @@ fn action(text: &str) -> Result<Action, Problem> {
 }
 
 fn since(text: &str) -> Result<Timestamp, Problem> {
-    time::parse(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
+    Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
 }
 
 fn body(entry: Entry) -> AuditBody {
     AuditBody {
         seq: entry.seq,
-        at: time::text(Timestamp(entry.at)),
+        at: Timestamp(entry.at).to_rfc3339(),
         actor: entry.actor,
         action: entry.action,
         subject: entry.subject,

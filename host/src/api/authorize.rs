@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::accounts::{WhichAccount, check_names};
 use super::extract::{Admin, Json, Path, Query};
-use super::{ApiState, Problem, connections, time};
+use super::{ApiState, Problem, connections};
 use crate::connect::{self, ConnectError, LinkRequest};
 use crate::model::{AuthRequestId, Code, Culprit, Fault, Verify};
 
@@ -65,7 +65,7 @@ pub(super) async fn authorize(
     let link = connect::offer(&state.host, &caller, &connection, wanted).await?;
     let body = LinkBody {
         link: link.url.into(),
-        expires_at: time::text(link.expires_at),
+        expires_at: link.expires_at.to_rfc3339(),
         auth_request_id: link.id.to_string(),
     };
     Ok((StatusCode::CREATED, axum::Json(body)))

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::extract::{Admin, Json, Path, Query};
 use super::keys::{may_give, profile, read_scopes};
 use super::page::{List, PageQuery, page};
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::identity;
 use crate::issuing::IssuingError;
 use crate::model::{ClientId, Code, Culprit, Fault};
@@ -239,7 +239,7 @@ fn body(client: ClientRow, client_secret: Option<String>) -> ClientBody {
         scopes: client.scopes.names(),
         identifier: client.identifier,
         profile: client.profile.map(|profile| profile.name),
-        created_at: time::text(client.created_at),
+        created_at: client.created_at.to_rfc3339(),
         client_secret,
     }
 }

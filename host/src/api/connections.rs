@@ -13,7 +13,7 @@ use super::extract::{Admin, Json, Path, Query};
 use super::oauth::{self, OAuthBody, OAuthText};
 use super::page::{List, page};
 use super::tools::raw;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::model::{By, Caller, Connection};
 use crate::store::{ConnectionFilter, OAuthClient, StoreError};
 pub(super) use checks::check_name;
@@ -317,7 +317,7 @@ fn body(
         proxy_enabled: connection.proxy_enabled,
         reveals_tokens: connection.reveals_tokens,
         account_count,
-        created_at: time::text(connection.created_at),
-        updated_at: time::text(connection.updated_at),
+        created_at: connection.created_at.to_rfc3339(),
+        updated_at: connection.updated_at.to_rfc3339(),
     })
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::auth_patterns::{self, AuthBody};
 use super::extract::{Admin, Path, Query, Wasm};
 use super::page::{List, page};
-use super::{ApiState, Problem, oauth, offers, time, tools};
+use super::{ApiState, Problem, oauth, offers, tools};
 use crate::catalog::{self, Installed};
 use crate::model::{Import, ProjectId, Timestamp};
 use crate::store::DiscoveryRow;
@@ -214,7 +214,7 @@ async fn removed(state: &ApiState, project: &ProjectId, name: &str) -> Result<Ve
         .map(|one| RemovedBody {
             name: one.tool,
             operation: one.operation,
-            removed_at: time::text(Timestamp(one.removed_at.unwrap_or_default())),
+            removed_at: Timestamp(one.removed_at.unwrap_or_default()).to_rfc3339(),
         })
         .collect())
 }
@@ -222,8 +222,8 @@ async fn removed(state: &ApiState, project: &ProjectId, name: &str) -> Result<Ve
 /// Of several accounts the one that was asked last, the next one that is, and what fails.
 fn discovery(rows: &[DiscoveryRow]) -> Option<DiscoveryBody> {
     Some(DiscoveryBody {
-        asked_at: time::text(rows.first()?.asked_at),
-        next_at: rows.iter().filter_map(|row| row.next_at).min().map(time::text),
+        asked_at: rows.first()?.asked_at.to_rfc3339(),
+        next_at: rows.iter().filter_map(|row| row.next_at).min().map(Timestamp::to_rfc3339),
         error: rows.iter().find_map(|row| row.error.clone()),
     })
 }
@@ -269,7 +269,7 @@ fn body(state: &ApiState, installed: &Installed, r#type: ConnectorType) -> Conne
         prompts: connector.prompts.as_ref().map(offers::prompts),
         resources: connector.resources.as_ref().map(offers::resources),
         versions: Vec::new(),
-        installed_at: time::text(installed.installed_at),
+        installed_at: installed.installed_at.to_rfc3339(),
         removed_tools: Vec::new(),
         discovery: None,
     }

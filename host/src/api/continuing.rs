@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::executions::{ExecutionBody, body, find_to_change};
 use super::extract::{Authenticated, Json, Path};
 use super::tools::raw;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::call::{self, Decision, WaitsFor};
 
 /// What a call waits for: one of these.
@@ -43,7 +43,7 @@ impl WaitsForBody {
         match waits_for {
             WaitsFor::Approval(approval) => Self { approval_id: Some(approval.to_string()), ..Self::default() },
             WaitsFor::Input(asked) => {
-                let (schema, expires_at) = (raw(asked.schema), time::text(asked.expires_at));
+                let (schema, expires_at) = (raw(asked.schema), asked.expires_at.to_rfc3339());
                 let request = InputRequestBody { question: asked.question, schema, expires_at };
                 Self { input_request: Some(request), ..Self::default() }
             }

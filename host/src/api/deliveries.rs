@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Admin, Path, Query};
 use super::page::{List, page};
 use super::webhooks::parse;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::model::{Delivery, DeliveryState, MessageId, Timestamp};
 use crate::notices::NoticeError;
 
@@ -117,7 +117,7 @@ fn body(delivery: Delivery) -> DeliveryBody {
     // Written by the host; what cannot be read is not shown.
     let attempts: Vec<Attempt> = serde_json::from_str(&delivery.attempts).unwrap_or_default();
     let attempts = attempts.into_iter().map(|Attempt { at, status, error, took_ms }| AttemptBody {
-        at: time::text(Timestamp(at)),
+        at: Timestamp(at).to_rfc3339(),
         status,
         error,
         took_ms,
@@ -125,10 +125,10 @@ fn body(delivery: Delivery) -> DeliveryBody {
     DeliveryBody {
         id: delivery.id.to_string(),
         event: delivery.event.as_str(),
-        at: time::text(delivery.at),
+        at: delivery.at.to_rfc3339(),
         state: delivery.state.as_str(),
-        due_at: delivery.due_at.map(time::text),
-        ended_at: delivery.ended_at.map(time::text),
+        due_at: delivery.due_at.map(Timestamp::to_rfc3339),
+        ended_at: delivery.ended_at.map(Timestamp::to_rfc3339),
         attempts: attempts.collect(),
     }
 }

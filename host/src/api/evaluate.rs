@@ -10,7 +10,7 @@ use super::extract::{Admin, Json};
 use super::page::page;
 use super::policies::{Defaults, MAX_RULES};
 use super::tools::raw;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::call::{self, Decided, Differing, Draft, DraftRule, Opinion, Past, Supposed};
 use crate::model::{Caller, Timestamp};
 
@@ -235,7 +235,7 @@ fn differing(differing: Differing) -> DifferingBody {
     DifferingBody {
         execution_id: differing.execution.to_string(),
         tool: differing.tool,
-        started_at: time::text(differing.started_at),
+        started_at: differing.started_at.to_rfc3339(),
         then: differing.then.as_str(),
         now: differing.now.as_str(),
         policy_id: differing.rule.map(|rule| rule.to_string()),
@@ -244,5 +244,6 @@ fn differing(differing: Differing) -> DifferingBody {
 }
 
 fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    time::parse(text).ok_or_else(|| Problem::bad_request(format!("`{name}` must be a time as in RFC 3339")))
+    Timestamp::parse_rfc3339(text)
+        .ok_or_else(|| Problem::bad_request(format!("`{name}` must be a time as in RFC 3339")))
 }

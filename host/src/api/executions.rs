@@ -13,7 +13,7 @@ use super::extract::{Authenticated, Path, Query};
 use super::page::{List, page};
 use super::results::CutBody;
 use super::tools::raw;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::call::{self, SeenBodies};
 use crate::model::{Caller, CallerScope, Execution, ExecutionId, ExecutionStatus, Timestamp};
 use crate::store::ExecutionFilter;
@@ -331,7 +331,7 @@ fn parent(text: &str) -> Result<ExecutionId, Problem> {
 }
 
 fn since(text: &str) -> Result<Timestamp, Problem> {
-    time::parse(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
+    Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
 }
 
 pub(super) fn body(execution: &Execution) -> ExecutionBody {
@@ -355,8 +355,8 @@ pub(super) fn body(execution: &Execution) -> ExecutionBody {
         code: execution.code.map(|code| code.as_str()),
         culprit: execution.culprit.map(|culprit| culprit.as_str()),
         detail: execution.detail.clone(),
-        started_at: time::text(execution.started_at),
-        finished_at: execution.finished_at.map(time::text),
+        started_at: execution.started_at.to_rfc3339(),
+        finished_at: execution.finished_at.map(Timestamp::to_rfc3339),
         timing: Timing {
             total_us: execution.latency.total_us,
             guest_us: execution.latency.guest_us,
@@ -389,7 +389,7 @@ fn event(event: call::Event) -> EventBody {
         when,
         revision,
     });
-    EventBody { at: time::text(event.at), step: event.step, detail: event.detail, request, modifier }
+    EventBody { at: event.at.to_rfc3339(), step: event.step, detail: event.detail, request, modifier }
 }
 
 #[cfg(test)]

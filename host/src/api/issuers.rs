@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::extract::{Admin, Json, Path, Query};
 use super::keys::{may_give, profile, read_scopes};
 use super::page::{List, PageQuery, page};
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::identity::{Claimed, ClaimsError, algorithms};
 use crate::store::{IssuerRow, PrincipalRow, StoreError};
 
@@ -269,7 +269,7 @@ fn body(row: IssuerRow) -> Result<IssuerBody, Problem> {
         claims,
         scopes: row.scopes.names(),
         profile: row.profile.map(|profile| profile.name),
-        created_at: time::text(row.created_at),
-        updated_at: time::text(row.updated_at),
+        created_at: row.created_at.to_rfc3339(),
+        updated_at: row.updated_at.to_rfc3339(),
     })
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, PageQuery, page};
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::identity::{self, IdentityError};
 use crate::model::{BoundProfile, Caller, CallerScope, KeyId, Role, Scopes};
 use crate::store::{ApiKey, ProfileRow, StoreError};
@@ -157,7 +157,7 @@ fn body(key: &ApiKey, clear: Option<String>) -> KeyBody {
         profile: key.profile.as_ref().map(|profile| profile.name.clone()),
         scopes: key.scopes.unwrap_or_else(|| Scopes::of_role(key.role)).names(),
         name: key.name.clone(),
-        created_at: time::text(key.created_at),
+        created_at: key.created_at.to_rfc3339(),
         key: clear,
     }
 }

@@ -13,7 +13,7 @@ use super::connections::check_name;
 use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, PageQuery, page};
 use super::tools::raw;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::call::{self, CheckedModifier, NewWork, check_modifier};
 use crate::model::{Caller, Code, Culprit, Fault, InputError, ModifierId};
 use crate::store::{ModifierRow, StoreError};
@@ -265,7 +265,7 @@ fn body(row: &ModifierRow) -> ModifierBody {
         position: row.position,
         steps: row.steps.clone().map(raw),
         component_digest: row.component.clone(),
-        created_at: time::text(row.created_at),
-        updated_at: time::text(row.updated_at),
+        created_at: row.created_at.to_rfc3339(),
+        updated_at: row.updated_at.to_rfc3339(),
     }
 }

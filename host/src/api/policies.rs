@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, PageQuery, page};
 use super::tools::raw;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::call::{check_fallback, check_rule};
 use crate::model::{Caller, PolicyId};
 use crate::store::PolicyRow;
@@ -242,7 +242,7 @@ fn body(row: &PolicyRow) -> PolicyBody {
         name: row.name.clone(),
         condition: row.condition.clone(),
         outcome: raw(row.outcome.clone()),
-        created_at: time::text(row.created_at),
-        updated_at: time::text(row.updated_at),
+        created_at: row.created_at.to_rfc3339(),
+        updated_at: row.updated_at.to_rfc3339(),
     }
 }

@@ -13,7 +13,7 @@ use super::connections::check_name;
 use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, PageQuery, page};
 use super::tools::raw;
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::call::{check_profile, missing_of_profile};
 use crate::model::{Caller, ProfileId};
 use crate::store::{ProfileRow, StoreError};
@@ -255,7 +255,7 @@ async fn body(state: &ApiState, row: &ProfileRow) -> Result<ProfileBody, Problem
         description: row.description.clone(),
         connections: raw(row.connections.clone()),
         missing: missing_of(state, row).await?,
-        created_at: time::text(row.created_at),
-        updated_at: time::text(row.updated_at),
+        created_at: row.created_at.to_rfc3339(),
+        updated_at: row.updated_at.to_rfc3339(),
     })
 }

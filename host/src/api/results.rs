@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::executions::find;
 use super::extract::{Authenticated, Path};
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::call;
 use crate::model::{ExecutionId, Timestamp};
 
@@ -39,7 +39,7 @@ impl CutBody {
             bytes: data.len(),
             head: data[..data.floor_char_boundary(HEAD_BYTES)].to_owned(),
             url: format!("{public}/v1/executions/{execution}/result"),
-            expires_at: until.map(time::text),
+            expires_at: until.map(Timestamp::to_rfc3339),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::accounts::check_texts;
 use super::connections::check_name;
 use super::extract::{Admin, Hidden, Path, Query, SecretJson};
 use super::page::{List, page};
-use super::{ApiState, Problem, time};
+use super::{ApiState, Problem};
 use crate::accounts::NewSecret;
 use crate::call;
 use crate::model::{NamedSecret, SecretOwner, SecretSource};
@@ -181,7 +181,7 @@ fn secret_body(secret: &NamedSecret) -> SecretBody {
         organization: named(&secret.owner.organization),
         source: named(&secret.source.text()),
         hosts: secret.hosts.clone(),
-        created_at: time::text(secret.created_at),
-        updated_at: time::text(secret.updated_at),
+        created_at: secret.created_at.to_rfc3339(),
+        updated_at: secret.updated_at.to_rfc3339(),
     }
 }

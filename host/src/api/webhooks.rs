@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 
 use super::extract::{Admin, Json, Path, Query};
 use super::page::{List, PageQuery, page};
-use super::{ApiState, Problem, time};
-use crate::model::{Code, Culprit, Event, Fault, Webhook, WebhookId};
+use super::{ApiState, Problem};
+use crate::model::{Code, Culprit, Event, Fault, Timestamp, Webhook, WebhookId};
 use crate::notices::{Change, NoticeError};
 
 /// A webhook, without its secret.
@@ -185,9 +185,9 @@ fn body(webhook: Webhook, secret: Option<String>) -> WebhookBody {
         url: webhook.url,
         events: webhook.events.iter().map(|event| event.as_str()).collect(),
         disabled: webhook.disabled,
-        overlap_until: webhook.overlap_until.map(time::text),
-        created_at: time::text(webhook.created_at),
-        updated_at: time::text(webhook.updated_at),
+        overlap_until: webhook.overlap_until.map(Timestamp::to_rfc3339),
+        created_at: webhook.created_at.to_rfc3339(),
+        updated_at: webhook.updated_at.to_rfc3339(),
         secret,
     }
 }

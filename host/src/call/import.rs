@@ -49,7 +49,9 @@ pub(super) fn take(
     }
     let mut public = |name: &str| credentials.remove(name).map(Secret::into_public);
     let expires_at = match public("expires_at") {
-        Some(text) => Some(time(&text).ok_or_else(|| wrong("expires_at", "expected a time as in RFC 3339"))?),
+        Some(text) => {
+            Some(Timestamp::parse_rfc3339(&text).ok_or_else(|| wrong("expires_at", "expected a time as in RFC 3339"))?)
+        }
         None => None,
     };
     if expires_at.is_some_and(|at| at <= now) {
@@ -89,11 +91,6 @@ pub(super) async fn sealed(
     let hosts = account.hosts.clone();
     host.oauth.seal(&mut account, &mut sealed, tokens, (hosts, &endpoint_hosts)).map_err(oauth_fault)?;
     Ok(Prepared { account, sealed })
-}
-
-fn time(text: &str) -> Option<Timestamp> {
-    let time: jiff::Timestamp = text.parse().ok()?;
-    Some(Timestamp(time.as_millisecond()))
 }
 
 fn wrong(name: &str, message: &str) -> Fault {

@@ -125,10 +125,7 @@ async fn key(store: &Store, project: Project, json: bool, session: &mut Session<
 
 async fn list(store: &Store, json: bool, session: &mut Session<'_>) -> Result<(), CliError> {
     let projects = store.projects().await.map_err(failed)?;
-    let item = |project: &Project| {
-        let at = jiff::Timestamp::from_millisecond(project.created_at.0).unwrap_or_default();
-        json!({ "id": project.id.as_str(), "name": project.name, "created_at": format!("{at:.3}") })
-    };
+    let item = |project: &Project| json!({ "id": project.id.as_str(), "name": project.name, "created_at": project.created_at.to_rfc3339() });
     let items: Vec<Value> = projects.iter().map(item).collect();
     if json {
         return Ok(writeln!(session.out, "{}", json!({ "items": items }))?);

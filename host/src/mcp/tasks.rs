@@ -15,7 +15,7 @@ use super::names::{TASKS, code};
 use super::question::Question;
 use super::whose::Visitor;
 use crate::call::{self, Host, WaitsFor};
-use crate::model::{Execution, ExecutionId, ExecutionStatus, Timestamp};
+use crate::model::{Execution, ExecutionId, ExecutionStatus};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -121,8 +121,8 @@ impl Follow<'_> {
     fn seed(&self, execution: &Execution, status: &str) -> Value {
         let last = execution.finished_at.unwrap_or(execution.started_at);
         let kept = u64::try_from(self.host.retention.bodies_for.as_millis()).unwrap_or(u64::MAX);
-        json!({ "taskId": execution.id.as_str(), "status": status, "createdAt": text(execution.started_at),
-            "lastUpdatedAt": text(last), "ttlMs": kept, "pollIntervalMs": LOOK_AT_TASK_MS })
+        json!({ "taskId": execution.id.as_str(), "status": status, "createdAt": execution.started_at.to_rfc3339(),
+            "lastUpdatedAt": last.to_rfc3339(), "ttlMs": kept, "pollIntervalMs": LOOK_AT_TASK_MS })
     }
 
     /// A call of this caller, and for no other user than the one it now speaks for.
@@ -140,9 +140,4 @@ fn missing_capability() -> RpcError {
     let data = json!({ "requiredCapabilities": { "extensions": { TASKS: {} } } });
     let message = "this takes a client that follows tasks, and says so with each request";
     RpcError { data: Some(data), ..RpcError::new(code::MISSING_CAPABILITY, message) }
-}
-
-/// ISO 8601, as RFC 3339 has it.
-fn text(time: Timestamp) -> String {
-    format!("{:.3}", jiff::Timestamp::from_millisecond(time.0).unwrap_or_default())
 }

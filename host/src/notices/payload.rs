@@ -23,7 +23,7 @@ pub(super) fn body(claimed: &Claimed, public_url: &Url) -> String {
     let mut data: Map<String, Value> = serde_json::from_str(&claimed.data).unwrap_or_default();
     for name in TIMES {
         if let Some(time) = data.get_mut(name) {
-            *time = time.as_i64().map(|millis| rfc_3339(Timestamp(millis))).into();
+            *time = time.as_i64().map(|millis| Timestamp(millis).to_rfc3339()).into();
         }
     }
     let base = public_url.as_str().trim_end_matches('/');
@@ -39,14 +39,9 @@ pub(super) fn body(claimed: &Claimed, public_url: &Url) -> String {
     }
     let mut body = Map::new();
     body.insert("type".into(), claimed.event.as_str().into());
-    body.insert("timestamp".into(), rfc_3339(claimed.at).into());
+    body.insert("timestamp".into(), claimed.at.to_rfc3339().into());
     body.insert("data".into(), data.into());
     Value::from(body).to_string()
-}
-
-fn rfc_3339(time: Timestamp) -> String {
-    let time = jiff::Timestamp::from_millisecond(time.0).unwrap_or_default();
-    format!("{time:.3}")
 }
 
 #[cfg(test)]

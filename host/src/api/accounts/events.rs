@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::super::extract::{Admin, Path, Query};
 use super::super::page::{List, PageQuery, page};
-use super::super::{ApiState, Problem, time};
+use super::super::{ApiState, Problem};
 use super::by_id::find;
 
 /// Something that happened to an account.
@@ -38,6 +38,6 @@ pub(in super::super) async fn events(
         seq: event.seq,
         kind: event.kind.as_str(),
         detail: event.detail,
-        at: time::text(event.at),
+        at: event.at.to_rfc3339(),
     })))
 }

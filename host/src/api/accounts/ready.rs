@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::extract::{Admin, Query};
-use super::super::{ApiState, Problem, time};
+use super::super::{ApiState, Problem};
 use super::check_texts;
 use crate::call::{self, Readiness};
 use crate::connect::{self, ConnectError, LinkRequest};
 use crate::identity;
-use crate::model::{Caller, CallerScope, Code, Fault};
+use crate::model::{Caller, CallerScope, Code, Fault, Timestamp};
 
 /// Links of one answer: more than a person opens within the 15 minutes that they work.
 const MAX_LINKS: usize = 50;
@@ -126,7 +126,7 @@ fn ready_body(state: &ApiState, one: &Readiness) -> ReadyBody {
         detail: refusal.as_ref().map(|refusal| refusal.detail.clone()),
         can_reconnect: one.can_reconnect(),
         link: None,
-        last_used_at: account.and_then(|account| state.host.used.last(account)).map(time::text),
-        updated_at: account.map(|account| time::text(account.updated_at)),
+        last_used_at: account.and_then(|account| state.host.used.last(account)).map(Timestamp::to_rfc3339),
+        updated_at: account.map(|account| account.updated_at.to_rfc3339()),
     }
 }

@@ -6,9 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::extract::{Admin, Path};
-use super::super::{ApiState, Problem, time};
+use super::super::{ApiState, Problem};
 use super::by_id::find;
 use crate::call;
+use crate::model::Timestamp;
 
 /// A token in clear.
 #[derive(Serialize, ToSchema)]
@@ -40,7 +41,7 @@ pub(in super::super) async fn reveal(
     let body = RevealedBody {
         account_id: revealed.account.id.to_string(),
         access_token: revealed.access_token,
-        expires_at: revealed.account.token.expires_at.map(time::text),
+        expires_at: revealed.account.token.expires_at.map(Timestamp::to_rfc3339),
         scopes: revealed.account.scopes,
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(body)))

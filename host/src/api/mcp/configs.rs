@@ -11,7 +11,7 @@ use crate::api::extract::{Admin, Json, Path, Query};
 use crate::api::page::{List, page};
 use crate::api::profiles::{self, MissingBody, ProfileConnection, ProfileContent, missing_of};
 use crate::api::tools::raw;
-use crate::api::{ApiState, Problem, time};
+use crate::api::{ApiState, Problem};
 use crate::connect;
 use crate::issuer;
 use crate::model::{Caller, Shows, ToolsShown};
@@ -296,7 +296,7 @@ async fn body(state: &ApiState, row: &McpConfigRow) -> Result<McpConfigBody, Pro
         resources: shows.resources,
         url: issuer::config_url(&state.host, &profile.id),
         user_verify_url: verify_url.clone(),
-        created_at: time::text(profile.created_at),
-        updated_at: time::text(profile.updated_at),
+        created_at: profile.created_at.to_rfc3339(),
+        updated_at: profile.updated_at.to_rfc3339(),
     })
 }

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::api::extract::{Admin, Json, Path, Query};
 use crate::api::keys::may_give;
 use crate::api::page::{List, page};
-use crate::api::{ApiState, Problem, time};
+use crate::api::{ApiState, Problem};
 use crate::issuer::{self, Word};
 use crate::model::{McpGrantId, McpRequestId, Role, Scopes};
 use crate::store::{GrantRow, McpGrantFilter};
@@ -138,8 +138,8 @@ fn body(row: GrantRow) -> GrantBody {
         client_id: grant.client,
         client_name: grant.client_name,
         verified_by: grant.vouched_by.to_string(),
-        created_at: time::text(grant.created_at),
-        refreshed_at: time::text(grant.refreshed_at),
-        expires_at: time::text(grant.expires_at),
+        created_at: grant.created_at.to_rfc3339(),
+        refreshed_at: grant.refreshed_at.to_rfc3339(),
+        expires_at: grant.expires_at.to_rfc3339(),
     }
 }

@@ -10,11 +10,11 @@ use super::configs;
 use crate::api::extract::{Admin, Json, Path, Query};
 use crate::api::keys::may_give;
 use crate::api::page::{List, page};
-use crate::api::{ApiState, Problem, time};
+use crate::api::{ApiState, Problem};
 use crate::connect::Link;
 use crate::endpoints::{self, ConnectionState, EndpointError, Opened};
 use crate::identity;
-use crate::model::{Caller, CallerScope, McpInstance, McpInstanceId, Role, Scopes};
+use crate::model::{Caller, CallerScope, McpInstance, McpInstanceId, Role, Scopes, Timestamp};
 use crate::store::{McpInstanceFilter, UsedInstance};
 
 /// Bytes of a user's identifier and of an instance's name: as those of accounts.
@@ -229,9 +229,9 @@ fn body(found: UsedInstance, url: Option<String>) -> InstanceBody {
         identifier,
         name,
         key_id: key.to_string(),
-        last_used_at: last_used_at.map(time::text),
-        created_at: time::text(created_at),
-        updated_at: time::text(updated_at),
+        last_used_at: last_used_at.map(Timestamp::to_rfc3339),
+        created_at: created_at.to_rfc3339(),
+        updated_at: updated_at.to_rfc3339(),
         url,
     }
 }
