@@ -60,7 +60,8 @@ impl ClientHandler for Handler {
     }
 }
 
-#[tokio::main]
+// On one thread: the SDK hears each notification in a task of its own, and several threads run those in any order.
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     // Refused only if there is one already.
     drop(rustls::crypto::ring::default_provider().install_default());
