@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Admin, Query};
+use super::extract::{Admin, Query, time};
 use super::page::{List, page};
 use super::{ApiState, Problem};
 use crate::model::{Action, Entry, Timestamp};
@@ -67,7 +67,7 @@ pub(super) async fn list(
     let filter = AuditFilter {
         action: query.action.as_deref().map(action).transpose()?,
         subject: query.subject,
-        since: query.since.as_deref().map(since).transpose()?,
+        since: query.since.as_deref().map(|text| time("since", text)).transpose()?,
     };
     let found = state.host.store.list_audit(&caller.project, &filter, &page).await?;
     Ok(axum::Json(List::of(found, body)))
@@ -76,10 +76,6 @@ pub(super) async fn list(
 fn action(text: &str) -> Result<Action, Problem> {
     Action::parse(text)
         .ok_or_else(|| Problem::bad_request("`action` is none that there is; one is `key.created`, for example"))
-}
-
-fn since(text: &str) -> Result<Timestamp, Problem> {
-    Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
 }
 
 fn body(entry: Entry) -> AuditBody {

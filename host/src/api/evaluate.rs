@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::extract::{Admin, Json};
+use super::extract::{Admin, Json, time};
 use super::page::page;
 use super::policies::{Defaults, MAX_RULES};
 use super::tools::raw;
 use super::{ApiState, Problem};
 use crate::call::{self, Decided, Differing, Draft, DraftRule, Opinion, Past, Supposed};
-use crate::model::{Caller, Timestamp};
+use crate::model::Caller;
 
 /// What to judge: a call that is only thought of (`tool` and what belongs to it), or calls that were made (`executions`);
 /// and by what, if not by the stored policies.
@@ -209,8 +209,8 @@ fn opinion(opinion: Opinion) -> OpinionBody {
 
 async fn judged(state: &ApiState, caller: &Caller, past: PastBody, draft: &Draft) -> Result<PastOpinionBody, Problem> {
     let past = Past {
-        since: moment("since", &past.since)?,
-        until: past.until.as_deref().map(|text| moment("until", text)).transpose()?,
+        since: time("since", &past.since)?,
+        until: past.until.as_deref().map(|text| time("until", text)).transpose()?,
         tool: past.tool,
         page: page(past.limit, past.cursor)?,
     };
@@ -241,9 +241,4 @@ fn differing(differing: Differing) -> DifferingBody {
         policy_id: differing.rule.map(|rule| rule.to_string()),
         why: differing.why,
     }
-}
-
-fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
-    Timestamp::parse_rfc3339(text)
-        .ok_or_else(|| Problem::bad_request(format!("`{name}` must be a time as in RFC 3339")))
 }

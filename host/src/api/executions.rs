@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::continuing::WaitsForBody;
 use super::execute::Timing;
-use super::extract::{Authenticated, Path, Query};
+use super::extract::{Authenticated, Path, Query, time};
 use super::page::{List, page};
 use super::results::CutBody;
 use super::tools::raw;
@@ -186,7 +186,7 @@ pub(super) async fn list(
         trigger_type: query.trigger_type,
         identifier: query.identifier,
         parent: query.parent.as_deref().map(parent).transpose()?,
-        since: query.since.as_deref().map(since).transpose()?,
+        since: query.since.as_deref().map(|text| time("since", text)).transpose()?,
         until: None,
         key: own_only(&caller),
     };
@@ -328,10 +328,6 @@ fn status(text: &str) -> Result<ExecutionStatus, Problem> {
 
 fn parent(text: &str) -> Result<ExecutionId, Problem> {
     ExecutionId::parse(text).ok_or_else(|| Problem::bad_request("`parent` is not an execution id"))
-}
-
-fn since(text: &str) -> Result<Timestamp, Problem> {
-    Timestamp::parse_rfc3339(text).ok_or_else(|| Problem::bad_request("`since` must be a time as in RFC 3339"))
 }
 
 pub(super) fn body(execution: &Execution) -> ExecutionBody {

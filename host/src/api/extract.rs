@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::{ApiState, Problem, scopes};
 use crate::identity;
-use crate::model::{Caller, Code, Culprit, Fault, Secret};
+use crate::model::{Caller, Code, Culprit, Fault, Secret, Timestamp};
 
 /// A caller with the scope that [`super::scopes`] names for the route: on routes that agents' keys may use.
 pub(super) struct Authenticated(pub(super) Caller);
@@ -133,6 +133,12 @@ impl FromRequest<ApiState> for Wasm {
         }
         Ok(Self(body(request, state).await?))
     }
+}
+
+/// Reads the time that a caller gave under this name.
+pub(super) fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    Timestamp::parse_rfc3339(text)
+        .ok_or_else(|| Problem::bad_request(format!("`{name}` must be a time as in RFC 3339")))
 }
 
 async fn json_bytes(request: Request, state: &ApiState) -> Result<Bytes, Problem> {
