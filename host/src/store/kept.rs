@@ -55,9 +55,6 @@ const ROWS_AT_ONCE: i64 = 500;
 /// By identifier, which sorts by time: so no index is needed for this alone. What was made before and has not ended is
 /// only what waits or runs. What a call waits for stays until it has been told.
 macro_rules! over {
-    () => {
-        over!("executions e", "e.id")
-    };
     ($from:literal, $id:literal) => {
         concat!(
             "SELECT ",
@@ -70,6 +67,20 @@ macro_rules! over {
              AND NOT EXISTS (SELECT 1 FROM awaited_calls a WHERE a.child = e.id) ORDER BY ",
             $id,
             " LIMIT $3"
+        )
+    };
+}
+
+/// Removes what was kept with records that are gone. Not with those that go next: between two statements another host may
+/// have removed these, or made others ready to go.
+macro_rules! left_behind {
+    ($table:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE execution < $1 AND NOT EXISTS (SELECT 1 FROM executions e WHERE e.id = ",
+            $table,
+            ".execution)"
         )
     };
 }
@@ -166,15 +177,13 @@ impl Store {
         let mut forgotten = 0;
         loop {
             let mut transaction = self.begin().await?;
-            let mut removed = 0;
-            for statement in [
-                concat!("DELETE FROM execution_bodies WHERE execution IN (", over!(), ")"),
-                concat!("DELETE FROM approvals WHERE execution IN (", over!(), ")"),
-                concat!("DELETE FROM idempotency_keys WHERE execution IN (", over!(), ")"),
-                concat!("DELETE FROM executions WHERE id IN (", over!(), ")"),
-            ] {
-                let query = sqlx::query(statement).bind(made_before.as_str()).bind(ended.0).bind(ROWS_AT_ONCE);
-                removed = query.execute(&mut *transaction).await?.rows_affected();
+            let records = concat!("DELETE FROM executions WHERE id IN (", over!("executions e", "e.id"), ")");
+            let records = sqlx::query(records).bind(made_before.as_str()).bind(ended.0).bind(ROWS_AT_ONCE);
+            let removed = records.execute(&mut *transaction).await?.rows_affected();
+            for statement in
+                [left_behind!("execution_bodies"), left_behind!("approvals"), left_behind!("idempotency_keys")]
+            {
+                sqlx::query(statement).bind(made_before.as_str()).execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
             forgotten += removed;

@@ -184,6 +184,23 @@ async fn records_go_when_their_time_is_over() {
     .await;
 }
 
+/// Hosts that remove records at the same time may leave what was kept with one: it goes with the next that go.
+#[tokio::test]
+async fn what_is_kept_of_no_record_goes() {
+    on_both(async |f: Fixture| {
+        let key = Reservation { key: "k".into(), request: "r".into(), kept_until: f.clock.now().plus(DAY * 100) };
+        let gone = f.execution();
+        f.store.record_start_with(&gone, HOST, kept_with(Some(key), start("1"))).await.unwrap();
+        raw(&f, &format!("DELETE FROM executions WHERE id = '{}'", gone.id)).await;
+        let reserved = async || f.store.reserved(&f.project, &gone.key, "k", f.clock.now()).await.unwrap();
+        assert_eq!(f.store.forget_executions(Timestamp(f.clock.now().0 - 1)).await.unwrap(), 0);
+        assert!(bodies(&f, &gone).await.is_some() && reserved().await.is_some(), "it is of now");
+        assert_eq!(f.store.forget_executions(f.clock.now()).await.unwrap(), 0);
+        assert_eq!((bodies(&f, &gone).await, reserved().await), (None, None));
+    })
+    .await;
+}
+
 /// Statements run by somebody who has the database, and not this program.
 pub(super) async fn raw(f: &Fixture, sql: &str) {
     use gloveport::config::Database;
